@@ -33,7 +33,7 @@ LAYERS = (
      "linalg", "masked", "overrides", "profiler", "quasirandom", "random", "return_types", "serialization",
      "settings", "signal", "sparse", "special", "torch_version", "types", "version", "xpu"),
     ("fx", "onnx"),
-    ("vision", "compat", "testing", "distributions"),
+    ("array_api", "vision", "compat", "testing", "distributions"),
     ("course", "demo"),
     ("cli",),
     ("__main__",),
@@ -41,7 +41,7 @@ LAYERS = (
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Packages that use wengert as any user does, by its public face: they may say `import wengert`.
-USERS = {"demo", "cli", "compat", "distributions", "fx", "vision"}
+USERS = {"array_api", "demo", "cli", "compat", "distributions", "fx", "vision"}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 

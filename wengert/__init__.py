@@ -28,6 +28,7 @@ from .core.layout import (
     sparse_coo, sparse_csc, sparse_csr, strided,
 )
 from .core.spec import Size
+from .ops import interop as _interop
 from .ops.legacy import TYPES as _TYPES, set_default_tensor_type, typename
 from .ops.storage import TypedStorage, UntypedStorage, is_storage
 from .settings import (
@@ -55,15 +56,16 @@ _overrides.arm = lambda: _import_module("wengert.overrides").arm()
 _display.failure = lambda: _import_module("wengert.examination.failure")
 _display.install()
 _tensor.viewer = lambda: _import_module("wengert.view").graph
+_interop.namespace = lambda: _import_module("wengert.array_api")
 
 # What `from wengert import *` takes is here already.
 __all__ = [name for name in globals() if not name.startswith("_") and name != "annotations"]
 
 _publish(
     __name__,
-    "_dynamo _inductor accelerator amp backends compiler cpu cuda distributed distributions fft func futures fx hub io "
-    "jit library linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random return_types "
-    "serialization signal sparse special testing torch_version types utils version vision xpu",
+    "_dynamo _inductor accelerator amp array_api backends compiler cpu cuda distributed distributions fft func futures "
+    "fx hub io jit library linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random "
+    "return_types serialization signal sparse special testing torch_version types utils version vision xpu",
     {
         "amp": "GradScaler autocast",
         "amp.switches": (

@@ -60,7 +60,7 @@ _NOT_ASKED = frozenset("""
 _OF_OBJECTS = frozenset("""
     __new__ __init__ __init_subclass__ __getattr__ __hash__ __torch_function__ __array_priority__ _concrete _rarely
     _set_edge _text _number _real_number _like _copied_nowhere _is_view _make_subclass __reduce_ex__ __dir__
-    __array_wrap__ __deepcopy__ __format__ as_subclass
+    __array_wrap__ __array_namespace__ __deepcopy__ __format__ as_subclass
 """.split())
 """Methods of `Tensor` that are not asked: how Python and wengert itself handle the object."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DISTRIBUTIONS = {"backpack": "backpack-for-pytorch", "geometric": "torch-geometric", "ignite": "pytorch-ignite",
-                 "pyro": "pyro-ppl"}
+                 "pyro": "pyro-ppl", "sklearn": "scikit-learn"}
 """What packages are called where they are installed from, where that is another name."""
 
 

@@ -77,6 +77,18 @@ def test_a_package_gives_pytorchs_numbers(program: Path) -> None:
     hold_alike(printed([sys.executable, "-m", "wengert", "run", str(program)]), program)
 
 
+@pytest.mark.parametrize("program", sorted((HERE / "programs").glob("*_dispatch.py")), ids=lambda program: program.stem)
+def test_tensors_are_dispatched_on_by_their_namespace(program: Path) -> None:
+    """Without a module that is called torch: `Tensor.__array_namespace__` is all that the package knows of wengert."""
+    absent = missing(program)
+    if absent:
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    source = program.read_text("utf-8")
+    assert "\nimport torch\n" in source
+    source = source.replace("\nimport torch\n", "\nimport wengert as torch\n")
+    hold_alike(printed([sys.executable, "-c", source]), program)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
 def test_the_numbers_are_those_of_pytorch(program: Path) -> None:

@@ -140,3 +140,12 @@ def tensors_of(tensors: Any, op: str) -> tuple[Tensor, ...]:
             raise TypeError(f"{op}(): expected Tensor as element {position} in argument 0, but got "
                             f"{type(tensor).__name__}")
     return listed
+
+
+def only(named: dict[str, Any], names: str, op: str) -> dict[str, Any]:
+    """``named``, the keywords of a function that takes its sizes by place too. Raises TypeError for one that is none of
+    ``names``."""
+    for name in named:
+        if name not in names.split():
+            raise TypeError(f"{op}() got an unexpected keyword argument '{name}'")
+    return named

@@ -1,4 +1,5 @@
-"""Exchange with other array libraries: DLPack both ways. (numpy's protocols are on `Tensor` itself.)"""
+"""Exchange with other array libraries: DLPack both ways, and the array API standard's two methods. (numpy's protocols
+are on `Tensor` itself.)"""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ import numpy as np
 
 from ..tensors.tensor import Tensor, make
 from .arguments import check_options
+from .conversion import to
 from .creation import from_numpy
-from .registry import function
+from .registry import function, method
 
 
 class _Capsule:
@@ -56,3 +58,28 @@ def _writable(array: np.ndarray) -> np.ndarray:
 def to_dlpack(tensor: Tensor) -> Any:
     """A DLPack capsule of the tensor's memory."""
     return tensor.__dlpack__()
+
+
+@method("to_device")
+def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
+    """This tensor on ``device``, by the array API standard's name. Raises ValueError for a ``stream``: the CPU has
+    none."""
+    if stream is not None:
+        raise ValueError(f"[to_device] no stream was expected, as the CPU has none; got {stream!r}")
+    return to(self, device)
+
+
+@method("__array_namespace__")
+def array_namespace(self: Tensor, *, api_version: str | None = None) -> Any:
+    """The array API standard's functions of tensors: `wengert.array_api`. Raises ValueError for a version of the
+    standard that they do not follow."""
+    found = namespace()
+    if api_version not in (None, *found.VERSIONS):
+        raise ValueError(f"[__array_namespace__] one of the versions {', '.join(found.VERSIONS)} was expected; got "
+                         f"{api_version!r}")
+    return found
+
+
+def namespace() -> Any:
+    """Loads the module behind ``__array_namespace__``. The public face puts `wengert.array_api` here."""
+    raise RuntimeError("the package's public face has not been imported")

@@ -22,7 +22,7 @@ from ..tensors.apply import result_type
 from ..tensors.evaluation import one_by_one
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
-from .arguments import check_one_dtype, integer, integers, tensors_of
+from .arguments import check_one_dtype, integer, integers, only, tensors_of
 from .conversion import cast
 from .registry import function, method
 from .shapes import expand, sliced, unsqueeze, view
@@ -171,7 +171,7 @@ def block_diag(*tensors: Any) -> Tensor:
 def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
     """Parts along a dimension: of one size (the last may be smaller), or of the sizes in a list. The parts are views.
     """
-    sizes = named.get("split_size", split_size_or_sections)
+    sizes = only(named, "split_size", "split").get("split_size", split_size_or_sections)
     if not tensor._data.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     place = wrap_dim(dim, tensor._data.ndim, "split")
@@ -218,7 +218,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
     """Parts along a dimension: a number of nearly equal ones, or those between the given positions."""
     for name in ("indices", "sections"):
-        indices_or_sections = named.get(name, indices_or_sections)
+        indices_or_sections = only(named, "indices sections", "tensor_split").get(name, indices_or_sections)
     if not input._data.ndim:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     place = wrap_dim(dim, input._data.ndim, "tensor_split")
@@ -244,7 +244,7 @@ def _splitter(name: str, dim: int) -> None:
             raise RuntimeError(f"torch.{name} requires a tensor with at least {max(dim, 1) + (dim == 2)} "
                                f"dimension, but got a tensor with {input.ndim} dimensions!")
         for key in ("indices", "sections"):
-            indices_or_sections = named.get(key, indices_or_sections)
+            indices_or_sections = only(named, "indices sections", name).get(key, indices_or_sections)
         if isinstance(indices_or_sections, int) and (indices_or_sections <= 0
                                                      or input.shape[along] % indices_or_sections):
             raise RuntimeError(f"torch.{name} attempted to split along dimension "
@@ -279,7 +279,9 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 @method("repeat")
 def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
     """This tensor repeated ``repeats`` times along each dimension; new dimensions may be put in front."""
-    times = integers(named["repeats"] if named else repeats[0] if len(repeats) == 1 else repeats, "repeat")
+    if named:
+        repeats = (only(named, "repeats", "repeat")["repeats"],)
+    times = integers(repeats[0] if len(repeats) == 1 else repeats, "repeat")
     shape = self._data.shape
     if len(times) < len(shape):
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -295,7 +297,7 @@ def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
 @function(out=False)
 def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """Like `repeat`; where fewer numbers are given than there are dimensions, ones are put in front of them."""
-    times = integers(named["dims"] if named else dims[0] if len(dims) == 1 else dims, "tile")
+    times = integers(only(named, "dims", "tile")["dims"] if named else dims[0] if len(dims) == 1 else dims, "tile")
     return repeat(input, *(1,) * (input._data.ndim - len(times)), *times)
 
 
@@ -329,7 +331,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
 @function(out=False)
 def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """With the order along the given dimensions reversed; a copy."""
-    listed = integers(named["dims"] if named else dims[0] if len(dims) == 1 else dims, "flip")
+    listed = integers(only(named, "dims", "flip")["dims"] if named else dims[0] if len(dims) == 1 else dims, "flip")
     turned = wrap_dims(listed, input._data.ndim, "flip") if listed else ()
     return P.flip(input, dims=turned)
 

@@ -25,7 +25,7 @@ from ..tensors.generator import Generator, default_generator
 from ..tensors.nowhere import sampled
 from ..tensors.tape import Edge, Node
 from ..tensors.tensor import Tensor, make
-from .arguments import check_options, dtype_of, integer, nothing_of, real, sizes_of
+from .arguments import check_options, dtype_of, integer, nothing_of, only, real, sizes_of
 from .out import filled
 from .registry import FUNCTIONS, function, method
 
@@ -380,7 +380,7 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
 def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **named: Any) -> Tensor:
     """Fills this tensor with integers: ``random_()`` over the range of the dtype, ``random_(to)`` from 0, or
     ``random_(from, to)``; ``to`` is excluded, and None means the dtype's largest."""
-    low, high = named.get("from", 0), named.get("to")
+    low, high = only(named, "from to", "random_").get("from", 0), named.get("to")
     if len(bounds) == 1:
         low, high = (bounds[0], high) if "to" in named else (0, bounds[0])
     elif bounds:

@@ -23,7 +23,7 @@ from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tensor import Tensor, make
-from .arguments import dtype_of, integer, integers, sizes_of, tensors_of
+from .arguments import dtype_of, integer, integers, only, sizes_of, tensors_of
 from .registry import function, method
 
 ndarray = np.ndarray
@@ -95,9 +95,7 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """The same elements, in row-major order, in another shape; one size may be -1. A view where the strides allow it,
     else a copy."""
     if named:
-        shape = (named.pop("shape"),)
-        if named:
-            raise TypeError(f"reshape() got an unexpected keyword argument '{next(iter(named))}'")
+        shape = (only(named, "shape", "reshape")["shape"],)
     sizes = inferred(sizes_of(shape, "reshape", True), input, "reshape")
     return _reshaped(input, sizes)
 
@@ -152,7 +150,7 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 def squeeze(input: Tensor, *dim: Any, **named: Any) -> Tensor:
     """Without dimensions of size 1: all of them, or those of ``dim``, an int or a tuple, that have size 1."""
     if named:
-        dim = (named["dim"],)
+        dim = (only(named, "dim", "squeeze")["dim"],)
     shape = input._data.shape
     if not dim:
         return P.reshape(input, shape=tuple([n for n in shape if n != 1]), label="SqueezeBackward0")
@@ -178,8 +176,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 @function(out=False)
 def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """Dimensions in the order ``dims``: ``x.permute(2, 0, 1)`` or ``torch.permute(x, (2, 0, 1))``."""
-    order = integers(named["dims"] if named else dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list))
-                     else dims, "permute")
+    if named:
+        dims = (only(named, "dims", "permute")["dims"],)
+    order = integers(dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims, "permute")
     rank = input._data.ndim
     if len(order) != rank:
         raise RuntimeError(f"permute(): number of dimensions in the "
@@ -308,7 +307,7 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
 @function(out=False)
 def broadcast_to(input: Tensor, *size: Any, **named: Any) -> Tensor:
     """``input`` expanded to ``size``: sizes, or a tuple of them."""
-    return expand(input, *sizes_of((named["size"],) if named else size, "broadcast_to"))
+    return expand(input, *sizes_of((only(named, "size", "broadcast_to")["size"],) if named else size, "broadcast_to"))
 
 
 @function(method=False, out=False, takes_tensor=False)

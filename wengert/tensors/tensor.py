@@ -618,14 +618,21 @@ class Tensor:
 
     def __dlpack__(self, *, stream: object = None, max_version: tuple[int, int] | None = None,
                    dl_device: tuple[Any, int] | None = None, copy: bool | None = None) -> Any:
-        """A DLPack capsule of this tensor's memory, for other array libraries' ``from_dlpack``."""
+        """A DLPack capsule of this tensor's memory, for other array libraries' ``from_dlpack``. Raises BufferError for
+        one that requires grad or has no memory."""
         array = self._concrete("__dlpack__")
         if edge_of(self) is not None:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-        return array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+        if type(array) is Absent:
+            raise BufferError("[__dlpack__] a tensor with memory was expected; got one of the meta device")
+        if stream is not None and not isinstance(stream, int):
+            raise TypeError(f"[__dlpack__] an integer or None was expected as stream; got {type(stream).__name__}")
+        return array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)  # on the CPU none waits
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        """(1, 0): DLPack's word for the CPU."""
+        """(1, 0): DLPack's word for the CPU. Raises ValueError on the meta device."""
+        if type(self._data) is Absent:
+            raise ValueError("Unknown device type meta for Dlpack")
         return 1, 0
 
     # --- copies -------------------------------------------------------------------------------------------------------
