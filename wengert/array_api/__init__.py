@@ -1,8 +1,8 @@
 """The array API standard (2024.12, data-apis.org) on wengert's tensors: what ``x.__array_namespace__()`` gives.
 
 PyTorch's own namespace is no such thing: its ``max`` along an axis gives pairs, its ``std`` corrects by default,
-tensors without dimensions give way in promotion. ``import wengert`` stays PyTorch's; here are the standard's functions, made of
-the same differentiable operations. SciPy and scikit-learn find them by themselves where dispatch is switched on:
+tensors without dimensions give way in promotion. ``import wengert`` stays PyTorch's; here are the standard's functions,
+made of the same differentiable operations. SciPy and scikit-learn find them by themselves where dispatch is on:
 
 >>> import wengert as torch
 >>> x = torch.tensor([[3.0, 1.0], [2.0, 4.0]], requires_grad=True)
