@@ -13,19 +13,31 @@ import numpy as np
 
 from ..core.batching import call, spread
 from ..core.frames import user_line
-from ..core.primitive import P, Primitive
+from ..core.primitive import HALVES, P, Primitive, evaluate
 from ..core.state import state
-from ..tensors.apply import bare
+from ..tensors.apply import FAILURES, bare
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
-from .levels import Level, Lifted, array_of, drawn, has_history
+from .levels import Level, Lifted, array_of, drawn, has_history, plain_array
 from .modes import set_grad_enabled
+from .rows import rowwise, rule_for_rows
+
+ndarray = np.ndarray
 
 _FIRST_INDEX = {"index": 1, "index_adjoint": 1, "index_put": 2}
 """From which operand on primitives have index arrays, of which masks show as many elements as they mark."""
 _BY_VALUE = {"masked_select", "bincount", *_FIRST_INDEX}
 """Primitives of which the shape of the result may depend on values."""
+
+
+_RULES: dict[Primitive, Any] = {}
+"""The batch rules of primitives that `BatchLevel.brief` runs; None for others."""
+
+
+def _rule_of(primitive: Primitive) -> Any:
+    apart = primitive.kind == "view" or primitive.multiple or primitive.name in _BY_VALUE
+    return None if apart or primitive.promotion == "where" else primitive.batch
 
 
 class Batched(Lifted):
@@ -34,10 +46,11 @@ class Batched(Lifted):
     __slots__ = ("mapped",)
 
     def __init__(self, level: BatchLevel, value: Tensor, mapped: bool, outside: bool = False) -> None:
-        super().__init__(level, value, outside)
-        self.mapped = mapped
-        shape = value._data.shape
-        self.shape = shape[1:] if mapped else shape
+        self.level, self.value, self.outside, self.mapped = level, value, outside, mapped
+        data = value._data
+        shape = data.shape
+        self.dtype, self.shape = data.dtype, shape[1:] if mapped else shape
+        self._whole, self.steps, self.generation = None, (), 0
 
     def __repr__(self) -> str:
         return f"Batched({self.value!r}, mapped={self.mapped})"
@@ -85,6 +98,41 @@ class BatchLevel(Level):
             out.part_of(operands[0]._data, (primitive, params))
         return out
 
+    def brief(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], recorded: bool) -> Any:
+        rule = _RULES.get(primitive, primitive)
+        if rule is primitive:
+            rule = _RULES[primitive] = _rule_of(primitive)
+        arrays: list[Any] = []
+        mapped: list[bool] = []
+        dtype = None
+        for x in operands:
+            is_mapped = False
+            if type(x) in TENSORS:
+                data = x._data
+                if type(data) is Batched and data.level is self:
+                    if data.steps and data.generation != data.root.generation:
+                        return None
+                    x, is_mapped = data.value, data.mapped
+                x = plain_array(x, dtype, recorded)
+                if x is None:
+                    return None
+                dtype = x.dtype
+            elif x is not None and type(x) is not float and type(x) is not int:
+                return None
+            arrays.append(x)
+            mapped.append(is_mapped)
+        if rule is None or dtype is None or dtype.char in primitive.refuses:
+            return None
+        whole = True in mapped
+        try:
+            if whole:
+                result = state.here["quiet"](rule, primitive, arrays, mapped, params)
+            else:
+                result = evaluate(primitive, arrays, params)
+        except FAILURES:
+            return None  # the longer way words it
+        return Batched(self, bare(result), whole)
+
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         arrays: list[Any] = []
         mapped = []
@@ -111,22 +159,40 @@ class BatchLevel(Level):
             return tuple([Batched(self, bare(part), True) for part in result])
         return Batched(self, bare(result), True)
 
-    def pull(self, node: Node, ct: Any, saved: Sequence[Any]) -> Sequence[Any] | None:
-        """Elementwise rules of operands of one shape, on the arrays of all examples: see Note [on arrays]."""
-        primitive = node.primitive
-        if self.outer is not None or primitive.kind != "elementwise" or saved[-1] is not None:
+    def pull(self, node: Node, ct: Any) -> Sequence[Any] | None:
+        """Rules that take rows (autograd/rows.py), on the arrays of all examples: see Note [on arrays]."""
+        if self.outer is not None or state.grad or (node.rare is not None and "packed" in node.rare):
             return None
-        rank, here, below = len(node.shape), state.grad, self.records_below()
+        rule = rule_for_rows(node)
+        if rule is None:
+            return None
+        saved: Any = node.saved
+        elements = node.primitive.kind == "elementwise"
+        for cell, count in node.guards:
+            if cell[0] != count:
+                return None  # the longer way words it
+        rank, below = len(node.shape), self.records_below()
+        found = self.array_of(ct, False, below)
+        if found is None or found[0].ndim - found[1] != rank:
+            return None
         arrays: list[Any] = []
-        for value in (ct, *saved[:-1]):
-            if type(value) in TENSORS:
-                pair = self.array_of(value, here, below)
-                if pair is None or pair[0].ndim - pair[1] != rank:
+        for place, value in enumerate(saved[:-1]):
+            if type(value) is Batched:
+                if value.level is not self or (value.steps and value.generation != value.root.generation):
                     return None
-                value = pair[0]
+                array = array_of(value.value, below)
+                if array is None or (value.mapped and not (elements and array.ndim - 1 == rank)):
+                    return None
+                value = array
+            elif type(value) is ndarray:
+                if value.dtype.char in HALVES or (below and node.edge_at(place, True) is not None):
+                    return None
+            elif value is not None and type(value) is not float and type(value) is not int:
+                return None
             arrays.append(value)
-        grads = state.here["quiet"](primitive.vjp, arrays[0], (*arrays[1:], None), node.params, node.edges)
-        return [grad if grad is None else ct if grad is arrays[0] else self.wrap(grad, np.ndim(grad) > rank)
+        given = found[0]
+        grads = state.here["quiet"](rule, given, rowwise(node, (*arrays, saved[-1])), node.params, node.edges)
+        return [grad if grad is None else ct if grad is given else self.wrap(grad, np.ndim(grad) > rank)
                 for grad in grads]
 
     def array_of(self, value: Tensor, here: bool, below: bool) -> tuple[Any, bool] | None:

@@ -20,6 +20,7 @@ from .batching import over_examples
 from .engine import grad
 from .forward import DualLevel
 from .levels import level, off_tape
+from .rows import run_rows
 
 Flat = Callable[[Sequence[Any]], Sequence[Tensor]]
 
@@ -112,8 +113,9 @@ def jacobian(output: Tensor, inputs: Sequence[Any], create_graph: bool = True, s
     parts = []
     for start in range(0, count, step):
         stop = min(start + step, count)
-        parts.append(over_examples(rows, [basis(start, stop, shape, output)], 1 if stop - start == 1 else None,
-                                   recording=create_graph))
+        unit = basis(start, stop, shape, output)
+        found = None if create_graph or strict is not None else run_rows(output, inputs, unit)
+        parts.append(found or over_examples(rows, [unit], 1 if stop - start == 1 else None, recording=create_graph))
     columns = [column[0] if len(column) == 1 else P.cat(*column, dim=0) for column in zip(*parts, strict=True)]
     return [P.reshape(column, shape=(*shape, *column._data.shape[1:])) for column in columns]
 

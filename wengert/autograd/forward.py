@@ -16,13 +16,13 @@ from ..core.errors import MissingRuleError
 from ..core.frames import user_line
 from ..core.primitive import P, Primitive, diagonal
 from ..core.state import state
-from ..tensors.apply import bare
+from ..tensors.apply import FAILURES, bare
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
 from .batching import BatchLevel
 from .engine import grad
-from .levels import Level, Lifted, array_of, off_tape
+from .levels import Level, Lifted, array_of, off_tape, plain_array
 
 
 class Dual(Lifted):
@@ -31,9 +31,10 @@ class Dual(Lifted):
     __slots__ = ("tangent",)
 
     def __init__(self, level: DualLevel, value: Tensor, tangent: Tensor | None, outside: bool = False) -> None:
-        super().__init__(level, value, outside)
-        self.tangent = tangent
-        self.shape = value._data.shape
+        self.level, self.value, self.outside, self.tangent = level, value, outside, tangent
+        data = value._data
+        self.dtype, self.shape = data.dtype, data.shape
+        self._whole, self.steps, self.generation = None, (), 0
 
     def __repr__(self) -> str:
         return f"Dual({self.value!r}, tangent={self.tangent!r})"
@@ -126,6 +127,41 @@ class DualLevel(Level):
             if found is not None:
                 return found
         return super().evaluate(primitive, operands, params)
+
+    def brief(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], recorded: bool) -> Any:
+        primals: list[Any] = []
+        tangents: list[Any] = []
+        given: list[Any] = []
+        moves, dtype = False, None
+        for x in operands:
+            tangent = moved = None
+            if type(x) in TENSORS:
+                data = x._data
+                if type(data) is Dual and data.level is self:
+                    if data.steps and data.generation != data.root.generation:
+                        return None
+                    x, tangent = data.value, data.tangent
+                x = plain_array(x, dtype, recorded)
+                if x is None:
+                    return None
+                dtype = x.dtype
+                if tangent is not None:
+                    moves, moved = True, plain_array(tangent, dtype, recorded)
+                    if moved is None:
+                        return None
+            elif x is not None and type(x) is not float and type(x) is not int:
+                return None
+            primals.append(x)
+            tangents.append(moved)
+            given.append(tangent)
+        if (dtype is None or primitive.jvp is None or dtype.char in primitive.refuses or primitive.kind == "view"
+                or primitive.multiple or primitive.promotion == "where"):
+            return None
+        try:
+            out, total = state.here["quiet"](_run_both, primitive, primals, tangents, params, moves)
+        except FAILURES:
+            return None  # the longer way words it
+        return Dual(self, bare(out), _around(total, tangents, given))
 
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         primals: list[Any] = []

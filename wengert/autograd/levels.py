@@ -23,15 +23,16 @@ from ..core.geometry import bytes_of, strided_view
 from ..core.primitive import HALVES, P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
-from ..tensors.alias import attach_view, shares
-from ..tensors.apply import bare
-from ..tensors.evaluation import Tracer, Unseen, known
+from ..tensors.alias import attach_view, edge_of, shares
+from ..tensors.apply import bare, record
+from ..tensors.evaluation import Tracer, Unseen, known, tell
 from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tape import Leaf, Node, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make, root_of, version_cell
 from . import engine
 
 ndarray = np.ndarray
+new = object.__new__
 
 Step = tuple[Any, dict[str, Any]]
 """A view on the way from a memory to a part of it, or (None, {}): from there on without the history below."""
@@ -42,6 +43,16 @@ def array_of(value: Tensor, recorded: bool) -> ndarray | None:
     None for any other."""
     data = value._data
     if type(data) is not ndarray or data.dtype.char in HALVES or (recorded and has_history(value)):
+        return None
+    return data
+
+
+def plain_array(value: Tensor, dtype: Any, recorded: bool) -> ndarray | None:
+    """`array_of` of a tensor of this dtype, of any floating one that is computed with as it is for None."""
+    data = value._data
+    if type(data) is not ndarray or (data.dtype.char not in "fdFD" if dtype is None else data.dtype is not dtype):
+        return None
+    if recorded and (value._edge is not None or (value._alias is not None and value._alias.storage.edge is not None)):
         return None
     return data
 
@@ -158,6 +169,31 @@ class Level(Tracer):
             if found is not None:
                 return found
         return self.below(self.ruled, primitive, operands, params)
+
+    def shortcut(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if self.outer is not None:
+            return None
+        grad = state.here["grad"]
+        data = self.brief(primitive, operands, params, grad or self.records_below())
+        if data is None:
+            return None
+        out: Tensor = new(Tensor)
+        out._data = data
+        out._edge = out._alias = out._cell = out._rare = None
+        if grad and primitive.records and data.dtype.kind in "fcVW":
+            edges = tuple([(x._edge if x._alias is None else edge_of(x)) if type(x) in TENSORS else None
+                           for x in operands])
+            if edges.count(None) < len(edges):
+                record(primitive, self.lifted(operands), edges, out, params, False)
+        if self.told:
+            tell(self, primitive, operands, params, out, out._edge)
+        return out
+
+    def brief(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], recorded: bool) -> Any:
+        """The data of the result in the common case: one floating dtype, Python numbers, arrays of the plain level
+        below without a history that would be ``recorded``, one result that is no view. None in any other: Note [on
+        arrays]."""
+        return None
 
     @abstractmethod
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:

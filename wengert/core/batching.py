@@ -49,8 +49,11 @@ def rank_of(x: Any, is_mapped: bool) -> int:
 
 def ranked(operands: Sequence[Any], mapped: Mapped) -> list[Any]:
     """Operands that broadcast against each other as their examples do."""
-    rank = max(map(rank_of, operands, mapped))
-    return [lifted(x, rank) if is_mapped else x for x, is_mapped in zip(operands, mapped, strict=True)]
+    ranks = [len(x.shape) - is_mapped if hasattr(x, "shape") else 0
+             for x, is_mapped in zip(operands, mapped, strict=True)]
+    rank = max(ranks)
+    return [lifted(x, rank) if is_mapped and its < rank else x
+            for x, is_mapped, its in zip(operands, mapped, ranks, strict=True)]
 
 
 def call(primitive: Any, operands: Sequence[Any], mapped: Mapped, params: Params) -> tuple[Any, bool]:

@@ -81,6 +81,8 @@ class Primitive:
                paths take none of them
     behind     of views: ``behind(params, count, shape)``, the parameters of the same view behind a first dimension of
                ``count`` examples
+    rows       ``rows(saved, needs)``: the backward rule as one that takes cotangents with a dimension in front of those
+               of the result, and gives ones with the same, for what it saved and these needs; None where there is none
     widens     whether operands in half precision are computed with in float32 (complex64), and what comes is rounded
                once: what computes does, what moves or compares elements need not. It refuses numbers of 8 bits
     ========== =====================================================================================================
@@ -88,7 +90,7 @@ class Primitive:
 
     __slots__ = ("_saves", "agree", "arity", "batch", "behind", "doc", "eval", "hot_path", "jvp", "keeps", "kind",
                  "kinked", "label", "lower", "missing", "mixes", "multiple", "name", "plans", "promotion", "records",
-                 "refuses", "run", "samples", "sends", "spec", "vjp", "widens")
+                 "refuses", "rows", "run", "samples", "sends", "spec", "vjp", "widens")
 
     def __init__(self, name: str, kind: str, eval: str | Rule, *, arity: int = 1, spec: Rule | None = None,
                  shape: Rule | None = None, vjp: Rule | None = None,
@@ -99,7 +101,7 @@ class Primitive:
                  keeps: tuple[int, ...] | None = None, samples: Callable[[], Any] | None = None,
                  missing: dict[str, str] | None = None, agree: tuple[int, ...] = (), mixes: bool = False,
                  widens: bool | None = None, sends: Rule | None = None,
-                 kinked: bool = False, refuses: str = "", doc: str = "") -> None:
+                 kinked: bool = False, refuses: str = "", rows: Rule | None = None, doc: str = "") -> None:
         self.name, self.kind, self.eval, self.arity = name, kind, eval, arity
         self.vjp, self.jvp, self.batch, self.lower = vjp, jvp, batch or _BATCHED.get(kind), lower
         by_rule = partial(_spec_by_dummies, self) if shape is None else partial(_spec_by_elements, self, shape)
@@ -113,6 +115,7 @@ class Primitive:
         self.records, self.agree, self.mixes, self.sends, self.kinked = True, agree, mixes, sends, kinked
         self.widens = kind in _COMPUTING and promotion != "compare" if widens is None else widens
         self.behind: Rule | None = None
+        self.rows = rows
         self.hot_path: Callable[..., Any] | None = None  # made when first needed
 
     def bind(self, module: ModuleType) -> Rule:

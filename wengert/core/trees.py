@@ -68,6 +68,8 @@ class Structure:
     def build(self, leaves: Iterable[Any]) -> Any:
         """A nest of this form around ``leaves``, in their order. Raises ValueError if they are too many or too few."""
         values = list(leaves)
+        if self.container is None and len(values) == 1:
+            return values[0]
         if len(values) != self.count:
             raise ValueError(f"[build] {self.count} leaves were expected for {self!r}; got {len(values)}")
         return self._build(iter(values))

@@ -108,10 +108,11 @@ class _Call:
 
     def leads_out(self, x: Tensor) -> bool:
         """Whether the tape leads from a tensor to leaves other than our own."""
-        own = {edge_of(x) for x in self.inputs if isinstance(x, Tensor)}
         edge = edge_of(x)
-        leaves = () if edge is None else (node for node in ancestors([edge]) if type(node) is Leaf)
-        return any(leaf not in own and leaf.variable is not None for leaf in leaves)
+        if edge is None:
+            return False
+        own = {edge_of(x) for x in self.inputs if isinstance(x, Tensor)}
+        return any([type(node) is Leaf and node not in own and node.variable is not None for node in ancestors([edge])])
 
     def settled(self, results: Sequence[Any]) -> list[Any]:
         """Results cut off from the tape, unless it leads to leaves other than our own."""

@@ -121,8 +121,26 @@ def _matmul_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool
     return out[..., 0] if y_rank == 1 else out
 
 
+def _matmul_rows(saved: Saved, needs: Needs) -> Any:
+    left, right = map(len, saved[-1])
+    if all(needs) or right > 2 or (needs[1] and left > 2):
+        return None
+
+    def for_left(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+        y = saved[1]
+        return (P.matmul(ct, transposed(y)) if right == 2 else ct[..., None] * conjugate(y)), None
+
+    def for_right(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+        x = saved[0]
+        if left == 1:
+            return None, conjugate(x)[:, None] * ct[..., None, :] if right == 2 else ct[..., None] * conjugate(x)
+        return None, P.matmul(transposed(x), ct) if right == 2 else P.matmul(ct, conjugate(x))
+
+    return for_left if needs[0] else for_right
+
+
 matmul = bilinear(
-    "matmul", batch=_matmul_batch, eval=lambda xp, x, y, label="": _matmul(xp, x, y),
+    "matmul", batch=_matmul_batch, rows=_matmul_rows, eval=lambda xp, x, y, label="": _matmul(xp, x, y),
     spec=lambda x, y, label="": _matmul_spec(x, y), label=_label, agree=(0, 1),
     transposes=(_matmul_left, _matmul_right),
     samples=cases(((2, 3), (3, 4)), ((3,), (3, 2)), ((2, 3), (3,)), ((3,), (3,)), ((2, 1, 2, 3), (4, 3, 2)),
@@ -228,6 +246,10 @@ def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
     return for_x, for_weight, for_bias
 
 
+def _linear_rows(saved: Saved, needs: Needs) -> Any:
+    return None if any(needs[1:]) else _linear_vjp
+
+
 def _linear_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[bool], params: Params) -> Any:
     x, weight, *rest = operands
     if not any(mapped[1:]):
@@ -255,7 +277,7 @@ def _linear_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, 
 linear = fused(
     "linear", _linear, batch=_linear_batch, arity=3, spec=_linear_spec, vjp=_linear_vjp, agree=(0, 1, 2),
     label=lambda params: str(params.get("label", "Addmm")),
-    saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1],
+    saves=lambda needs: ["shapes"] + ["y"] * needs[0] + ["x"] * needs[1], rows=_linear_rows,
     jvp=_linear_jvp, samples=cases(((5, 3), (2, 3), (2,)), ((2, 4, 3), (2, 3))),
     sends=lambda edges: (*edges[2:], *edges[:2]),
     doc="x @ weight.T + bias, with weight (out_features, in_features): one node and one pass for the usual layer.",

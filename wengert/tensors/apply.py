@@ -38,7 +38,8 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     here = state.here
     watcher = here["watcher"]
     if watcher is not None and watcher.intercepts:
-        return watcher.own(_intercepted, watcher, primitive, operands, params)
+        found = watcher.shortcut(primitive, operands, params)
+        return watcher.own(_intercepted, watcher, primitive, operands, params) if found is None else found
     values, edges, dtype, half = _read(primitive, operands, here["grad"])
     if primitive.refuses and (dtype is None or dtype.char in primitive.refuses):
         check_takes(primitive.name, primitive.refuses, *operands)

@@ -110,6 +110,11 @@ class Watcher(Block):
             return self.outer.evaluate(primitive, operands, params)
         return evaluate(primitive, [getattr(x, "_data", x) for x in operands], params)
 
+    def shortcut(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The tensor that an operation gives, by a way shorter than `evaluate` and what is done around it; None where
+        there is none, and nothing has happened."""
+        return None
+
     def own(self, run: Callable[..., Any], *operands: Any) -> Any:
         """Runs code of wengert's own, that of an operation or the rule of a node, which calls none of the user's but
         what other watchers call."""
@@ -237,9 +242,9 @@ class Tracer(Watcher, ABC):
     @abstractmethod
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any: ...
 
-    def pull(self, node: Node, ct: Any, saved: Sequence[Any]) -> Sequence[Any] | None:
-        """What a node's rule gives for a cotangent and saved values, by a shorter way than step by step on tensors;
-        None where there is none."""
+    def pull(self, node: Node, ct: Any) -> Sequence[Any] | None:
+        """What a node's rule gives for a cotangent and its saved values, where nothing that it does is recorded, by a
+        shorter way than step by step on tensors; None where there is none."""
         return None
 
     @abstractmethod

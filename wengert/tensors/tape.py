@@ -133,7 +133,8 @@ class Node:
         if as_tensors is None:
             return saved
         cells = iter(self.guards)
-        return tuple([self._restored(value, i, cells, as_tensors) for i, value in enumerate(saved)])
+        return tuple([None if value is None else self._restored(value, i, cells, as_tensors)
+                      for i, value in enumerate(saved)])
 
     def edge_at(self, place: int, outputs: bool) -> Edge | None:
         """The edge of the saved value at ``place``; for an output (whose edge is this node itself) only if wanted."""
@@ -217,12 +218,15 @@ class Node:
         rule = self.primitive.vjp or self.primitive.rule("vjp")
         # The edges say which cotangents are needed: where there is none there is None, which is false.
         if as_tensors is not None:
-            saved, watcher = self.unpack(as_tensors), state.watcher
+            watcher = state.watcher
             tracer = None if watcher is None else watcher.tracer
-            grads = None if tracer is None else tracer.pull(self, ct, saved)
-            if grads is None:
-                grads = (rule(ct, saved, self.params, self.edges) if watcher is None
-                         else watcher.own(rule, ct, saved, self.params, self.edges))
+            if tracer is not None:
+                grads = tracer.pull(self, ct)
+                if grads is not None:
+                    return grads
+            saved = self.unpack(as_tensors)
+            grads = (rule(ct, saved, self.params, self.edges) if watcher is None
+                     else watcher.own(rule, ct, saved, self.params, self.edges))
             return (kinked(grads[0], saved), *grads[1:]) if self.primitive.kinked and state.grad else grads
         saved = self.saved
         if saved is None or (self.rare is not None and "packed" in self.rare):
