@@ -19,7 +19,7 @@ from ..autograd.forward import DualLevel
 from ..autograd.levels import level, off_tape
 from ..core.primitive import P
 from ..core.state import state
-from ..core.trees import Structure
+from ..core.trees import LEAF, Structure
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, ancestors
 from ..tensors.tensor import Tensor
@@ -55,6 +55,7 @@ class _Call:
         if len({place % len(args) for place in self.places}) < len(self.places):
             raise RuntimeError(f"[{op}] argnums elements must be unique, got {argnums}; name each argument once")
         leaves, self.chosen = flatten(tuple([args[place] for place in self.places]))
+        self.one = self.single and self.chosen.children[0] is LEAF
         forward = op in ("jvp", "jacfwd", "linearize")
         for leaf in leaves:
             if not isinstance(leaf, Tensor) and not forward:
@@ -103,6 +104,8 @@ class _Call:
 
     def nested(self, values: Sequence[Any]) -> Any:
         """Values nested as the arguments are."""
+        if self.one:
+            return values[0]
         built = self.chosen.build(values)
         return built[0] if self.single else built
 
@@ -116,8 +119,9 @@ class _Call:
 
     def settled(self, results: Sequence[Any]) -> list[Any]:
         """Results cut off from the tape, unless it leads to leaves other than our own."""
-        return [self._cut(x) if isinstance(x, Tensor) and not (is_grad_enabled() and self.leads_out(x)) else x
-                for x in results]
+        plain = state.watcher is None
+        return [x if not isinstance(x, Tensor) or (plain and x._edge is None and x._alias is None)
+                or (is_grad_enabled() and self.leads_out(x)) else self._cut(x) for x in results]
 
     def _cut(self, x: Tensor) -> Tensor:
         """A result off the tape, and off the one below a level where that ends at our own leaves too."""

@@ -5,12 +5,11 @@ A module is whatever has a module's methods: this layer lies below the one that 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ops.registry import FUNCTIONS
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import TENSORS, Tensor
 
 __all__ = ["functional_call", "stack_module_state"]
 
@@ -46,19 +45,26 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Mapping[str, Tensor
         given = joined
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
     places = _places(module)
-    with _replaced(module, places, _all_names(places, given, tie_weights, strict)):
+    found = _found(module, places, _all_names(places, given, tie_weights, strict))
+    kept = [(table, name, table[name]) for table, name, _ in found]
+    try:
+        for table, name, tensor in found:
+            table[name] = tensor
         return module(*arguments, **(kwargs or {}))
+    finally:
+        for table, name, own in kept:
+            table[name] = own
 
 
 def _check_dicts(given: Any) -> None:
     """Raises ValueError for what is no dict nor several of them, TypeError for what is no tensor inside."""
-    several = [given] if isinstance(given, Mapping) else given
-    if not isinstance(several, (list, tuple)) or not all(isinstance(each, Mapping) for each in several):
+    several = [given] if type(given) is dict or isinstance(given, Mapping) else given
+    if not isinstance(several, (list, tuple)) or not all([isinstance(each, Mapping) for each in several]):
         raise ValueError("[functional_call] Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of "
                          f"dicts, but got {type(given).__name__}")
     for each in several:
         for name, value in each.items():
-            if value is not None and not isinstance(value, Tensor):
+            if type(value) not in TENSORS and value is not None and not isinstance(value, Tensor):
                 raise TypeError(f"[functional_call] a tensor was expected for {name!r}; got {type(value).__name__}")
 
 
@@ -67,9 +73,19 @@ Places = dict[str, tuple[dict[str, Any], str]]
 
 
 def _places(module: Any) -> Places:
-    return {f"{path}.{name}" if path else name: (table, name)
-            for path, owner in module.named_modules(remove_duplicate=False)
-            for table in (owner._buffers, owner._parameters) for name in table}
+    """All of a module's tensors, and of those beneath it, each as often as there is a path to it."""
+    places: Places = {}
+
+    def look(owner: Any, prefix: str) -> None:
+        for table in (owner._buffers, owner._parameters):
+            for name in table:
+                places[prefix + name] = table, name
+        for name, module in owner._modules.items():
+            if module is not None:
+                look(module, f"{prefix}{name}.")
+
+    look(module, "")
+    return places
 
 
 def _all_names(places: Places, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> dict[str, Tensor]:
@@ -99,24 +115,16 @@ def _all_names(places: Places, given: Mapping[str, Tensor], tie_weights: bool, s
     return replaced
 
 
-@contextlib.contextmanager
-def _replaced(module: Any, places: Places, tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """A context in which the tensors stand in the module's dictionaries; the module's own come back at the end. A name
-    that its owner does not have is left out; one without an owner raises AttributeError."""
+def _found(module: Any, places: Places, tensors: Mapping[str, Tensor]) -> list[tuple[dict[str, Any], str, Tensor]]:
+    """In which dictionaries, and under which names, the tensors are to stand. A name that its owner does not have is
+    left out; one without an owner raises AttributeError."""
     found = []
     for path, tensor in tensors.items():
         if path in places:
             found.append((*places[path], tensor))
         else:
             module.get_submodule(path.rpartition(".")[0])
-    kept = [(table, name, table[name]) for table, name, _ in found]
-    try:
-        for table, name, tensor in found:
-            table[name] = tensor
-        yield
-    finally:
-        for table, name, own in kept:
-            table[name] = own
+    return found
 
 
 def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
