@@ -11,7 +11,9 @@ import pytest
 import wengert as torch
 from tests.test_primitives import DIFFERENTIABLE, differences, directions, floating, inner, samples_of
 from wengert.autograd.derivatives import moving, pull, push
+from wengert.autograd.rows import rowwise, rule_for_rows
 from wengert.core.primitive import P, Primitive
+from wengert.tensors.tape import Node
 from wengert.tensors.tensor import Tensor, wrap
 
 ALL = [(p, i) for p in P for i in range(len(samples_of(p)))]
@@ -205,3 +207,84 @@ def test_batch_of_batches_along_any_dimension(case: Any) -> None:
     rows = [looped(primitive, [x[..., j] if c else x for x, c in zip(wide, chosen, strict=True)], chosen, params, COUNT)
             for j in range(2)]
     agree(parts_of(twice(*given)), [np.stack(column) for column in zip(*rows, strict=True)])
+
+
+@pytest.mark.parametrize("case", DIFFERENTIABLE, ids=_id)
+def test_a_rule_for_rows_is_a_loop(case: Any) -> None:
+    """What says that it takes cotangents with a dimension more gives, for each, what it gives for it alone."""
+    primitive, number = case
+    operands, params = samples_of(primitive)[number]
+    floats = [i for i, x in enumerate(operands) if floating(x)]
+    for wanted in [*[[i] for i in floats], floats]:
+        given = [wrap(x).requires_grad_(i in wanted) if isinstance(x, np.ndarray) else x
+                 for i, x in enumerate(operands)]
+        out = primitive(*given, **params)
+        node = out._edge if isinstance(out, Tensor) else None
+        rule = None if node is None or type(node) is not Node else rule_for_rows(node)
+        if rule is None:
+            continue
+        cts = [cotangents([out], 5 + i)[0]._data for i in range(COUNT)]
+        rows = rule(np.stack(cts), rowwise(node, node.saved), params, node.edges)
+        for place in wanted:
+            theirs = np.stack([np.asarray(node.pull(ct, None)[place]) for ct in cts])
+            assert np.allclose(rows[place], theirs, rtol=1e-12, atol=1e-12, equal_nan=True)
+
+
+def test_layers_of_a_network_have_rules_for_rows() -> None:
+    found = {primitive.name for primitive, _ in DIFFERENTIABLE if primitive.kind == "elementwise" or primitive.rows}
+    assert {"linear", "matmul", "tanh", "relu", "add", "mul"} <= found
+
+
+def mlp_of(x: Tensor) -> Tensor:
+    return torch.tanh(x @ WEIGHT + x.sin()) * x
+
+
+WEIGHT = torch.tensor(np.random.RandomState(0).standard_normal((4, 4)))
+POINT = torch.tensor(np.random.RandomState(1).standard_normal(4))
+
+
+def by_loop(f: Any, x: Tensor) -> np.ndarray:
+    leaf = x.detach().requires_grad_()
+    out = f(leaf)
+    return np.stack([torch.autograd.grad(out[i], leaf, retain_graph=True)[0].numpy() for i in range(len(out))])
+
+
+@pytest.mark.parametrize("f", [
+    mlp_of, lambda x: x, lambda x: x + x, lambda x: WEIGHT @ x, lambda x: x.unsqueeze(0).expand(4, 4).diagonal() * x,
+    lambda x: torch.where(x > 0, x, x * 2), lambda x: x.relu().cumsum(0), lambda x: (WEIGHT.T @ x).softmax(0),
+    lambda x: x.clone().mul_(2).sin_(), lambda x: WEIGHT @ torch.stack([x, x * x], 1) @ torch.ones(2).double(),
+], ids=range(10))
+def test_a_jacobian_by_rows_is_a_loop(f: Any) -> None:
+    for chunk in (None, 3, 1):
+        assert np.allclose(torch.func.jacrev(f, chunk_size=chunk)(POINT).numpy(), by_loop(f, POINT), atol=1e-12)
+
+
+def test_a_jacobian_by_rows_meets_hooks_writes_and_several_inputs() -> None:
+    leaf = POINT.clone().requires_grad_()
+    calls = []
+
+    def hooked(x: Tensor) -> Tensor:
+        y = x * 2
+        y.register_hook(lambda grad: calls.append(grad.shape) or grad * 3)
+        return y.tanh()
+
+    wanted = np.diag(6 / np.cosh(2 * POINT.numpy()) ** 2)
+    assert np.allclose(torch.func.jacrev(hooked)(POINT).numpy(), wanted) and calls == [(4,)]
+
+    def written(x: Tensor) -> Tensor:
+        y = x.exp()
+        out = y * 1
+        y.mul_(2)
+        return out
+
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        torch.func.jacrev(written)(POINT)
+    a, b = torch.func.jacrev(torch.add, argnums=(0, 1))(POINT, POINT)
+    a.zero_()
+    assert np.array_equal(b.numpy(), np.eye(4))
+    used, unused = torch.func.jacrev(lambda x, y: mlp_of(x), argnums=(0, 1))(POINT, POINT)
+    assert unused.shape == (4, 4) and not unused.any() and np.allclose(used.numpy(), by_loop(mlp_of, POINT))
+    outer = torch.func.jacrev(mlp_of)(leaf)
+    assert outer.requires_grad
+    second = torch.autograd.grad(outer.sum(), leaf)[0]
+    assert np.allclose(second.numpy(), torch.func.jacfwd(torch.func.jacrev(mlp_of))(POINT).sum((0, 1)).numpy())

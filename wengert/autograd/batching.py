@@ -99,6 +99,8 @@ class BatchLevel(Level):
         return out
 
     def brief(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], recorded: bool) -> Any:
+        if self.outer is not None:
+            return None
         rule = _RULES.get(primitive, primitive)
         if rule is primitive:
             rule = _RULES[primitive] = _rule_of(primitive)

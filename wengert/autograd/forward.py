@@ -129,6 +129,8 @@ class DualLevel(Level):
         return super().evaluate(primitive, operands, params)
 
     def brief(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], recorded: bool) -> Any:
+        if self.outer is not None:
+            return self._brief_over_batch(primitive, operands, params)
         primals: list[Any] = []
         tangents: list[Any] = []
         given: list[Any] = []
@@ -162,6 +164,28 @@ class DualLevel(Level):
         except FAILURES:
             return None  # the longer way words it
         return Dual(self, bare(out), _around(total, tangents, given))
+
+    def _brief_over_batch(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The same just above a `vmap` above plain evaluation, of elementwise primitives."""
+        outer = self.outer
+        if (type(outer) is not BatchLevel or outer.outer is not None or primitive.kind != "elementwise"
+                or primitive.promotion == "where" or not primitive.is_diagonal):
+            return None
+        dtype = None
+        for x in operands:
+            if type(x) in TENSORS:
+                its = x._data.dtype
+                if its is not dtype and (dtype is not None or its.char not in "fdFD"):
+                    return None
+                dtype = its
+            elif x is not None and type(x) is not float and type(x) is not int:
+                return None
+        if dtype is None or dtype.char in primitive.refuses:
+            return None
+        try:
+            return self._through(outer, primitive, operands, params)
+        except FAILURES:
+            return None  # the longer way words it
 
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         primals: list[Any] = []
@@ -214,12 +238,14 @@ class DualLevel(Level):
         for x in operands:
             pair: Any = x
             if type(x) in TENSORS:
-                data = x._data
-                if data.steps and data.generation != data.root.generation:
-                    return None
-                pair = [None if part is None else outer.array_of(part, here, below)
-                        for part in (data.value, data.tangent)]
-                if pair[0] is None or (pair[1] is None) is not (data.tangent is None):
+                data, value, tangent = x._data, x, None
+                if type(data) is Dual and data.level is self:
+                    if data.steps and data.generation != data.root.generation:
+                        return None
+                    value, tangent = data.value, data.tangent
+                pair = [outer.array_of(value, here, below),
+                        None if tangent is None else outer.array_of(tangent, here, below)]
+                if pair[0] is None or (pair[1] is None) is not (tangent is None):
                     return None
                 rank = max(rank, len(data.shape))
             pairs.append(pair)
