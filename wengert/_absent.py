@@ -343,7 +343,7 @@ dims draft_export dynamic_shapes experimental exported_program graph_signature p
 Tensor
 """,
     "torch.func": """
-debug_unwrap functionalize rearrange replace_all_batch_norm_modules_
+rearrange
 """,
     "torch.futures": """
 S T

@@ -238,12 +238,12 @@ class DualLevel(Level):
         for x in operands:
             pair: Any = x
             if type(x) in TENSORS:
-                data, value, tangent = x._data, x, None
+                data, primal, tangent = x._data, x, None
                 if type(data) is Dual and data.level is self:
                     if data.steps and data.generation != data.root.generation:
                         return None
-                    value, tangent = data.value, data.tangent
-                pair = [outer.array_of(value, here, below),
+                    primal, tangent = data.value, data.tangent
+                pair = [outer.array_of(primal, here, below),
                         None if tangent is None else outer.array_of(tangent, here, below)]
                 if pair[0] is None or (pair[1] is None) is not (tangent is None):
                     return None

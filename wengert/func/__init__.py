@@ -11,10 +11,14 @@ from .derivatives import (
     grad as grad, grad_and_value as grad_and_value, hessian as hessian, jacfwd as jacfwd, jacrev as jacrev, jvp as jvp,
     linearize as linearize, vjp as vjp,
 )
-from .modules import functional_call as functional_call, stack_module_state as stack_module_state
+from .modules import (
+    functional_call as functional_call, replace_all_batch_norm_modules_ as replace_all_batch_norm_modules_,
+    stack_module_state as stack_module_state,
+)
 from .products import (
     fisher_product as fisher_product, gauss_newton_product as gauss_newton_product, hvp as hvp, jacobian as jacobian,
     laplacian as laplacian, ntk as ntk, per_sample_grads as per_sample_grads,
 )
+from .writes import debug_unwrap as debug_unwrap, functionalize as functionalize
 
 _publish(__name__)

@@ -11,8 +11,7 @@ from typing import Any
 from ..ops.registry import FUNCTIONS
 from ..tensors.tensor import TENSORS, Tensor
 
-__all__ = ["functional_call", "stack_module_state"]
-
+__all__ = ["functional_call", "replace_all_batch_norm_modules_", "stack_module_state"]
 
 def functional_call(module: Any, parameter_and_buffer_dicts: Mapping[str, Tensor] | Sequence[Mapping[str, Tensor]],
                     args: Any = None, kwargs: dict[str, Any] | None = None, *, tie_weights: bool = True,
@@ -145,3 +144,19 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[s
     buffers = {name: FUNCTIONS["stack"]([dict(model.named_buffers())[name] for model in models]).detach()
                for name, _ in models[0].named_buffers()}
     return parameters, buffers
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """``root``, in which every batch normalisation has let go of its running statistics: it normalises by each batch,
+    and writes nothing, so that it has gradients example by example (`vmap` in training). Changed in place and returned.
+
+    >>> import wengert as torch
+    >>> from wengert import nn
+    >>> torch.func.replace_all_batch_norm_modules_(nn.Sequential(nn.BatchNorm1d(2)))[0].running_mean is None
+    True
+    """
+    for module in root.modules():
+        if getattr(module, "_normalises_batches", False) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

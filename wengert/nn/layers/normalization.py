@@ -85,6 +85,8 @@ class Normalization(Module):
 class BatchNormBase(Normalization):
     """What the layers of batch normalisation share."""
 
+    _normalises_batches = True  # by which ``func``, which stands below, knows them
+
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         momentum = 0.0 if self.momentum is None else self.momentum
