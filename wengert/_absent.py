@@ -342,9 +342,6 @@ dims draft_export dynamic_shapes experimental exported_program graph_signature p
     "torch.fft": """
 Tensor
 """,
-    "torch.func": """
-rearrange
-""",
     "torch.futures": """
 S T
 """,
@@ -501,9 +498,9 @@ TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform Unpacke
 UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d
 autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
 saved_tensors_hooks set_detect_anomaly stream torch.autograd.forward_ad torch.autograd.functional torch.distributions
-torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize
-torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing
-torch.types
+torch.func torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations
+torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom
+torch.special torch.testing torch.types
 """
 
 INSIDE = """

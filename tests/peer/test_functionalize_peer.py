@@ -92,3 +92,46 @@ def test_batch_normalisation_lets_go_of_its_statistics() -> None:
         x = t.tensor(X).float()
         states[-1] = (*states[-1], np.round(net[0](x).detach().numpy(), 5).tolist())
     assert states[0] == states[1]
+
+
+PATTERNS = [
+    ("a b c -> c a b", {}), ("a b c -> (a b) c", {}), ("a b (c1 c2) -> a c1 b c2", {"c1": 2}), ("... c -> c ...", {}),
+    ("a b c -> a 1 b c", {}), ("a ... -> ... a ()", {}), ("... -> (...)", {}), ("a b c -> (a c) b", {"a": 2}),
+    ("(a1 a2) b (c1 c2) -> (c2 a1) (b a2) c1", {"a1": 1, "c2": 2}), ("a b c ... -> ... (c b a)", {}),
+    ("a b c -> a (b ) 1 c 1", {}), ("a (b1 b2) c -> a b1 b2 c", {}), ("a b (c1 c2) -> a c1 b c2", {"c1": 3}),
+    ("a b c -> a b", {}), ("a b -> b a", {}), ("a b c -> a b c d", {}), ("a b c", {}), ("a a b -> a b", {}),
+    ("a b c -> a b c", {"d": 3}), ("a b (c -> a b c", {}), ("a b c -> a ... b c", {}), ("a b c -> a 2 b c", {}),
+    ("a b ((c d)) -> a b c d", {"c": 2}), ("a b 1 -> a b", {}), ("a b c -> b -> a", {}), ("a_ b c -> b c a_", {}),
+    ("1a b c -> b c 1a", {}), ("a b (c d) -> a b c d", {"c": 2.0}), ("a b c -> c b a", {"c": 5}), ("a.b c -> c", {}),
+]
+
+
+@pytest.mark.parametrize(("pattern", "lengths"), PATTERNS)
+def test_rearrangements(pattern: str, lengths: dict[str, Any]) -> None:
+    found: list[Any] = []
+    for t in (wengert, torch):
+        try:
+            found.append(t.func.rearrange(t.arange(24.0).view(2, 3, 4), pattern, **lengths).numpy())
+        except Exception as error:  # whose class is looked at
+            found.append(error)
+    ours, theirs = found
+    if isinstance(theirs, Exception):
+        assert type(ours) is type(theirs) or isinstance(ours, ValueError) and "Bind" in type(theirs).__name__
+    elif pattern == "a b 1 -> a b":  # of which PyTorch takes the first place, of four
+        assert isinstance(ours, ValueError)
+    elif lengths == {"c": 5}:
+        assert isinstance(ours, ValueError)
+    else:
+        assert ours.shape == theirs.shape and np.array_equal(ours, theirs)
+
+
+def test_rearranged_lists_and_transformed_ones() -> None:
+    found = []
+    for t in (wengert, torch):
+        x = t.arange(24.0).view(2, 3, 4)
+        pairs = t.func.rearrange([x, x + 1], "n a b c -> a (n b) c")
+        inside = t.func.vmap(lambda x, t=t: t.func.rearrange(x, "a (b c) -> (c a) b", b=2))(x)
+        grads = t.func.grad(lambda x, t=t: (t.func.rearrange(x, "a b c -> c (a b)")[1] ** 2).sum())(x)
+        found.append([pairs.numpy(), inside.numpy(), grads.numpy()])
+    for a, b in zip(*found, strict=True):
+        assert np.array_equal(a, b)

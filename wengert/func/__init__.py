@@ -19,6 +19,7 @@ from .products import (
     fisher_product as fisher_product, gauss_newton_product as gauss_newton_product, hvp as hvp, jacobian as jacobian,
     laplacian as laplacian, ntk as ntk, per_sample_grads as per_sample_grads,
 )
+from .rearranging import rearrange as rearrange
 from .writes import debug_unwrap as debug_unwrap, functionalize as functionalize
 
 _publish(__name__)
