@@ -740,7 +740,7 @@ def tied_weights(compile: Any) -> Any:
     return [*found, step(torch.arange(5)), embedding.weight]
 
 
-@eager("made inside the recorded function")
+@works
 def frozen_and_thawed_parameters(compile: Any) -> Any:
     def between(number: int, model: Any, optimizer: Any) -> None:
         model[0].requires_grad_(number % 2 == 1)
@@ -748,7 +748,7 @@ def frozen_and_thawed_parameters(compile: Any) -> Any:
     return training(compile, between)
 
 
-@eager("requires_grad_")
+@works
 def frozen_and_thawed_inside(compile: Any) -> Any:
     critic, x = torch.nn.Linear(3, 1), torch.randn(4, 3)
     noise = torch.nn.Parameter(torch.zeros(3))

@@ -300,6 +300,10 @@ class Tracer(Watcher, ABC):
     def grad_of(self, tensor: Any) -> Any:
         """The ``.grad`` of a leaf."""
 
+    def resting_grad(self, tensor: Any) -> Any:
+        """The ``.grad`` of a tensor that wants none: what it collected when it did."""
+        return None if tensor._rare is None else tensor._rare.get("grad")
+
     @abstractmethod
     def set_grad(self, tensor: Any, value: Any) -> None:
         """Assigns the ``.grad`` of a tensor."""

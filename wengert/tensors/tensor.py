@@ -255,9 +255,9 @@ class Tensor:
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Makes this leaf collect a gradient, or stop doing so; returns it."""
-        edge = edge_of(self)
-        if state.watcher is not None and requires_grad is (edge is None):
+        if state.watcher is not None and requires_grad is (edge_of(self) is None):
             state.watcher.changes(self, "requires_grad_")
+        edge = edge_of(self)
         if requires_grad and edge is None:
             if self._data.dtype.kind not in "fcVW":
                 raise DTypeError(
@@ -334,6 +334,8 @@ class Tensor:
             if state.watcher is not None and state.watcher.tracer is not None:
                 return state.watcher.tracer.grad_of(self)
             return node.grad
+        if node is None and state.watcher is not None and state.watcher.tracer is not None:
+            return state.watcher.tracer.resting_grad(self)
         kept = None if self._rare is None else self._rare.get("grad")
         if kept is None and node is not None and not (self._rare and self._rare.get("retains")):
             warn(

@@ -32,7 +32,7 @@ from ..tensors.tensor import TENSORS, Tensor, make
 from .keeping import Keeper
 from .memory import root_of, step_within, whole_of
 from .names import Names
-from .outside import Binding, Slot, spec_of
+from .outside import Binding, Slot, has_resting_grad, spec_of
 from .quantities import Condition, Traced
 from .reads import Reads
 from .shadows import Shadows
@@ -69,6 +69,13 @@ class Capturing(Tracer, ABC):
         self.stand_ins: dict[int, Tensor] = {}
         self.bindings: dict[str, list[Binding]] = {}
         self.slots: dict[int, Slot] = {}
+        self.resting: dict[int, Slot] = {}
+        """The slots of tensors, by their identity, that have stopped collecting gradients."""
+        self.stale: set[int] = set()
+        """The stand-ins, by their identity, of arguments with a gradient from when they wanted one."""
+        self.turned: dict[int, tuple[Tensor, Owner, bool]] = {}
+        """Tensors of the user's that began or stopped to require gradients: where each is found, and whether it did
+        before."""
         self.gradients: dict[int, Gradient] = {}
         self.traced_arrays: list[weakref.ref[TracedArray]] = []
         self.quantities: list[QuantitySource] = []
@@ -126,6 +133,8 @@ class Capturing(Tracer, ABC):
     def release(self) -> None:
         """Lets go of every tensor, so that only those traced arrays live on to which somebody else refers."""
         self.slots.clear()
+        self.resting.clear()
+        self.turned.clear()
         self.settings.clear()
         self.stand_ins.clear()
         self.memories.clear()
@@ -222,6 +231,8 @@ class Capturing(Tracer, ABC):
         traced = self.traced_array(Memory(value, tensor._data, name), (), value, tensor._data)
         stand_in = self.stand_ins[place] = make(traced, None)
         given = tensor._edge
+        if given is None and has_resting_grad(tensor):
+            self.stale.add(id(stand_in))
         if tensor.requires_grad:
             leaf = stand_in._edge = Leaf(stand_in)
             source = Argument(place, name)
@@ -230,6 +241,15 @@ class Capturing(Tracer, ABC):
             if was is not None:
                 self.gradients[id(was)] = Gradient(source)
         return stand_in
+
+    def every_slot(self) -> list[Slot]:
+        """The slots of all leaves, and of what has been one."""
+        return list({id(slot): slot for slot in (*self.slots.values(), *self.resting.values())}.values())
+
+    def turns(self) -> list[tuple[Owner, bool, bool]]:
+        """Where the tensors are that began or stopped to require gradients, whether they did, and whether they do."""
+        found = [(source, before, edge_of(tensor) is not None) for tensor, source, before in self.turned.values()]
+        return [(source, before, now) for source, before, now in found if not (before and now)]
 
     def read(self, traced: TracedArray) -> tuple[Value, np.ndarray]:
         """The value that a traced array stands for now, and its shadow: read anew through its steps after a write."""

@@ -163,6 +163,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
                                if not tensor.is_leaf})
             cut = _recorded_backward(recorder, results, arguments)
             results.tensors.clear()
+            turned = recorder.turns()
         backward = None if cut is None else cut()
         whole = None if sizes is None else Recording(
             [recorder.graph, *([] if backward is None else [backward.graph])])
@@ -175,7 +176,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
         _check_sharing(graph, shared, [(called[i], called[j]) for i, j in key[3]])
         guards = [
             (slot.source, slot.was is not None if slot.looked else None)
-            for slot in recorder.slots.values()
+            for slot in recorder.every_slot()
             if slot.source is not None and (slot.looked or slot.assigned)
         ]
         reads.settle()
@@ -189,7 +190,7 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
         program = Program(graph, names, key, bindings, guards, results, shared, leaks, reads, recorder.quantities,
                           recorder.conditions, backward,
                           [generator for _, generator, _ in recorder.generators.values()], recorder.layouts,
-                          recorder.assigned)
+                          recorder.assigned, turned)
         program.recording = whole
         return program
     except BaseException:
@@ -209,6 +210,9 @@ def _recorded_backward(recorder: Recorder, results: Results, arguments: Argument
                                 if type(where) is Value])
     if not ends:
         return None
+    if not all(now for _, _, now in recorder.turns()):
+        raise TraceError("[requires_grad_] leaves that keep requiring gradients were expected, as a result has a "
+                         "history; got one that stops; detach() the result, or call requires_grad_(False) outside")
     wanted: list[tuple[Source, Any]] = [
         (Argument(place, arguments.names[place]), stand_in)
         for place, stand_in in recorder.stand_ins.items() if type(stand_in._edge) is Leaf
@@ -216,7 +220,7 @@ def _recorded_backward(recorder: Recorder, results: Results, arguments: Argument
     for bindings in recorder.bindings.values():
         for binding in bindings:
             tensor = binding.source.find(arguments.tensors)
-            if binding.requires_grad and not isinstance(binding.source, Gradient):
+            if (binding.requires_grad or id(tensor) in recorder.turned) and not isinstance(binding.source, Gradient):
                 wanted.append((binding.source, tensor))
     places = [i for i, tensor in enumerate(results.tensors) if any(tensor is end for end in ends)]
     try:

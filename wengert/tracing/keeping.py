@@ -50,9 +50,8 @@ class Keeper:
     def restore(self) -> None:
         """Puts everything back. A storage that was rebased keeps its new generation, so that tensors on it that were
         never kept look at its history again."""
-        for storage, edge, generation in self._storages.values():
-            if storage.generation != generation:
-                storage.edge = edge
+        for storage, edge, _ in self._storages.values():
+            storage.edge = edge
         for tensor, data, node, alias, cell, rare in self._tensors.values():
             tensor._data, tensor._edge, tensor._alias, tensor._cell, tensor._rare = (
                 data,

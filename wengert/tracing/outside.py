@@ -70,6 +70,11 @@ def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
             *rare.get("post_hooks", {}).values())
 
 
+def has_resting_grad(tensor: Tensor) -> bool:
+    """Whether a tensor that requires none has a gradient from when it did."""
+    return tensor._rare is not None and tensor._rare.get("grad") is not None
+
+
 def spec_of(array: np.ndarray) -> Spec:
     """The spec of an array."""
     return Spec(tuple(array.shape), from_numpy(array.dtype))

@@ -21,7 +21,7 @@ from .arguments import Arguments, Given, filled
 from .backward import COMPILED, Backward, CompiledNode
 from .explanation import explain
 from .memory import root_of, step_within, whole_of
-from .outside import Binding, hooks_of
+from .outside import Binding, has_resting_grad, hooks_of
 from .quantities import Condition
 from .reads import Reads
 from .results import Results
@@ -70,6 +70,7 @@ class Program:
         generators: list[Any],
         layouts: list[tuple[Owner, bool, Callable[..., Any], tuple[Any, Any]]],
         assigned: list[tuple[Owner, Owner]],
+        turned: list[tuple[Owner, bool, bool]],
     ) -> None:
         self.graph = graph
         self.leaks = leaks
@@ -78,7 +79,7 @@ class Program:
         self._guards, self._reads, self._quantities, self._conditions = guards, reads, quantities, conditions
         self._targets = {f"{source.name}.grad": source for source, _ in guards}
         self._results, self.backward, self._generators = results, backward, generators
-        self._layouts, self._assigned = layouts, assigned
+        self._layouts, self._assigned, self._turned = layouts, assigned, turned
         self.printed = reads.printed
         self.calls = 0
         self.again: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None
@@ -113,7 +114,8 @@ class Program:
                   ) -> Program:
         """The same program for other sizes of its arguments, with the graph and the results for these."""
         return Program(graph, self._names, key, self._bindings, self._guards, results, self._shared, [], self._reads,
-                       self._quantities, self._conditions, backward, self._generators, self._layouts, self._assigned)
+                       self._quantities, self._conditions, backward, self._generators, self._layouts, self._assigned,
+                       self._turned)
 
     def compile(self, whole: bool = False) -> None:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
@@ -140,6 +142,9 @@ class Program:
         """`run` for arguments that are known to fit."""
         self.calls += 1
         tensors = arguments.tensors
+        for source, before, _ in self._turned:
+            if not before:
+                source.find(tensors).requires_grad_(True)
         wholes = {
             name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()
         }
@@ -168,6 +173,8 @@ class Program:
                 change(source.find(tensors), *args, **kwargs)
             finally:
                 state.grad = before
+        for source, _, now in self._turned:
+            source.find(tensors).requires_grad_(now)
         if node is not None and self.backward is not None:
             node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
             self._attach(node, self.backward.places, made)
@@ -313,7 +320,13 @@ class Program:
         for read in self._reads:
             if not read.holds():
                 return read.change()
+        begins = [source.name for source, before, _ in self._turned if not before]
+        for source, before, _ in self._turned:
+            if not before and has_resting_grad(source.find(tensors)):
+                return f"{source.name}.grad was None then and is there now"
         for source, there in self._guards:
+            if source.name in begins:
+                continue
             leaf = source.find(tensors)._edge
             if type(leaf) is not Leaf:
                 return f"{source.name} required a gradient then and does not now"

@@ -19,12 +19,12 @@ from ..core.operands import Cotangent
 from ..core.primitive import P, Primitive, evaluate
 from ..core.state import state
 from ..ir import GENERATOR, Value
-from ..tensors.alias import shares, write
+from ..tensors.alias import edge_of, shares, write
 from ..tensors.tape import Leaf, Node, node_of
 from ..tensors.tensor import Tensor, item_of, make
 from .capturing import Capturing
 from .memory import offset_within, root_of, same_strides
-from .outside import Slot, spec_of
+from .outside import Slot, has_resting_grad, spec_of
 from .quantities import Traced, plain_parameter
 from .sizes import TracedSize
 from .sources import Gradient
@@ -260,11 +260,26 @@ class Recorder(Capturing):
         return Traced(wide, nan, None, self.conditions, "a tensor")
 
     def changes(self, tensor: Tensor, op: str) -> None:
-        if self.is_outside(tensor):
+        if self.is_outside(tensor) and not (op == "requires_grad_" and self._turns(tensor)):
             raise TraceError(
                 f"[{op}] a tensor made inside the recorded function was expected; got one from outside, which "
                 "recording leaves as it is; do this before the function runs"
             )
+
+    def _turns(self, tensor: Tensor) -> bool:
+        """Notes that a leaf of the user's begins to require gradients, or stops; its slot rests meanwhile. Says no
+        where that is not possible: of a view, of what something outside computed, of a gradient left from before."""
+        self.place(tensor)
+        edge, alias = edge_of(tensor), tensor._alias
+        if (alias is not None and alias.steps) or id(edge) in self.histories or type(edge) not in (Leaf, type(None)):
+            return False
+        if edge is None and id(tensor) not in self.resting and (id(tensor) in self.stale or has_resting_grad(tensor)):
+            return False
+        if isinstance(edge, Leaf):
+            self.resting[id(tensor)] = self.slot(edge, tensor)
+            del self.slots[id(edge)]
+        self.turned.setdefault(id(tensor), (tensor, self.source_of(tensor), edge is not None))
+        return True
 
     def relaid(self, tensor: Tensor, change: Callable[..., Any], arguments: tuple[Any, Any]) -> None:
         if not self.is_outside(tensor):
@@ -316,28 +331,35 @@ class Recorder(Capturing):
 
     def slot(self, leaf: Leaf, tensor: Tensor) -> Slot:
         """The slot of a leaf; made, for one of the user's, when it is first asked for."""
-        found = self.slots.get(id(leaf))
-        if found is None:
-            source = self.outside(tensor, self._name(tensor)) if self.is_outside(tensor) else None
+        found = self.slots.get(id(leaf)) or self.resting.get(id(tensor))
+        if found is not None:
+            self.slots[id(leaf)] = found
+        else:
+            source = self.source_of(tensor) if self.is_outside(tensor) else None
             found = self.slots[id(leaf)] = Slot(leaf, source, leaf.grad if source is not None else None)
             if source is not None and leaf.grad is not None:
                 self.gradients[id(leaf.grad)] = Gradient(source)
         return found
-
-    def _name(self, tensor: Tensor) -> str:
-        """The name of an outside tensor, which is captured if it was not, so that the state is called the same."""
-        return str(self.place(tensor).memory.source)
 
     def grad_of(self, tensor: Tensor) -> Tensor | None:
         leaf = tensor._edge
         assert isinstance(leaf, Leaf), leaf
         return self.slot(leaf, tensor).current
 
+    def resting_grad(self, tensor: Tensor) -> Tensor | None:
+        slot = self.resting.get(id(tensor))
+        return super().resting_grad(tensor) if slot is None else slot.current
+
     def set_grad(self, tensor: Tensor, value: Tensor | None) -> None:
         if type(tensor._edge) is Leaf:
             self.slot(tensor._edge, tensor).current = value
-        elif value is not None or (tensor._rare is not None and tensor._rare.get("grad") is not None):
-            self.changes(tensor, "grad")
+        elif id(tensor) in self.resting:
+            self.resting[id(tensor)].current = value
+        elif value is not None or has_resting_grad(tensor):
+            if value is None and self.is_outside(tensor):
+                self.layouts.append((self.source_of(tensor), state.grad, _cleared, ((), {})))
+            else:
+                self.changes(tensor, "grad")
             tensor._rarely()["grad"] = value
 
     def accumulate(self, leaf: Leaf, ct: Tensor) -> None:
@@ -385,6 +407,10 @@ class TracedGroup(dict[str, Any]):
             return tuple([recorder.quantity_of_group(self._group, key, i, part) for i, part in enumerate(value)])
         recorder.reads.note(self._group, key, f"param_group[{key!r}]", rooted=True)
         return value
+
+
+def _cleared(tensor: Tensor) -> None:
+    tensor.grad = None
 
 
 def _is_mask(operand: object) -> bool:

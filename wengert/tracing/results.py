@@ -106,7 +106,7 @@ class Results:
         for place, stand_in in recorder.stand_ins.items():
             if tensor is stand_in:
                 return Argument(place, recorder.graph.inputs[place].name)
-        for slot in recorder.slots.values():
+        for slot in recorder.every_slot():
             if slot.source is not None and slot.holds(tensor):
                 return Gradient(slot.source)
         traced = recorder.place(tensor)
@@ -126,7 +126,7 @@ def effects(recorder: Recorder, histories: set[str]) -> None:
     for memory in memories:
         if memory.value is not memory.first:
             graph.effects.append(Effect("write", str(memory.source), memory.value))
-    for slot in recorder.slots.values():
+    for slot in recorder.every_slot():
         if slot.source is None or not slot.assigned or (slot.looked and slot.holds(slot.was)):
             continue
         target = f"{slot.source.name}.grad"
@@ -147,7 +147,8 @@ def effects(recorder: Recorder, histories: set[str]) -> None:
 
 def _check_histories(recorder: Recorder) -> None:
     """A tensor of the user's may not end with a history: that ends with the recording."""
-    moved = recorder.keeper.changed_histories()
+    moved = [tensor for tensor in recorder.keeper.changed_histories()
+             if id(tensor) not in recorder.turned or edge_of(tensor) is not None]
     moved += [
         tensor
         for tensor in recorder.stand_ins.values()
