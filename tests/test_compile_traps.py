@@ -21,8 +21,10 @@ import random
 import threading
 import time
 import warnings
+from collections import OrderedDict, UserDict, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -457,13 +459,63 @@ def a_helper_that_is_replaced(compile: Any) -> Any:
 
 
 @works
-def dataclasses_and_named_tuples_as_arguments(compile: Any) -> Any:
+def named_tuples_as_arguments(compile: Any) -> Any:
     class Pair(NamedTuple):
         a: Any
         b: float
 
     f = compile(lambda pair: pair.a * pair.b)
     return [f(Pair(x3, 2.0)), f(Pair(x3, 3.0))]
+
+
+@works
+def dataclasses_as_arguments(compile: Any) -> Any:
+    @dataclass
+    class Batch:
+        x: Any
+        scale: float
+        name: str = "a"
+        more: Any = None
+
+    f = compile(lambda batch: batch.x * batch.scale + (1 if batch.name == "a" else batch.more["b"].k))
+    more = {"b": SimpleNamespace(k=torch.ones(3))}
+    batches = [Batch(x3, 2.0), Batch(x3 + 1, 3.0), Batch(x3, 2.0, "b", more), Batch(x3 - 1, 0.5, "b", more)]
+    return [f(batch) for batch in batches]
+
+
+@works
+def containers_of_many_types_as_results(compile: Any) -> Any:
+    @dataclass(frozen=True, slots=True)
+    class Point:
+        x: Any
+        name: str
+
+    class Output(OrderedDict[str, Any]):
+        """A dict whose entries are attributes too, as models of other packages return it."""
+
+        def __setitem__(self, key: str, value: Any) -> None:
+            raise AssertionError("it is made whole")
+
+    w = torch.ones(3, requires_grad=True)
+
+    def f(x: Any) -> Any:
+        y = x * w
+        output, lists = Output(), defaultdict(list)
+        OrderedDict.__setitem__(output, "y", y)
+        output.y = y
+        lists["y"].append(y)
+        return Point(y, "p"), output, lists, OrderedDict(b=y, a=1), SimpleNamespace(y=y, n=2), UserDict(y=y)
+
+    f, found = compile(f), []
+    for number in range(3):
+        point, output, lists, ordered, space, user = results = f(x3 + number)
+        assert [type(each).__name__ for each in results] == [
+            "Point", "Output", "defaultdict", "OrderedDict", "SimpleNamespace", "UserDict"]
+        assert output.y is output["y"] and lists["new"] == []
+        ordered.move_to_end("b")
+        point.x.sum().backward()
+        found.append([point.x, point.name, list(output), lists, list(ordered), space.y, space.n, user["y"], w.grad * 1])
+    return found
 
 
 @works

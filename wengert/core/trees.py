@@ -113,7 +113,7 @@ class Nests:
     """Which values are containers: those of a type that is registered, and those of ``families``, the first that fits.
 
     A family is a type, or a tuple of types, with all that is derived from it; None instead of a `ContainerKind` makes
-    leaves of it.
+    leaves of it. What is of none of them ``others`` may know.
 
     >>> nests = Nests({(tuple, list): sequence(), dict: mapping()})
     >>> leaves, form = nests.flatten({"a": [1, 2], "b": None})
@@ -123,8 +123,9 @@ class Nests:
     {'a': ['x', 'y'], 'b': 'z'}
     """
 
-    def __init__(self, families: Mapping[type | tuple[type, ...], ContainerKind | None]) -> None:
-        self._families = tuple(families.items())
+    def __init__(self, families: Mapping[type | tuple[type, ...], ContainerKind | None],
+                 others: Callable[[Any], ContainerKind | None] = lambda value: None) -> None:
+        self._families, self._others = tuple(families.items()), others
         self._types: dict[type, ContainerKind | None] = {}
 
     def register(self, kind: type, container: ContainerKind | None) -> None:
@@ -138,7 +139,7 @@ class Nests:
         for family, container in self._families:
             if isinstance(value, family):
                 return container
-        return None
+        return self._others(value)
 
     def flatten(self, tree: object) -> tuple[list[Any], Structure]:
         """The leaves of a nest in order, and its form."""

@@ -17,15 +17,13 @@ import numpy as np
 from ..core.dtypes import DType
 from ..core.errors import TraceError
 from ..core.spec import Size
-from ..core.trees import LEAF, Nests, mapping, sequence
+from ..core.trees import LEAF
 from ..tensors.absent import Absent
 from ..tensors.tensor import TENSORS, Tensor
+from .nests import ARGUMENTS
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
 _PLAIN_ARGUMENTS = (*PLAIN, enum.Enum)
-
-NESTS = Nests({Size: None, (tuple, list): sequence(), dict: mapping(dict)})
-"""What arguments and results may be nested in."""
 
 
 class Place:
@@ -77,7 +75,7 @@ class Arguments(Given):
         self._float_leaf_of: list[int] = []
         self._positional = [*names, *(f"argument {i}" for i in range(len(names), len(args)))]
         self._places: dict[int, Place] = {}
-        leaves, self._form = NESTS.flatten((args, kwargs))
+        leaves, self._form = ARGUMENTS.flatten((args, kwargs))
         self._leaves = [self._taken(number, leaf) for number, leaf in enumerate(leaves)]
 
     def _taken(self, number: int, value: Any) -> Any:
@@ -168,13 +166,13 @@ class Arguments(Given):
 
 
     def refuse_changes(self, given: Sequence[Any], stand_ins: dict[int, Any], quantities: list[Any]) -> None:
-        """Raises `TraceError` where a function changed the lists and dicts that it was given, which no replay would."""
-        leaves, form = NESTS.flatten(given)
+        """Raises `TraceError` where a function changed the containers that it was given, which no replay would."""
+        leaves, form = ARGUMENTS.flatten(given)
         expected = filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__)
         if form != self._form or any(x is not y for x, y in zip(leaves, expected, strict=True)):
             raise TraceError(
-                "[compile] a function that leaves its arguments' lists and dicts as they are was expected; this one "
-                "changes one of them, which a compiled call would leave out; return the new one instead"
+                "[compile] a function that leaves its arguments' lists, dicts and dataclasses as they are was expected; "
+                "this one changes one of them, which a compiled call would leave out; return the new one instead"
             )
 
 

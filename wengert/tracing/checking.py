@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..tensors.tensor import Tensor, make
-from .arguments import NESTS, Arguments
+from .arguments import Arguments
+from .nests import RESULTS
 from .program import Program
 
 _TOLERANCES = {2: 1e-3, 4: 1e-5, 8: 1e-12}
@@ -49,7 +50,7 @@ def checked(name: str, program: Program, arguments: Arguments, run: Callable[[],
 
 
 def _arrays(result: object) -> list[Any]:
-    return [leaf._data.copy() if isinstance(leaf, Tensor) else leaf for leaf in NESTS.flatten(result)[0]]
+    return [leaf._data.copy() if isinstance(leaf, Tensor) else leaf for leaf in RESULTS.flatten(result)[0]]
 
 
 def _difference(expected: object, came: object) -> str | None:

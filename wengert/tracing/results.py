@@ -11,7 +11,8 @@ from ..ir import Effect, Value
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
-from .arguments import NESTS, PLAIN, FloatPlace, Place
+from .arguments import PLAIN, FloatPlace, Place
+from .nests import RESULTS
 from .quantities import Traced
 from .recorder import Recorder
 from .sizes import TracedSize
@@ -31,7 +32,7 @@ class Results:
         """For each of these the tensor itself, while the recording lasts."""
         self._places: dict[int, Place] = {}
         self._recorder = recorder
-        leaves, self.form = NESTS.flatten(result)
+        leaves, self.form = RESULTS.flatten(result)
         self.leaves = list(map(self._taken, leaves))
         self._join()
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
@@ -72,8 +73,8 @@ class Results:
         if inspect.iscoroutine(value):
             value.close()
         raise TraceError(
-            f"[capture] a result of tensors, numbers, strings, None, or tuples, lists and dicts of these was "
-            f"expected; got a {type(value).__name__}, which a run of the graph could not make again"
+            f"[capture] a result of tensors, numbers, strings, None, or tuples, lists, dicts and dataclasses of these "
+            f"was expected; got a {type(value).__name__}, which a run of the graph could not make again"
         )
 
     def _join(self) -> None:
