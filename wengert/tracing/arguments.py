@@ -171,7 +171,7 @@ class Arguments(Given):
         expected = filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__)
         if form != self._form or any(x is not y for x, y in zip(leaves, expected, strict=True)):
             raise TraceError(
-                "[compile] a function that leaves its arguments' lists, dicts and dataclasses as they are was expected; "
+                "[compile] a function that leaves its arguments' lists, dicts and dataclasses alone was expected; "
                 "this one changes one of them, which a compiled call would leave out; return the new one instead"
             )
 
