@@ -31,6 +31,9 @@ ITEMS = 64
 LARGE_WEIGHT = 2**18
 """Bytes of a weight from which on it is not read anew for every few windows."""
 
+UNROLLED = 56
+"""Multiplications that are written out in a loop, so that its counting does not matter: more only take LLVM longer."""
+
 LATENCY = 4
 """Cycles from one addition to the next that needs its result; two begin in each."""
 
@@ -319,8 +322,8 @@ class _WindowsWriter(Writer):
         if form.bias:
             first = [self.vectors.load(self.at(bases["bias"], k * self.lanes), masks[k]) for k in range(width)]
         sums = [first[k] for _ in self.points for k in range(width)]
-        axes = [*[a for a in form.places if a.size > 1], Axis(form.inner, form.channel_step)]
-        outer, unrolled = _unrolled(axes)
+        axes = joined([*form.places, Axis(form.inner, form.channel_step)]) or (Axis(1, 0),)
+        outer, unrolled = _unrolled(axes, min(4, -(-UNROLLED // len(sums))))
         row = form.block or form.outer
         steps, step = [], row
         for axis in reversed(axes):
@@ -353,7 +356,7 @@ class _WindowsWriter(Writer):
         return self.vectors.load(self.at(place, k * self.lanes), masks[k])
 
 
-def _unrolled(axes: Sequence[Axis], most: int = 4) -> tuple[list[Axis], list[Axis]]:
+def _unrolled(axes: Sequence[Axis], most: int) -> tuple[list[Axis], list[Axis]]:
     """Axes as loops, and axes at the end that are written out: all of them, or a part of one, ``most`` points or fewer
     together."""
     outer, inner = list(axes), list[Axis]()
@@ -363,7 +366,7 @@ def _unrolled(axes: Sequence[Axis], most: int = 4) -> tuple[list[Axis], list[Axi
         room //= inner[0].size
     if outer and not inner:
         last = outer.pop()
-        part = next(part for part in (4, 3, 2, 1) if last.size % part == 0)
+        part = next(part for part in range(most, 0, -1) if last.size % part == 0)
         outer.append(Axis(last.size // part, last.x * part, last.y * part))
         inner = [Axis(part, last.x, last.y)]
     return outer, inner
