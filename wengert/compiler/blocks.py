@@ -28,6 +28,7 @@ from .jit import Library, engine
 from .places import Places
 from .turning import turning
 from .vectors import Vectors
+from .winograd import Transform, Winograd, winograd
 
 Array = np.ndarray[Any, Any]
 Triple = tuple[int, int, int]
@@ -47,6 +48,10 @@ WORTH = 2
 
 BLOCK_WINDOWS, SUMMED_WINDOWS = 128, 512
 """Windows that a block should have: so that what is done once a block does not matter, which is more for a gradient."""
+
+LEAST_BLOCKS = 4
+"""Blocks of a convolution, if possible, so that threads have some: not as many as there are threads, since Winograd's
+sums depend on where a block begins."""
 
 ALIGNMENT = 64
 
@@ -140,8 +145,7 @@ class Block:
         """The product of a block."""
         windows, places = self._axes()
         groups, inner, outer = (1, 1, self.groups) if self.each else (self.groups, self.inner, self.outer)
-        plain = Windows(self.dtype, tuple(windows), tuple(places), groups, inner, outer, 1, bias, self.each)
-        return plain.blocked(engine().machine)
+        return Windows(self.dtype, tuple(windows), tuple(places), groups, inner, outer, 1, bias, self.each)
 
     def places(self) -> Places:
         """The sums of a block for the gradient of the weight."""
@@ -149,11 +153,12 @@ class Block:
         groups, inner, outer = (1, 1, self.groups) if self.each else (self.groups, self.inner, self.outer)
         return Places(self.dtype, samples, tuple(windows), tuple(places), groups, inner, outer, 1, 1, 1, self.each)
 
-    def laid(self, weight: Array, form: Windows) -> Array:
+    def laid(self, weight: Array, form: Windows | Winograd) -> Array:
         """The weight as the code of ``form`` reads it."""
         split = weight.reshape(self.groups, self.outer, self.inner, *self.kernel)
         order = (3, 4, 5, 0, 2, 1) if self.each else (0, 3, 4, 5, 2, 1)
-        return np.ascontiguousarray(turned(split, order, form.block))
+        found = np.ascontiguousarray(turned(split, order, form.block if isinstance(form, Windows) else 0))
+        return found if isinstance(form, Windows) else _transformed(form.transform, found)
 
     def room(self, gradient: bool) -> list[int]:
         """Where the input, the result and, of a gradient, the sums begin in the memory of a thread, and where all that
@@ -394,7 +399,7 @@ def _pays(block: Block) -> bool:
 def planned(geometry: Geometry, biased: bool, parts: int, count: int) -> Plan | None:
     """The plan of a geometry, for so many threads, or of its weight's gradient, summed up in some ``parts`` at most;
     None where it is not for this code."""
-    block = _block(geometry, parts > 0, 2 if parts else count)
+    block = _block(geometry, parts > 0, 2 if parts else LEAST_BLOCKS)
     return None if block is None or not _pays(block) else Plan(geometry, block, biased, parts, count)
 
 
@@ -405,10 +410,10 @@ class Plan:
         g, b = geometry, block
         gradient = parts > 0
         self.block, self.lockers = block, count
-        self.form = None if gradient else block.windows(biased)
-        self.driver, (self.code, calls) = _driver(b.dtype), _code(block.places() if self.form is None else self.form)
         blocks = [-(-g.samples // b.samples), -(-g.out[1] // b.rows), -(-g.out[2] // b.columns)]
         items = prod(blocks) * g.out[0]
+        self.form = None if gradient else _form(block.windows(biased), items)
+        self.driver, (self.code, calls) = _driver(b.dtype), _code(block.places() if self.form is None else self.form)
         self.parts = min(items, parts if gradient else 1 if count == 1 else 8 * count)
         self.direct = gradient and self.parts == items  # each part has one block, whose sums are those of the part
         self.work = prod((g.samples, g.out_channels, *g.out, g.in_channels // g.groups, *g.kernel))
@@ -459,8 +464,31 @@ def _driver(dtype: str) -> threads.Parts:
     return threads.Parts(_Driver(dtype).text())
 
 
+def _form(plain: Windows, items: int) -> Windows | Winograd:
+    """What computes a block, of which there are so many, best."""
+    machine = engine().machine
+    fewer = winograd(plain, machine, items)
+    return plain.blocked(machine) if fewer is None else fewer
+
+
+def _transformed(form: Transform, laid: Array) -> Array:
+    """A weight that is laid out, as Winograd's products read it."""
+    out = np.empty(form.made, laid.dtype)
+    numbers = threads.table(2)
+    numbers[:] = memory.address(laid), memory.address(out)
+    kernel, items = _transforming(form)
+    kernel.run(items, form.work, numbers)
+    return out
+
+
 @lru_cache(maxsize=256)
-def _code(form: Windows | Places) -> tuple[Library, int]:
+def _transforming(form: Transform) -> tuple[threads.Parts, int]:
+    code, items, _ = form.written("kernel", engine().machine, visible=True)
+    return threads.Parts(module(code)), items
+
+
+@lru_cache(maxsize=256)
+def _code(form: Windows | Winograd | Places) -> tuple[Library, int]:
     """The code of a block, and how many items of its own it has."""
     code, items, _ = form.written("kernel", engine().machine, visible=True)
     return engine().load(module(code), "kernel"), items

@@ -18,6 +18,7 @@ from ..compiler.channels import Axis, Windows, turned
 from ..compiler.dots import Dots
 from ..compiler.jit import engine
 from ..compiler.places import Places
+from ..compiler.winograd import winograd
 from ..ir import Instr, Value
 from .frames import beyond_of, phases_of
 from .loops import REALS, Place, Shape
@@ -115,13 +116,18 @@ def _windows(t: Translation, x: Expr, weight: Expr, channels: tuple[int, int], t
         machine, dots = engine().machine, Dots(x.dtype, windows, places, groups, inner, outer, bool(bias))
         if t.plan.choose("sort of convolution", lambda: dots.cycles(machine) < form.cycles(machine)):
             form, order = dots, (0, channels[1], *along, channels[0])
-    block = 0
+    block, fewer = 0, None
     if type(form) is Windows:
         plain = form
-        block = t.plan.choose("block of a weight", lambda: plain.blocked(engine().machine).block)
-        form = replace(plain, block=block)
-    laid = _packed(t, weight, groups, lambda array: turned(array[(..., *taken)], order, block))
-    t.plan.kernel("convolution", form, [source, laid.node.args[0], *bias], [target])
+        if not t.plan.choose.shared:  # what it takes depends on whether sizes are even
+            fewer = winograd(plain, engine().machine)
+        if fewer is None:
+            block = t.plan.choose("block of a weight", lambda: plain.blocked(engine().machine).block)
+            form = replace(plain, block=block)
+    laid = _packed(t, weight, groups, lambda array: turned(array[(..., *taken)], order, block)).node.args[0]
+    if fewer is not None:
+        laid = t.plan.laid_by("weight of a convolution", fewer.transform, laid, x.dtype, fewer.transform.made)
+    t.plan.kernel("convolution", form if fewer is None else fewer, [source, laid, *bias], [target])
 
 
 def _adjoint(t: Translation, instr: Instr, ct: Expr, weight: Expr, bias: list[Place], result: Expr) -> None:
