@@ -474,3 +474,69 @@ def test_a_view_made_by_forward_says_so_when_it_is_written() -> None:
         view = Same.apply(x)
         with pytest.raises(RuntimeError, match="This view was created inside a custom Function"):
             view += trainable
+
+
+def test_backward_may_run_inside_backward_thousands_of_times() -> None:
+    """Each run inside another makes the stack deeper: beyond some of them a thread of its own goes on."""
+    class Counting(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            with torch.enable_grad():
+                ctx.below = x.detach().requires_grad_() - 1
+            return ctx.below.detach()
+
+        @staticmethod
+        def backward(ctx, grad):
+            if ctx.below < 0:
+                return 2 * grad
+            with torch.enable_grad():
+                (inner,) = torch.autograd.grad(Counting.apply(ctx.below).sum(), ctx.below)
+            return inner
+
+    x = torch.tensor(1500.0, requires_grad=True)
+    Counting.apply(x).sum().backward()
+    assert x.grad == 2
+
+
+def test_an_error_deep_inside_backward_arrives_outside_and_leaves_nothing_behind() -> None:
+    class Failing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.left = float(x)
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, grad):
+            if ctx.left == 0:
+                raise ValueError("at the bottom")
+            with torch.enable_grad():
+                Failing.apply(torch.tensor(ctx.left - 1, requires_grad=True)).backward()
+            return grad
+
+    for _ in range(2):
+        with pytest.raises(ValueError, match="at the bottom"):
+            Failing.apply(torch.tensor(130.0, requires_grad=True)).backward()
+    with pytest.raises(RuntimeError, match="during backward"):
+        torch.autograd.Variable._execution_engine.queue_callback(lambda: None)
+
+
+def test_once_differentiable_ends_all_gradients_in_one_node() -> None:
+    class Product(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, scale, y):
+            ctx.scale = scale
+            ctx.save_for_backward(x, y)
+            return x * y * scale
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, grad):
+            x, y = ctx.saved_tensors
+            return grad * y * ctx.scale, None, grad * x * ctx.scale
+
+    x, y = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    dx, dy = torch.autograd.grad(Product.apply(x, 3, y).sum(), (x, y), create_graph=True)
+    assert dx.grad_fn.name() == "Error" and dx.grad_fn is dy.grad_fn
+    assert [type(node).__name__ for node, _ in dx.grad_fn.next_functions] == ["AccumulateGrad"] * 2
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        dx.sum().backward()

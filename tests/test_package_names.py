@@ -214,3 +214,16 @@ def test_scrambled_sequences_follow_the_seed_of_the_program() -> None:
         wengert.manual_seed(seed)
         found.append(wengert.quasirandom.SobolEngine(2, scramble=True).draw(4).tolist())
     assert found[0] == found[1] != found[2]
+
+
+def test_the_references_of_functions_are_the_functions() -> None:
+    """``torch._refs`` is PyTorch's second implementation; here there is one of each."""
+    from wengert.compat.torch import _refs
+    from wengert.compat.torch._refs import _conversions
+
+    assert _refs.exp is wengert.exp and _refs.special.erfcx is wengert.special.erfcx
+    assert _refs.nn.functional.relu is wengert.nn.functional.relu
+    assert _refs.T(wengert.ones(2, 3)).shape == (3, 2) and _refs.new_zeros(wengert.ones(1), 2).tolist() == [0, 0]
+    assert _conversions.double(wengert.ones(1)).dtype is wengert.float64
+    with pytest.raises(AttributeError):
+        _ = _refs.no_such_function

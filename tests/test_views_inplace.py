@@ -225,3 +225,18 @@ def test_hooks_stay_with_the_value_they_were_registered_on() -> None:
     y.register_hook(lambda g: seen.append(("after", g.item())))
     (y * 3).backward()
     assert seen == [("after", 3.0), ("before", 6.0)]
+
+
+@pytest.mark.parametrize("turn", [lambda v: v.t_(), lambda v: v.unsqueeze_(0), lambda v: v.transpose_(0, 1),
+                                  lambda v: v.as_strided_((2, 2), (3, 1))], ids=["t", "unsqueeze", "transpose",
+                                                                                 "as_strided"])
+def test_a_view_that_is_turned_where_nothing_is_recorded_stays_a_part_of_its_whole(turn) -> None:
+    x = torch.arange(6.0).reshape(2, 3).requires_grad_()
+    whole = x * 1
+    part = whole[:, :2]
+    with torch.no_grad():
+        turn(part)
+    part.mul_(3)
+    (whole * torch.arange(6.0).reshape(2, 3)).sum().backward()
+    assert x.grad.tolist() == [[0, 3, 2], [9, 12, 5]]
+    assert part.grad_fn is not None and part.sum().grad_fn is not None

@@ -19,6 +19,7 @@ from typing import Any
 import wengert
 from wengert.ops import FUNCTIONS
 from wengert.ops.legacy import TensorType
+from wengert.ops.storage import StorageType
 
 HEADER = '''\
 """The public names, each from where it is defined: made by `python -m tools.public_stub > wengert/__init__.pyi`."""
@@ -27,6 +28,7 @@ from collections.abc import Callable as _Callable
 from typing import Any as _Any
 
 from .ops.legacy import TensorType as _TensorType
+from .ops.storage import StorageType as _StorageType
 '''
 
 
@@ -80,8 +82,8 @@ def defined_in(module: str) -> set[str]:
 
 def type_of(value: Any) -> str:
     """The type of what has no statement of its own: a function that a loop made, an old name of a type, or None."""
-    if value is None or isinstance(value, TensorType):
-        return "None" if value is None else "_TensorType"
+    if value is None or isinstance(value, (TensorType, StorageType)):
+        return "None" if value is None else f"_{type(value).__name__}"
     result = inspect.unwrap(value).__annotations__["return"]
     if result not in ("Any", "Tensor", "tuple[Tensor, ...]"):
         raise TypeError(f"{value.__name__} gives {result}, a name that may mean something else in the stub")

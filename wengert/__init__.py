@@ -30,7 +30,7 @@ from .core.layout import (
 from .core.spec import Size
 from .ops import interop as _interop
 from .ops.legacy import TYPES as _TYPES, set_default_tensor_type, typename
-from .ops.storage import TypedStorage, UntypedStorage, is_storage
+from .ops.storage import STORAGES as _STORAGES, TypedStorage, UntypedStorage, is_storage
 from .settings import (
     are_deterministic_algorithms_enabled, get_default_device, get_deterministic_debug_mode,
     get_float32_matmul_precision, get_num_interop_threads, get_num_threads,
@@ -51,6 +51,7 @@ newaxis = None
 
 globals().update(_ops.FUNCTIONS)
 globals().update(_TYPES)
+globals().update(_STORAGES)
 
 _overrides.arm = lambda: _import_module("wengert.overrides").arm()
 _display.failure = lambda: _import_module("wengert.examination.failure")

@@ -4,6 +4,7 @@ from collections.abc import Callable as _Callable
 from typing import Any as _Any
 
 from .ops.legacy import TensorType as _TensorType
+from .ops.storage import StorageType as _StorageType
 from . import (
     accelerator as accelerator, amp as amp, array_api as array_api, autograd as autograd, backends as backends,
     compiler as compiler, core as core, cpu as cpu, cuda as cuda, distributed as distributed,
@@ -228,20 +229,32 @@ from .view.entry import graph as graph
 from .view.layers import summary as summary
 from math import e as e, inf as inf, nan as nan, pi as pi
 
+BFloat16Storage: _StorageType
 BFloat16Tensor: _TensorType
+BoolStorage: _StorageType
 BoolTensor: _TensorType
+ByteStorage: _StorageType
 ByteTensor: _TensorType
+CharStorage: _StorageType
 CharTensor: _TensorType
+ComplexDoubleStorage: _StorageType
+ComplexFloatStorage: _StorageType
+DoubleStorage: _StorageType
 DoubleTensor: _TensorType
 Float8_e4m3fnTensor: _TensorType
 Float8_e4m3fnuzTensor: _TensorType
 Float8_e5m2Tensor: _TensorType
 Float8_e5m2fnuzTensor: _TensorType
 Float8_e8m0fnuTensor: _TensorType
+FloatStorage: _StorageType
 FloatTensor: _TensorType
+HalfStorage: _StorageType
 HalfTensor: _TensorType
+IntStorage: _StorageType
 IntTensor: _TensorType
+LongStorage: _StorageType
 LongTensor: _TensorType
+ShortStorage: _StorageType
 ShortTensor: _TensorType
 abs: _Callable[..., Tensor]
 abs_: _Callable[..., Tensor]

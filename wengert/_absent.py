@@ -177,10 +177,10 @@ as_integer_ratio bit_length conjugate
 barrier has_extended_api host libuvBackend port queue_len queue_pop queue_push
 """,
     "Tensor": """
-const_data_ptr dequantize dim_order eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla
-lstsq map2_ mtia name q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme
-record_stream reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor to_sparse_bsc
-to_sparse_bsr volatile xpu
+const_data_ptr dequantize eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla lstsq map2_
+mtia name q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme record_stream
+reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor to_sparse_bsc to_sparse_bsr volatile
+xpu
 """,
     "Timer": """
 adaptive_autorange autorange collect_callgrind repeat
@@ -195,9 +195,8 @@ value
 boxed_run
 """,
     "TypedStorage": """
-bfloat16 bool byte char complex_double complex_float cuda double filename float float8_e4m3fn float8_e4m3fnuz
-float8_e5m2 float8_e5m2fnuz from_buffer get_device half hpu int is_cuda is_hpu is_pinned is_shared is_sparse long
-pickle_storage_type pin_memory resizable resize_ share_memory_ short to type
+cuda filename float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz from_buffer hpu is_hpu is_shared is_sparse
+pin_memory resizable share_memory_ to
 """,
     "UninitializedBuffer": """
 cls_to_become
@@ -207,8 +206,8 @@ cls_to_become
 """,
     "UntypedStorage": """
 bfloat16 bool byte byteswap char complex_double complex_float cuda double filename float float8_e4m3fn float8_e4m3fnuz
-float8_e5m2 float8_e5m2fnuz from_buffer get_device half hpu int is_cuda is_hpu is_pinned is_shared is_sparse
-is_sparse_csr long mps new pin_memory resizable resize_ share_memory_ short to type
+float8_e5m2 float8_e5m2fnuz from_buffer half hpu int is_hpu is_shared is_sparse is_sparse_csr long mps new pin_memory
+resizable share_memory_ short to type
 """,
     "Work": """
 block_current_stream boxed get_future_result source_rank synchronize unbox
@@ -241,25 +240,24 @@ clone
 clone
 """,
     "torch": """
-AVG AcceleratorError AggregationType AliasDb AnyType Argument ArgumentSpec AwaitType BFloat16Storage BenchmarkConfig
-BenchmarkExecutionStats Block BoolStorage BoolType BufferDict ByteStorage CallStack Capsule CharStorage ClassType Code
-CompilationUnit CompleteArgumentSpec ComplexDoubleStorage ComplexFloatStorage ComplexType ConcreteModuleType
-ConcreteModuleTypeBuilder DeepCopyMemoTable DeserializationStorageContext DeviceObjType DictType DisableTorchFunction
-DisableTorchFunctionSubclass DispatchKey DispatchKeySet DoubleStorage EnumType ErrorReport ExcludeDispatchKeyGuard
-ExecutionPlan FatalError FileCheck FloatStorage FloatType FunctionSchema FutureType Gradient Graph GraphExecutorState
-HalfStorage IODescriptor InferredType IntStorage IntType InterfaceType JITException ListType LiteScriptModule
-LockingLogger LoggerBase LongStorage ModuleDict Node NoneType NoopLogger NumberType OperatorInfo OptionalType
-ParameterDict PyObjectType QInt32Storage QInt8Storage QUInt2x4Storage QUInt4x2Storage QUInt8Storage RRefType SUM
-ScriptClass ScriptClassFunction ScriptDict ScriptDictIterator ScriptDictKeyIterator ScriptList ScriptListIterator
-ScriptMethod ScriptModuleSerializer ScriptObjectProperty SerializationStorageContext ShortStorage StaticModule Storage
-StorageBase StreamObjType StringType SymBoolType SymIntType Tag TensorType ThroughputBenchmark TracingState TupleType
-Type UnionType Use Value ao autocast_decrement_nesting autocast_increment_nesting batch_norm_backward_elemt
-batch_norm_backward_reduce batch_norm_elemt batch_norm_gather_stats batch_norm_gather_stats_with_counts
-batch_norm_stats batch_norm_update_stats bit bits16 bits1x8 bits2x4 bits4x2 bits8 ccol_indices_copy
-choose_qparams_optimized classproperty col_indices_copy compiled_with_cxx11_abi cond contrib cpp crow_indices_copy
-cudnn_affine_grid_generator cudnn_batch_norm cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu
-cudnn_convolution_transpose cudnn_grid_sampler cudnn_is_acceptable dequantize eig embedding_bag empty_quantized
-fake_quantize_per_channel_affine fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight
+AVG AcceleratorError AggregationType AliasDb AnyType Argument ArgumentSpec AwaitType BenchmarkConfig
+BenchmarkExecutionStats Block BoolType BufferDict CallStack Capsule ClassType Code CompilationUnit
+CompleteArgumentSpec ComplexType ConcreteModuleType ConcreteModuleTypeBuilder DeepCopyMemoTable
+DeserializationStorageContext DeviceObjType DictType DisableTorchFunction DisableTorchFunctionSubclass DispatchKey
+DispatchKeySet EnumType ErrorReport ExcludeDispatchKeyGuard ExecutionPlan FatalError FileCheck FloatType
+FunctionSchema FutureType Gradient Graph GraphExecutorState IODescriptor InferredType IntType InterfaceType
+JITException ListType LiteScriptModule LockingLogger LoggerBase ModuleDict Node NoneType NoopLogger NumberType
+OperatorInfo OptionalType ParameterDict PyObjectType QInt32Storage QInt8Storage QUInt2x4Storage QUInt4x2Storage
+QUInt8Storage RRefType SUM ScriptClass ScriptClassFunction ScriptDict ScriptDictIterator ScriptDictKeyIterator
+ScriptList ScriptListIterator ScriptMethod ScriptModuleSerializer ScriptObjectProperty SerializationStorageContext
+StaticModule Storage StorageBase StreamObjType StringType SymBoolType SymIntType Tag TensorType ThroughputBenchmark
+TracingState TupleType Type UnionType Use Value ao autocast_decrement_nesting autocast_increment_nesting
+batch_norm_backward_elemt batch_norm_backward_reduce batch_norm_elemt batch_norm_gather_stats
+batch_norm_gather_stats_with_counts batch_norm_stats batch_norm_update_stats bit bits16 bits1x8 bits2x4 bits4x2 bits8
+ccol_indices_copy choose_qparams_optimized classproperty col_indices_copy compiled_with_cxx11_abi cond contrib cpp
+crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm cudnn_convolution cudnn_convolution_add_relu
+cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler cudnn_is_acceptable dequantize eig embedding_bag
+empty_quantized fake_quantize_per_channel_affine fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight
 fbgemm_linear_fp16_weight_fp32_activation fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation
 fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix fork frobenius_norm from_file
 functional fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_file_path

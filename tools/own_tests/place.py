@@ -22,7 +22,7 @@ from typing import Any
 THEIRS = ("torch.testing._internal", "torch.testing._utils", "torch.testing._comparison", "torch._vendor",
           "torch.utils._import_utils")
 """What is loaded from PyTorch's files."""
-HOLLOW = ("torch._refs", "torch._prims", "torch._prims_common", "torch._inductor", "torch.onnx", "torch._logging",
+HOLLOW = ("torch._prims", "torch._prims_common", "torch._inductor", "torch.onnx", "torch._logging",
           "torch.utils.cpp_extension", "torch.utils._triton", "torch._native", "torch._dynamo", "torch._export",
           "torch.backends.xnnpack", "torch._subclasses", "torch._utils_internal", "torch.export", "torch._functorch",
           "torch._higher_order_ops", "torch.ao", "functorch", "torch._vmap_internals")

@@ -143,6 +143,12 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     if roots and type(roots[0][1]._data) is Absent and (watcher is None or watcher.tracer is None):
         return list(nowhere(run, roots, inputs=inputs, retain_graph=retain_graph, create_graph=create_graph,
                             accumulate=accumulate))
+    outer = getattr(_here, "run", None)
+    if outer is not None:
+        depth = getattr(_here, "depth", 0) + 1
+        if depth > _DEEP:
+            return in_thread(outer, run, roots, inputs=inputs, retain_graph=retain_graph, create_graph=create_graph,
+                             accumulate=accumulate)
     this = Pass(create_graph, tensors)
     this.accumulates = accumulate
     for root, seed in roots:
@@ -155,7 +161,9 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
         order = [node for node in order if node in needed or node in targets]
     captured: dict[Node | Leaf, Any] = {}
     this.order, pending = order, this.pending
-    outer, _here.run = getattr(_here, "run", None), this
+    if outer is not None:
+        _here.depth = depth
+    _here.run = this
     grad_before = state.grad
     state.grad = create_graph
     as_tensors = make if tensors else None
@@ -212,6 +220,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
         raise wording from error
     finally:
         state.grad, _here.run = grad_before, outer
+        if outer is not None:
+            _here.depth -= 1
         if state.watcher is not watcher:  # hooks that a hook entered and did not leave end with the run
             leave_inside(watcher)
     if this.callbacks is not None:
@@ -228,6 +238,31 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
 
 
 _here = threading.local()
+_DEEP = 40
+"""So many runs may be inside each other in one thread, whose stack each of them makes deeper."""
+
+
+def in_thread(outer: Pass, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """What ``function`` gives in a thread of its own, with this thread's switches, while this one waits: Functions
+    whose backward runs backward may be nested deeper than one stack holds."""
+    found: list[Any] = []
+    switches = {name: value for name, value in state.here.items() if name not in ("quiet", "here")}
+
+    def call() -> None:
+        state.here.update(switches)
+        _here.run = outer
+        try:
+            found.extend((True, function(*arguments, **options)))
+        except BaseException as error:  # raised again where it is waited for
+            found.extend((False, error))
+
+    thread = threading.Thread(target=call, name="backward", daemon=True)
+    thread.start()
+    thread.join()
+    done, result = found
+    if not done:
+        raise result
+    return result
 
 
 def queue_callback(callback: Callable[[], None]) -> None:
@@ -320,7 +355,7 @@ def accumulate_owned(leaf: Leaf, ct: Array) -> None:
         and type(ct) is np.ndarray
         and ct.base is None
         and ct.flags.writeable
-        and ct.flags.c_contiguous
+        and (variable is None or ct.strides == variable._data.strides)
     ):
         with _accumulating:
             if leaf.grad is None:
@@ -343,7 +378,7 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
             # A copy of its own; that it is written into new memory shows in the graph, as in PyTorch.
             leaf.grad = make(np.empty_like(ct._data), None).copy_(ct) if leaf.grad is None else leaf.grad + ct
         elif leaf.grad is None:
-            leaf.grad = make(ct.copy(), None)
+            leaf.grad = make(ct.copy() if variable is None else alike(ct, variable._data), None)
         elif leaf.grad._data.dtype != ct.dtype:
             leaf.grad.add_(make(ct, None))  # of a leaf whose ``grad_dtype`` is another: in the dtype that is there
         else:
@@ -353,6 +388,17 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
                 wrote(leaf.grad)
             else:  # a dense sum, where the gradient had been sparse
                 leaf.grad = make(summed, None)
+
+
+def alike(ct: Array, value: Array) -> Array:
+    """A copy of a gradient that lies in memory as its tensor's value does, in row-major order if that has gaps."""
+    if type(value) is not np.ndarray or value.flags.c_contiguous or type(ct) is not np.ndarray:
+        return ct.copy()
+    copy = np.empty_like(value, ct.dtype)
+    if copy.strides != value.strides or copy.shape != ct.shape:
+        return ct.copy()
+    copy[...] = ct
+    return copy
 
 
 def of_dtype(ct: Array | Tensor, tensor: Tensor) -> Array | Tensor:

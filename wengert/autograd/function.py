@@ -450,9 +450,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not state.grad:
             return found
         parts = found if isinstance(found, tuple) else (found,)
-        watched = tuple(
-            [_Once.apply(part.detach().requires_grad_()) if isinstance(part, Tensor) else part for part in parts]
-        )
+        watched = _Once.apply(*[part.detach().requires_grad_() if isinstance(part, Tensor) else part for part in parts])
         return watched if isinstance(found, tuple) else watched[0]
 
     return wrapped
@@ -462,14 +460,17 @@ class _Once(Function):
     """The end of what can be differentiated: the identity, whose backward raises."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:
-        return P.clone(x)
+    def forward(ctx: Any, *parts: Any) -> Any:
+        return tuple([P.clone(part) if isinstance(part, Tensor) else part for part in parts])
 
     @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
+    def backward(ctx: Any, *grads: Any) -> Any:
         raise GradError(
             "[once_differentiable] trying to differentiate twice a function that was marked with @once_differentiable"
         )
+
+
+_Once._node_class.name = lambda self: "Error"  # type: ignore[method-assign]
 
 
 class InplaceFunction(Function):

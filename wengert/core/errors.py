@@ -64,8 +64,9 @@ class MissingRuleError(NotImplementedError):
     """A primitive lacks the rule that was asked for; the message says which and why."""
 
 
-class OutOfRangeError(IndexError):
-    """An index, or a dimension, outside its range."""
+class OutOfRangeError(IndexError, RuntimeError):
+    """An index, or a dimension, outside its range. (PyTorch raises IndexError in most operations, and RuntimeError in
+    others.)"""
 
 
 class DeviceError(RuntimeError, AssertionError):

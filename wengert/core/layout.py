@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .dtypes import from_numpy, to_real
+from .errors import ShapeError
 from .geometry import laid_out
 from .operands import Array
 
@@ -54,6 +55,13 @@ channels_last_3d = memory_format("channels_last_3d")
 
 CHANNELS_LAST = {channels_last: 4, channels_last_3d: 5}
 """The formats with the channels innermost, and the number of dimensions that each is for."""
+
+
+def check_rank(rank: int, memory_format: Any) -> None:
+    """Raises for a format with the channels innermost that is for another number of dimensions."""
+    if memory_format in CHANNELS_LAST and rank != CHANNELS_LAST[memory_format]:
+        raise ShapeError(f"[memory_format] required rank {CHANNELS_LAST[memory_format]} tensor to use "
+                         f"{memory_format.name} format; got one of {rank} dimensions")
 
 
 def parts_of(array: Array) -> Array:

@@ -98,5 +98,6 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
     wrapped = tuple([wrap_dim(dim.__index__(), rank, op) for dim in listed])
     if len(set(wrapped)) != len(wrapped):
         repeated = next(dim for dim in wrapped if wrapped.count(dim) > 1)
-        raise RuntimeError(f"[{op}] dim {repeated} appears multiple times in the list of dims {listed}")
+        raise RuntimeError(f"[{op}] duplicate dims are not allowed: dim {repeated} appears multiple times in the list "
+                           f"of dims {listed}")
     return wrapped if rank else ()

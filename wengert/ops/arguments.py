@@ -74,8 +74,10 @@ def check_one_dtype(op: str, *operands: Any) -> None:
         if first is None:
             first = x
         elif x._data.dtype != first._data.dtype:
-            raise RuntimeError(f"[{op}] operands must have the same dtype, but got {type_name(first._data.dtype)} and "
-                               f"{type_name(x._data.dtype)}; convert one of them with .to(...)")
+            names = type_name(first._data.dtype), type_name(x._data.dtype)
+            raise RuntimeError(f"[{op}] {op}(): self and source expected to have the same dtype, but got self.dtype = "
+                               f"{names[0]} and source.dtype = {names[1]}: operands must have the same dtype, but got "
+                               f"{names[0]} and {names[1]}; convert one of them with .to(...)")
 
 
 def finish(array: Any, requires_grad: bool, meta: bool = False) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..core.layout import (
     CHANNELS_LAST,
     channels_last,
     channels_last_3d,
+    check_rank,
     contiguous_format,
     has_channels_last,
     preserve_format,
@@ -170,12 +172,13 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     if memory_format is None or memory_format is preserve_format:
         return P.clone(input)
     if memory_format in CHANNELS_LAST:
-        return _channels_last(input)
+        return _channels_last(input, memory_format)
     return P.clone(input, order="C")
 
 
-def _channels_last(x: Tensor) -> Tensor:
+def _channels_last(x: Tensor, memory_format: Any) -> Tensor:
     """A copy whose channels, dimension 1, lie innermost in memory."""
+    check_rank(x.ndim, memory_format)
     inner = (0, *range(2, x.ndim), 1)
     back = (0, x.ndim - 1, *range(1, x.ndim - 1))
     return P.permute(P.clone(P.permute(x, dims=inner), order="C"), dims=back)
@@ -187,6 +190,33 @@ def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
     if self.is_contiguous(memory_format):
         return self
     return clone(self, memory_format=memory_format)
+
+
+@method("dim_order")
+def dim_order(self: Tensor, *, ambiguity_check: bool | Sequence[Any] = False) -> tuple[int, ...]:
+    """The dimensions in the order in which they lie in memory, outermost first.
+
+    ``ambiguity_check=True`` raises RuntimeError where sizes of 1 or equal strides leave that open; with a list of
+    memory formats, where the tensor has not exactly one of them. Raises TypeError for anything else.
+
+    >>> import wengert as torch
+    >>> torch.empty(2, 3, 4).transpose(0, 2).dim_order()
+    (2, 1, 0)
+    """
+    formats = ambiguity_check if isinstance(ambiguity_check, (list, tuple)) else ()
+    if not isinstance(ambiguity_check, (bool, list, tuple)) or any(type(f) is not MemoryFormat for f in formats):
+        raise TypeError("[dim_order] The ambiguity_check argument must be a bool or a list of memory formats.; got "
+                        f"{ambiguity_check!r}")
+    steps = self.stride()
+    if formats:
+        unclear = sum([self.is_contiguous(each) for each in formats]) != 1
+    else:
+        unclear = bool(ambiguity_check) and (1 in self.shape or len(set(steps)) < len(steps))
+    if unclear:
+        raise RuntimeError("[dim_order] The tensor does not have unique dim order, or cannot map to exact one of the "
+                           f"given memory formats.; got sizes {list(self.shape)} and strides {list(steps)}")
+    dims = range(self.ndim)
+    return tuple(dims) if self.is_contiguous() else tuple(sorted(dims, key=lambda dim: -steps[dim]))
 
 
 def in_format_of(result: Tensor, image: Tensor) -> Tensor:
@@ -300,6 +330,14 @@ def _hooks_of(self: Tensor) -> Any:
     return (node.rare or {}).get("tensor_hooks", {}).get(index)
 
 
+def _put_hooks(self: Tensor, hooks: Any) -> None:
+    """Hooks in the place of those that there are; a tensor without a history has none that could run."""
+    edge = edge_of(self)
+    if edge is not None:
+        node, index = node_and_index(edge)
+        node.rarely().setdefault("tensor_hooks", {})[index] = {} if hooks is None else hooks
+
+
 def _stays(self: Tensor) -> None:
     raise RuntimeError("[Tensor] an attribute that can be deleted was expected; got _grad_fn or _backward_hooks; "
                        "detach_() the tensor, or remove() a hook by its handle")
@@ -307,4 +345,4 @@ def _stays(self: Tensor) -> None:
 
 Tensor._cdata = property(_identity)  # type: ignore[attr-defined]
 Tensor._grad_fn = property(lambda self: self.grad_fn, None, _stays)  # type: ignore[attr-defined]
-Tensor._backward_hooks = property(_hooks_of, None, _stays)  # type: ignore[attr-defined]
+Tensor._backward_hooks = property(_hooks_of, _put_hooks, _stays)  # type: ignore[attr-defined]

@@ -11,10 +11,10 @@ from ..core import dtypes
 from ..core.dtypes import DType
 from ..core.eighths import CHAR as EIGHTHS
 from ..core.eighths import converted
-from ..core.errors import needs_strided
+from ..core.errors import ShapeError, needs_strided
 from ..core.frames import warn
 from ..core.geometry import row_major, strided_view
-from ..core.layout import CHANNELS_LAST, contiguous_format, order_of, strided
+from ..core.layout import CHANNELS_LAST, check_rank, contiguous_format, order_of, preserve_format, strided
 from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
 from ..tensors.absent import dense_like
@@ -76,15 +76,15 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
         obj = np.from_dlpack(obj)
     elif hasattr(obj, "__array__") and not isinstance(obj, (Tensor, np.ndarray, np.generic)):
         obj = np.asarray(obj)  # a storage: its memory
-    if isinstance(obj, Tensor) and not requires_grad and obj.requires_grad:
-        obj = obj.detach()
     shared = as_tensor(obj, dtype, device)
     kept = (same_memory(shared, obj) if isinstance(obj, Tensor) else
             isinstance(obj, np.ndarray) and isinstance(shared._data, np.ndarray)
             and np.may_share_memory(shared._data, obj))
     if copy is False and not kept:
-        raise ValueError("[asarray] can't alias the data of the given object: a copy is needed for it, or for the "
-                         "dtype asked for; leave out copy=False")
+        wanted, came = dtype_of(dtype), getattr(obj, "dtype", None)
+        into = f" tensor with dtype '{came}' into dtype '{wanted}'" if wanted is not None and came is not None else (
+            " the data of the given object")
+        raise ValueError(f"[asarray] can't alias{into}: a copy is needed; leave out copy=False")
     if copy and kept:
         shared = shared.clone()
     return shared.requires_grad_() if requires_grad else shared
@@ -116,6 +116,19 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     wanted = dtype_of(dtype)
     if wanted is None:
         raise TypeError("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType")
+    length = memoryview(buffer).nbytes
+    if not length or not count:
+        raise ValueError(f"[frombuffer] both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
+        raise ValueError(f"[frombuffer] offset ({offset} bytes) must be non-negative and no greater than buffer length "
+                         f"({length} bytes) minus 1")
+    left, size = length - offset, wanted.itemsize
+    if count < 0 and left % size:
+        raise ValueError(f"[frombuffer] buffer length ({left} bytes) after offset ({offset} bytes) must be a multiple "
+                         f"of element size ({size})")
+    if count * size > left:
+        raise ValueError(f"[frombuffer] requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) "
+                         f"must not be greater than actual buffer length ({length} bytes)")
     return finish(np.frombuffer(buffer, wanted.numpy, count, offset), requires_grad)
 
 
@@ -130,6 +143,8 @@ def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     """An uninitialised array of a tensor's shape, in its order in memory unless another is asked for."""
     target = dtype_of(dtype)
     data = input._data
+    if memory_format in CHANNELS_LAST:
+        return in_format(data.shape, data.dtype if target is None else target.numpy, memory_format)
     order: Any = "C" if memory_format is contiguous_format else order_of(data)
     if type(data) is not np.ndarray:  # what stands for it while a function is recorded: its geometry is enough
         data = strided_view(np.empty(1, data.dtype), data.shape, data.strides)
@@ -149,6 +164,13 @@ def _nothing_like(input: Tensor, dtype: Any, memory_format: Any, requires_grad: 
     else:
         steps = list(dense_like(data))
     return nothing_of(data.shape, data.dtype if target is None else target.numpy, requires_grad, tuple(steps))
+
+
+def in_format(shape: tuple[int, ...], dtype: Any, memory_format: Any) -> np.ndarray:
+    """An uninitialised array with the channels, dimension 1, innermost in memory."""
+    check_rank(len(shape), memory_format)
+    dense = np.empty((shape[0], *shape[2:], shape[1]), dtype)
+    return dense.transpose((0, len(shape) - 1, *range(1, len(shape) - 1)))
 
 
 def zeros_in(layout: Any, shape: tuple[int, ...], dtype: DType, requires_grad: bool) -> Any:
@@ -174,6 +196,14 @@ def _constant(name: str, value: Any) -> None:
             return zeros_in(layout, shape, dtype_of(dtype) or dtypes.get_default_dtype(), requires_grad)
         if check_options(device, layout):
             return nothing_of(shape, _numpy_dtype(dtype), requires_grad)
+        if memory_format is preserve_format:
+            raise RuntimeError(f"[{name}] unsupported memory format Preserve: there is no tensor whose order could be "
+                               "kept; channels_last or contiguous_format was expected")
+        if memory_format in CHANNELS_LAST:
+            array = in_format(shape, _numpy_dtype(dtype), memory_format)
+            if value is not None:
+                array.fill(value)
+            return finish(array, requires_grad)
         return finish(make_array(shape, _numpy_dtype(dtype)), requires_grad)
 
     def like(input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
@@ -274,6 +304,9 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
     """Uninitialised elements of the given size and strides (in elements)."""
     meta = check_options(device, layout)
     shape, steps = sizes_of((size,), "empty_strided"), sizes_of((stride,), "empty_strided")
+    if len(shape) != len(steps):
+        raise ShapeError(f"[empty_strided] dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+                         f"({len(steps)}); give one stride a dimension")
     if meta:
         return nothing_of(shape, _numpy_dtype(dtype), requires_grad, steps)
     need = 0 if 0 in shape else 1 + sum((n - 1) * s for n, s in zip(shape, steps, strict=True))
@@ -289,7 +322,8 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
     meta = check_options(device, layout)
     shape, order = sizes_of((size,), "empty_permuted"), integers(physical_layout, "empty_permuted")
     if sorted(order) != list(range(len(shape))):
-        raise RuntimeError(f"[empty_permuted] an order of {len(shape)} dimensions was expected; got {list(order)}")
+        why = ": Duplicate dim not allowed" if len(set(order)) < len(order) else ""
+        raise RuntimeError(f"[empty_permuted] an order of {len(shape)} dimensions was expected{why}; got {list(order)}")
     if meta:
         return P.permute(nothing_of(tuple([shape[d] for d in order]), _numpy_dtype(dtype)), dims=tuple(
             [order.index(d) for d in range(len(shape))])).detach().requires_grad_(requires_grad)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import IndexDTypeError, ShapeError
+from ..core.errors import IndexDTypeError, OutOfRangeError, ShapeError
 from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P, Primitive
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_absent
@@ -15,7 +15,7 @@ from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
 from ..tensors.inplace import inplace
 from ..tensors.tensor import Tensor, make
-from .arguments import check_one_dtype, integer
+from .arguments import check_one_dtype, check_some_tensor, integer
 from .conversion import cast
 from .registry import function, method
 
@@ -29,16 +29,19 @@ def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
 
 
 def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError,
-                 negative: bool = False) -> None:
-    """Raises where an index is beyond a dimension of ``size`` positions (while values are there to be looked at)."""
+                 negative: bool = False, dim: int = 0) -> None:
+    """Raises where an index is beyond dimension ``dim``, of ``size`` positions (while values are there to be looked
+    at)."""
     if tracing() or not index._data.size or is_absent(index):
         return
     array = index._data
     low, high = int(array.min()), int(array.max())
     if high >= size or low < (-size if negative else 0):
         wrong = high if high >= size else low
-        raise error(f"[{op}] index {wrong} is out of bounds for dimension with size {size} (index out of range in "
-                    f"self); indices from {-size if negative else 0} to {size - 1} were expected")
+        raise (OutOfRangeError if error is IndexError else error)(
+            f"[{op}] index {wrong} is out of bounds for dimension {dim} with size {size} (index out of range in self: "
+            f"tried to access index {wrong} on a tensor of {size} elements); indices from {-size if negative else 0} "
+            f"to {size - 1} were expected")
 
 
 def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | None = None) -> None:
@@ -205,13 +208,19 @@ def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accu
     shape = x._data.shape
     want = (*shape[:place], row._data.shape[0], *shape[place + 1:])
     if source._data.shape != want and not (len(shape) == 1 and source.numel() == row.numel()):
-        raise (RuntimeError if accumulate else IndexError)(
-            f"{op}(): source of shape {want} was expected for self of shape {tuple(shape)}, dimension {place} and "
-            f"an index of {row.numel()} elements; got shape {tuple(source.shape)}")
+        along = source._data.shape[place] if place < source._data.ndim else source.numel()
+        why = (f"Number of indices ({row.numel()}) should be equal to source.size(dim): ({along}), for dim: {place}"
+               if along != row.numel() else
+               f"Source/destination tensor must have same slice shapes. Destination slice shape: {list(shape)} without "
+               f"dimension {place}")
+        raise (RuntimeError if accumulate else OutOfRangeError)(
+            f"{op}_(): {why}; source of shape {want} was expected for self of shape {tuple(shape)}; got shape "
+            f"{tuple(source.shape)}")
     if source.dtype is not x.dtype:
-        raise RuntimeError(f"{op}(): self and source expected to have the same dtype, but got (self) {x.dtype} and "
-                           f"(source) {source.dtype}")
-    _check_range(row, shape[place], op, IndexError)
+        raise RuntimeError(f"{op}_(): self ({type_name(x._data.dtype)}) and source ({type_name(source._data.dtype)}) "
+                           "must have the same scalar type: self and source expected to have the same dtype, but got "
+                           f"(self) {x.dtype} and (source) {source.dtype}")
+    _check_range(row, shape[place], op, IndexError, dim=place)
     if source._data.shape != want:
         source = P.reshape(source, shape=want)
     label = "IndexAdd" if accumulate else "IndexCopy"
@@ -292,6 +301,8 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 def take(input: Tensor, index: Tensor) -> Tensor:
     """The elements of ``input``, seen as one row, at the positions in ``index``, in its shape."""
     _check_integers(index, "take")
+    if index.numel() and not input.numel():
+        raise OutOfRangeError("take(): tried to take from an empty tensor; an index without elements was expected")
     _check_range(index, input.numel(), "take", IndexError, negative=True)
     return P.index(P.reshape(input, shape=(input.numel(),)), index, places=(True,), label="Take")
 
@@ -301,7 +312,7 @@ def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     _check_integers(index, "put_")
     _check_range(index, self.numel(), "put_", IndexError, negative=True)
     if index.numel() != source.numel():
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got "
+        raise OutOfRangeError(f"put_(): Expected source and index to have the same number of elements, but got "
                            f"source.numel() = {source.numel()}, index.numel() = {index.numel()}")
     check_one_dtype("put_", self, source)
     row, places = P.reshape(self, shape=(self.numel(),)), P.reshape(index, shape=(index.numel(),))
@@ -317,7 +328,8 @@ function(inplace=True)(_put)
 
 def _check_mask(mask: Tensor, op: str) -> None:
     if mask._data.dtype != bool:
-        raise RuntimeError(f"{op}(): expected BoolTensor for mask; got {mask.dtype}; compare or convert with .bool()")
+        raise RuntimeError(f"{op}_ only supports boolean masks, but got mask with dtype {mask.dtype}: expected "
+                           "BoolTensor for mask; compare or convert with .bool()")
 
 
 @function(inplace=True)
@@ -364,8 +376,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     under = np.broadcast_to(mask._data, shape)
     count = int(under.sum())
     if count > source.numel():
-        raise RuntimeError(f"masked_scatter: expected a source of at least {count} elements, as many as the mask "
-                           f"has True; got {source.numel()}")
+        raise RuntimeError(f"masked_scatter: Number of elements of source < number of ones in mask: at least "
+                           f"{count} were expected; got {source.numel()}")
     chosen = P.slice(P.reshape(source, shape=(source.numel(),)), index=(slice(count),))
     if not shape:
         row = P.index_put(P.reshape(wide, shape=(1,)), chosen, make(under.reshape(1), None), places=(True,))
@@ -397,7 +409,8 @@ def argwhere(input: Tensor) -> Tensor:
 
 @function(method=False, takes_tensor=False)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Whether each element of ``elements`` is one of ``test_elements``."""
+    """Whether each element of ``elements`` is one of ``test_elements``; one of them at least is a tensor."""
+    check_some_tensor("isin", elements, test_elements)
     pair = [x.detach() if isinstance(x, Tensor) else make(np.asarray(x), None) for x in (elements, test_elements)]
     for x in pair:
         check_takes("isin", TRUTHS + COMPLEX, x)

@@ -18,7 +18,7 @@ from ..core.layout import has_channels_last
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import own
-from ..tensors.apply import result_type
+from ..tensors.apply import in_one_node, result_type
 from ..tensors.evaluation import one_by_one
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
@@ -181,16 +181,23 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
         if sum(listed) != n or any(size < 0 for size in listed):
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
                                f"at dimension {place}), but got split_sizes={list(listed)}")
-        ends = list(itertools.accumulate(listed))
-        return tuple([sliced(tensor, place, end - size, end, "SplitWithSizes")
-                      for size, end in zip(listed, ends, strict=True)])
+        return _in_sizes(tensor, place, tuple(listed), "SplitWithSizes")
     size = integer(sizes, "split")
     if size < 0 or (not size and n):
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}" if size < 0 else
                            f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     starts = range(0, n, size) if n else range(1)
     check_room("split", (len(starts),), TENSOR)
-    return tuple([sliced(tensor, place, start, min(start + size, n), "Split") for start in starts])
+    return _in_sizes(tensor, place, tuple([min(size, n - start) for start in starts]), "Split")
+
+
+def _in_sizes(tensor: Tensor, dim: int, sizes: tuple[int, ...], label: str) -> tuple[Tensor, ...]:
+    """Views of so many places of a dimension each."""
+    def cut() -> list[Tensor]:
+        return [sliced(tensor, dim, end - size, end, label)
+                for size, end in zip(sizes, itertools.accumulate(sizes), strict=True)]
+
+    return in_one_node(P.parts, tensor, {"dim": dim, "sizes": sizes, "label": label}, cut)
 
 
 @function(out=False)
@@ -270,7 +277,11 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     place = wrap_dim(dim, input._data.ndim, "unbind")
     head = (slice(None),) * place
     check_room("unbind", (input._data.shape[place],), TENSOR)
-    return tuple([P.slice(input, index=(*head, i), label="Unbind") for i in range(input._data.shape[place])])
+
+    def cut() -> list[Tensor]:
+        return [P.slice(input, index=(*head, i), label="Unbind") for i in range(input._data.shape[place])]
+
+    return in_one_node(P.parts, input, {"dim": place, "label": "Unbind"}, cut)
 
 
 # --- repeated and turned ----------------------------------------------------------------------------------------------
@@ -321,7 +332,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     def places(repeats: Any) -> Tensor:
         times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
         if times.size and times.min() < 0:
-            raise RuntimeError("[repeat_interleave] repeats can not be negative")
+            raise RuntimeError("[repeat_interleave] Repeats must be non-negative: repeats can not be negative")
         return make(np.repeat(np.arange(n), times), None)
 
     order = one_by_one(places, repeats)

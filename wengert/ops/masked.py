@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.dtypes import DType, float32, iinfo, int64
+from ..core.dtypes import DType, bool_, float32, iinfo, int64
 from ..core.errors import OutOfRangeError
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.tensor import Tensor
@@ -37,6 +37,11 @@ def _fitting(mask: Tensor, input: Tensor) -> Tensor:
                               f"of the input): at most {input.ndim} dimensions were expected; got {mask.ndim}; "
                               "take some of the mask's away")
     return FUNCTIONS["broadcast_to"](mask, input.shape).bool()
+
+
+def _input_mask(input: Tensor, *args: Any, mask: Tensor | None = None, **kwargs: Any) -> Tensor:
+    """The mask that an operation on ``input`` goes by, in its shape: all true without one."""
+    return FUNCTIONS["ones_like"](input, dtype=bool_) if mask is None else _fitting(mask, input)
 
 
 def _filled(input: Tensor, mask: Tensor | None, neutral: float) -> Any:

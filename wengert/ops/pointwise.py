@@ -26,7 +26,7 @@ from .arguments import check_some_tensor
 from .conversion import cast
 from .halves import in_float32
 from .out import Out
-from .registry import METHODS, function
+from .registry import METHODS, function, method
 
 _add, _sub, _mul, _div, _neg = binary(P.add), binary(P.sub), binary(P.mul), binary(P.div), unary(P.neg)
 
@@ -346,7 +346,7 @@ def pow(input: Any, exponent: Any) -> Tensor:
     return _pow(input, exponent) if type(exponent) not in TENSORS else labelled(_pow(input, exponent), "PowBackward1")
 
 
-@function(inplace=True, takes_tensor=False)
+@function(takes_tensor=False)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """`pow` in double precision."""
     check_some_tensor("float_power", input, exponent)
@@ -355,6 +355,18 @@ def float_power(input: Any, exponent: Any) -> Tensor:
     target = dtypes.complex128 if complexes else dtypes.float64
     first, second = (cast(x, target) if type(x) in TENSORS else x for x in (input, exponent))
     return P.pow(first, second)
+
+
+@method("float_power_")
+def float_power_(self: Tensor, exponent: Any) -> Tensor:
+    """`float_power` written into this tensor, which is in double precision. Raises RuntimeError for another dtype."""
+    complexes = builtins.any([type(x) in TENSORS and x._data.dtype.kind in "cW" or isinstance(x, complex)
+                              for x in (self, exponent)])
+    if self._data.dtype.char != ("D" if complexes else "d"):
+        raise RuntimeError(f"[float_power_] the base given to float_power_ has dtype {type_name(self._data.dtype)} but "
+                           f"the operation's result requires dtype {'ComplexDouble' if complexes else 'Double'}; "
+                           "convert it first, or write out of place")
+    return inplace_forms.inplace(float_power, "float_power_")(self, exponent)
 
 
 @function(inplace=True)

@@ -14,7 +14,7 @@ from ..core.frames import warn
 from ..core.primitive import INTEGERS, P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
-from ..tensors.apply import check_takes
+from ..tensors.apply import check_takes, in_one_node
 from ..tensors.hot import reduction, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
@@ -145,20 +145,20 @@ var = _spread("var", P.var, "The variance of all elements, or along ``dim``: squ
 std = _spread("std", P.std, "The standard deviation: the root of `var`.")
 
 
-@function(method=False)
-def var_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-             correction: float | None = None) -> tuple[Any, Any]:
-    """`var` and `mean`."""
-    where = None if isinstance(dim, bool) else dim
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, where, keepdim)
+def _with_mean(op: str, primitive: Any, spread: Any) -> Callable[..., Any]:
+    def plain(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
+              correction: float | None = None) -> tuple[Any, Any]:
+        dims, freedom = _spread_arguments(op, input, dim, unbiased, correction)
+        return in_one_node(primitive, input, {"dim": dims, "keepdim": keepdim, "correction": freedom}, lambda: (
+            spread(input, dim=dims, keepdim=keepdim, correction=freedom), P.mean(input, dim=dims, keepdim=keepdim)))
+
+    plain.__name__ = plain.__qualname__ = op
+    plain.__doc__ = f"`{op.removesuffix('_mean')}` and `mean`."
+    return function(method=False)(plain)
 
 
-@function(method=False)
-def std_mean(input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *,
-             correction: float | None = None) -> tuple[Any, Any]:
-    """`std` and `mean`."""
-    where = None if isinstance(dim, bool) else dim
-    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, where, keepdim)
+var_mean = _with_mean("var_mean", P.var_mean, P.var)
+std_mean = _with_mean("std_mean", P.std_mean, P.std)
 
 
 # --- extremes ---------------------------------------------------------------------------------------------------------

@@ -107,6 +107,9 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
     if x is None:
         return heights * ((1 if dx is None else dx) / 2.0), where
     if x._data.ndim == 1:
+        if x._data.shape[0] != y._data.shape[where]:
+            raise RuntimeError(f"{op}: There must be one `x` value for each sample point; got {x._data.shape[0]} for "
+                               f"{y._data.shape[where]}")
         widths = diff(x)
         return heights * P.reshape(widths,
                                    shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))) / 2.0, where

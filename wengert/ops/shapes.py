@@ -20,7 +20,7 @@ from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..core.state import state
 from ..tensors.absent import Absent
-from ..tensors.alias import check_writable, version_cell, wrote
+from ..tensors.alias import check_writable, type_name, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tensor import Tensor, make
 from .arguments import dtype_of, integer, integers, only, sizes_of, tensors_of
@@ -78,8 +78,12 @@ def _view_dtype(x: Tensor, dtype: Any) -> Tensor:
     try:
         out = make(x._data.view(wanted.numpy), None)
     except ValueError as error:
-        raise ShapeError(f"[view] a tensor of shape {list(x.shape)} and dtype {x.dtype} cannot be viewed as "
-                         f"{wanted}: {error}") from error
+        names = f"{type_name(x._data.dtype)} as {type_name(wanted)} (different element sizes)"
+        ratio = wanted.itemsize // x.dtype.itemsize
+        why = (f"self.dim() cannot be 0 to view {names}" if not x.ndim else
+               f"self.stride(-1) must be 1 to view {names}, but got {x.stride(-1)}" if x.stride(-1) != 1 else
+               f"self.size(-1) must be divisible by {ratio} to view {names}, but got {x.shape[-1]}")
+        raise ShapeError(f"[view] {why}; make a copy that fits, with .contiguous() or .reshape(...)") from error
     out._cell = cell
     return out
 
@@ -137,10 +141,12 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     shape = input._data.shape
     dim = wrap_dim(dim, len(shape), "unflatten")
     parts = integers(sizes, "unflatten")
+    if not parts:
+        raise RuntimeError("[unflatten] unflatten: sizes must be non-empty; got ()")
     known = -prod(parts)
     if parts.count(-1) == 1 and known and shape[dim] % known == 0:
         parts = tuple(shape[dim] // known if n == -1 else n for n in parts)
-    if not parts or prod(parts) != shape[dim]:
+    if prod(parts) != shape[dim]:
         raise ShapeError(f"[unflatten] Provided sizes {list(integers(sizes, 'unflatten'))} don't multiply up to "
                          f"the size of dim {dim} ({shape[dim]}) in the input tensor")
     return view(input, *shape[:dim], *parts, *shape[dim + 1:])
@@ -260,9 +266,9 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     if len(come) != len(go):
         raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(come)} dims) should "
                            f"contain the same number of dims as destination ({list(go)} dims)")
-    for dims in (come, go):
+    for word, dims in (("source", come), ("destination", go)):
         if len(set(dims)) != len(dims):
-            raise RuntimeError(f"movedim: repeated dim in {list(dims)}")
+            raise RuntimeError(f"movedim: repeated dim in `{word}` ({list(dims)}); name each dimension once")
     places = dict(zip(go, come, strict=True))
     rest = iter([d for d in range(rank) if d not in come])
     return P.permute(input, dims=tuple(places[i] if i in places else next(rest) for i in range(rank)))
@@ -453,7 +459,7 @@ def view_as_complex(input: Tensor) -> Tensor:
                            f"tensor of scalar type: {from_numpy(array.dtype)}")
     if not array.ndim or array.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
-    if array.strides[-1] != array.itemsize:
+    if array.size and array.strides[-1] != array.itemsize:  # numpy leaves strides of empty arrays at 0
         raise RuntimeError("Tensor must have a last dimension with stride 1")
     return P.view_as_complex(input)
 
@@ -497,6 +503,8 @@ def _in_place(name: str, change: Any) -> None:
             self._edge = part._edge
         # Without other tensors on its storage it stays the whole; else it becomes a view like any other.
         self._alias = None if place is None else part._alias
+        if place is not None and place.tracked and not state.grad:  # it goes on as the part that it was, read anew
+            part._alias.tracked, part._alias.generation = True, -1
         wrote(self)
         return self
 

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
-from ..core.errors import ShapeError
+from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P
 from ..core.spec import wrap_dim
+from ..tensors.alias import type_name
 from ..tensors.apply import check_none, check_takes
+from ..tensors.evaluation import tracing
 from ..tensors.tensor import Tensor, make
-from .arguments import check_not_empty
+from .arguments import check_not_empty, integer
 from .named import named
 from .registry import function
 
@@ -53,7 +55,7 @@ def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: boo
     """
     check_takes("topk", TRUTHS + COMPLEX, input)
     place = wrap_dim(dim, input._data.ndim, "topk")
-    count = int(k)
+    count = integer(k, "topk")
     if not 0 <= count <= (input._data.shape[place] if input._data.ndim else 1):
         raise RuntimeError(f"[topk] selected index k out of range; got k={count} for dimension {place} of shape "
                            f"{list(input.shape)}")
@@ -100,6 +102,9 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
         values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, equal_nan=False)
         return _results(values, inverse.reshape(array.shape), counts, return_inverse, return_counts)
     place = wrap_dim(dim, array.ndim, "unique")
+    if array.shape[place] and not array.size:
+        raise RuntimeError("[unique] There are 0 sized dimensions, and they aren't selected, so unique cannot be "
+                           f"applied; got {list(array.shape)}, dim {dim}")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=place, equal_nan=False)
     return _results(values, inverse.reshape(-1), counts, return_inverse, return_counts, place)
 
@@ -142,7 +147,11 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
                            "right was True")
     after: Any = "right" if right or side == "right" else "left"
     sequence = sorted_sequence.detach()
+    if not sequence._data.ndim and (wanted_dims := getattr(input, "ndim", 0)):
+        raise ShapeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension "
+                         f"beside an input of {wanted_dims}; give it a dimension with .reshape(1)")
     if sorter is not None:
+        _check_order(sequence, sorter)
         sequence = P.gather(sequence, sorter, dim=sequence._data.ndim - 1)
     wanted = input.detach() if isinstance(input, Tensor) else make(np.asarray(input, sequence._data.dtype), None)
     if sequence.ndim > 1 and sequence.shape[:-1] != wanted.shape[:-1]:
@@ -153,6 +162,19 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
                          f"tensor {list(wanted.shape)}")
     found = P.searchsorted(sequence, wanted, side=after)
     return found.to(dtypes.int32) if out_int32 else found
+
+
+def _check_order(sequence: Tensor, sorter: Tensor) -> None:
+    """Raises unless ``sorter`` holds places of the sequence, one for each."""
+    if sorter.shape != sequence.shape:
+        raise ShapeError("torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+                         f"{list(sequence.shape)} and got sorter tensor {list(sorter.shape)}")
+    if sorter.dtype is not dtypes.int64:
+        raise DTypeError("torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+                         f"{type_name(sorter._data.dtype)}; argsort gives one")
+    if not tracing() and sorter.numel() and not (0 <= int(sorter.min()) and int(sorter.max()) < sequence.shape[-1]):
+        raise RuntimeError("torch.searchsorted(): sorter index out of range: places from 0 to "
+                           f"{sequence.shape[-1] - 1} were expected")
 
 
 @function(method=False, takes_tensor=False)

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd.levels import level
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
-from ..core.errors import ShapeError
+from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import HALVES, P
 from ..core.spec import wrap_dim
 from ..prims.statistics import even_edges
@@ -174,7 +174,10 @@ def nanquantile(
 @function(out=False)
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each integer from 0 on occurs in the 1-D ``input``; the sums of their ``weights``, where given."""
-    if input._data.ndim != 1 or input._data.dtype.kind not in "iu":
+    if input._data.dtype.kind not in "iu":
+        raise DTypeError(f"\"bincount_cpu\" not implemented for '{type_name(input._data.dtype)}': bincount only "
+                         "supports 1-d non-negative integral inputs.; convert them with .long()")
+    if input._data.ndim != 1:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
@@ -198,7 +201,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor
     """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0)."""
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
-        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+        raise NotImplementedError(f'"histogramdd" not implemented for \'{type_name(x._data.dtype)}\'')
     return P.histc(x, bins=bins, low=min, high=max)
 
 
@@ -211,11 +214,15 @@ def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = N
     number, over ``range``, or a 1-D tensor of edges. ``density`` makes the whole area 1."""
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
-        raise NotImplementedError(f'"histogram_cpu" not implemented for \'{type_name(x._data.dtype)}\'')
+        raise NotImplementedError(f'"histogramdd" not implemented for \'{type_name(x._data.dtype)}\'')
     check_takes("histogram", HALVES, x)
     if type(bins) in TENSORS:
         check_one_dtype("histogram", input, bins)
     low, high = (0.0, 0.0) if range is None else range
+    if weight is not None and weight._data.shape != x._data.shape:
+        raise RuntimeError(f"torch.histogram: if weight tensor is provided it should have the same shape as the input "
+                           f"tensor, but got input with shape {list(x.shape)} and weight with shape "
+                           f"{list(weight.shape)}")
 
     def counted(x: Tensor, bins: Any, *loads: Tensor) -> tuple[Tensor, Tensor]:
         edges = bins._concrete("histogram") if type(bins) in TENSORS else _edges("histogram", x, bins, low, high)

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..core.device import CPU, META, device
-from ..core.dtypes import DType, get_default_dtype
+from ..core.dtypes import DType, by_name, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.absent import Absent
@@ -22,6 +22,7 @@ from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
+from .conversion import TYPE_NAMES
 from .registry import method
 from .shapes import view
 
@@ -97,23 +98,44 @@ class UntypedStorage:
         """The bytes of an element."""
         return int(self._flat.itemsize)
 
+    def resize_(self, size: Any) -> Self:
+        """Makes this storage one of ``size`` elements. A larger memory is a new one, apart from that of the tensors on
+        this storage, and a smaller one is left to them as it was."""
+        count = integer(size, "resize_")
+        if count < 0:
+            raise RuntimeError(f"[resize_] a number of elements from 0 on was expected; got {count}")
+        before = self._flat
+        check_room("resize_", (count,), before.itemsize)
+        if count > before.size:
+            grown = np.zeros(count, before.dtype)
+            grown[:before.size] = before
+            before = grown
+        self._root = before[:count]
+        return self
+
     def __iter__(self) -> Iterator[Any]:
         return iter(self.tolist())
 
     def __getitem__(self, index: Any) -> Any:
-        try:
-            found = self._flat[index]
-        except IndexError as error:
-            raise OutOfRangeError(f"[storage] an index of one of {len(self)} elements was expected; "
-                                  f"{error}") from error
+        found = self._flat[self._place(index)]
         return found.item() if isinstance(found, np.generic) else self._part(found)
+
+    def _place(self, index: Any) -> Any:
+        """An index, checked."""
+        if not isinstance(index, (int, np.integer, slice)) or isinstance(index, bool):
+            raise RuntimeError(f"[storage] can't index a {type(self)} with {type(index)}: an int or a slice was "
+                               "expected")
+        if not isinstance(index, slice) and not -len(self) <= index < len(self):
+            raise OutOfRangeError(f"[storage] index {index} out of range for storage of size {len(self)}; count from "
+                                  "0, or from the end from -1")
+        return index
 
     def _part(self, found: np.ndarray) -> Any:
         """What a slice gives: a storage of those bytes, which shares them."""
         return self._made(found)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._flat[index] = value
+        self._flat[self._place(index)] = value
 
     def __repr__(self) -> str:
         return "\n".join([*(f" {value}" for value in self.tolist()),
@@ -139,9 +161,22 @@ class UntypedStorage:
     def device(self) -> device:
         return META if type(self._root) is Absent else CPU
 
+    @property
+    def is_cuda(self) -> bool:
+        """False: it is on the CPU."""
+        return False
+
+    def get_device(self) -> int:
+        """-1, which stands for the CPU."""
+        return -1
+
     def cpu(self) -> Self:
         """Itself: it is there already."""
         return self
+
+    def is_pinned(self, device: Any = "cuda") -> bool:
+        """False: no device copies from it."""
+        return False
 
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
@@ -156,16 +191,35 @@ class UntypedStorage:
 
 class TypedStorage(UntypedStorage):
     """The memory of a tensor as elements of its dtype, in the order of the memory; a new one is made of their number,
-    of a sequence of them, or around an untyped one."""
+    of a sequence of them, or around an untyped one.
+
+    >>> TypedStorage([1, 2], dtype="float64").tolist()
+    [1.0, 2.0]
+    """
 
     def __init__(self, source: Any = 0, *, dtype: Any = None, device: Any = None,
                  wrap_storage: UntypedStorage | None = None) -> None:
         check_options(device)
-        self.dtype: DType = source.dtype if isinstance(source, Tensor) else dtype_of(dtype) or get_default_dtype()
+        typed = isinstance(source, (Tensor, TypedStorage))
+        self.dtype: DType = source.dtype if typed else dtype_of(dtype) or get_default_dtype()
         if wrap_storage is not None:
             self._root = wrap_storage._root
+        elif isinstance(source, UntypedStorage):
+            self._root = source._root
         else:
             self._root = _root(source._data) if isinstance(source, Tensor) else _memory(source, self.dtype.numpy)
+
+    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
+        """Without an argument the name of this storage's type (``'torch.FloatStorage'``); else a storage of another
+        dtype: itself, or a copy with the elements converted."""
+        if dtype is None:
+            return f"torch.{storage_name(self.dtype)}"
+        wanted = dtype_of(getattr(dtype, "dtype", dtype))
+        return self if wanted is self.dtype else TypedStorage(self.tolist(), dtype=wanted)
+
+    def pickle_storage_type(self) -> str:
+        """The name by which files say what is kept."""
+        return storage_name(self.dtype)
 
     @property
     def _flat(self) -> np.ndarray:
@@ -175,7 +229,8 @@ class TypedStorage(UntypedStorage):
         """The number of elements."""
         return self.nbytes() // self.dtype.itemsize if type(self._root) is Absent else int(self._flat.size)
 
-    __len__ = size
+    __len__ = _size = size
+    _data_ptr, _untyped_storage = UntypedStorage.data_ptr, property(lambda self: self.untyped())
 
     def untyped(self) -> UntypedStorage:
         """The memory as bytes."""
@@ -187,6 +242,46 @@ class TypedStorage(UntypedStorage):
     def __repr__(self) -> str:
         return "\n".join([*(f" {value}" for value in self.tolist()),
                           f"[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {self.size()}]"])
+
+
+def storage_name(dtype: DType) -> str:
+    """PyTorch's name for the storages of a dtype: ``"FloatStorage"``."""
+    return TYPE_NAMES[dtype.name].replace("Tensor", "Storage")
+
+
+class StorageType(type):
+    """The metaclass of PyTorch's old storages: calling one makes a `TypedStorage`, and one is its instance by dtype."""
+
+    dtype: DType
+
+    def __call__(cls, source: Any = 0, *, wrap_storage: Any = None, device: Any = None) -> TypedStorage:  # noqa: N805
+        if isinstance(source, TypedStorage) and source.dtype is not cls.dtype:
+            source = source.tolist()
+        return TypedStorage(source, dtype=cls.dtype, device=device, wrap_storage=wrap_storage)
+
+    def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
+
+
+STORAGES: dict[str, StorageType] = {
+    name: StorageType(name, (), {"dtype": dtype, "__doc__": f"Storages of dtype {dtype.name}.", "__module__": "torch"})
+    for dtype in map(by_name, TYPE_NAMES)
+    if (name := storage_name(dtype)) and not name.startswith(("UInt", "Float8", "ComplexHalf"))
+}
+
+
+def _converter(dtype: DType) -> Any:
+    def convert(self: TypedStorage) -> Any:
+        return self.type(dtype)
+
+    convert.__doc__ = f"Its elements as {dtype.name}."
+    return convert
+
+
+for _method, _name in {"double": "float64", "float": "float32", "half": "float16", "bfloat16": "bfloat16",
+                       "long": "int64", "int": "int32", "short": "int16", "char": "int8", "byte": "uint8",
+                       "bool": "bool", "complex_float": "complex64", "complex_double": "complex128"}.items():
+    setattr(TypedStorage, _method, _converter(by_name(_name)))
 
 
 def _root(data: Any) -> Any:

@@ -14,7 +14,7 @@ from ..core.batching import along
 from ..core.dtypes import int64
 from ..core.eighths import in_numpy
 from ..core.layout import in_rows
-from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
+from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
 from ..core.samples import cases
 from ..core.spec import Spec
@@ -116,6 +116,35 @@ std = reduction(
     shape=lambda x, dim, keepdim=False, **params: without_dims(x, dim, keepdim),
     vjp=_std_vjp, saves=("x", "out"), samples=_SPREAD,
     jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))
+
+
+def _with_mean(name: str, spread: Any) -> Any:
+    """The node of a spread and the mean, taken along the same dimensions."""
+
+    def evaluate(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction: float = 1
+                 ) -> tuple[Array, Array]:
+        return spread.run(x, dim, keepdim, correction), mean.run(x, dim, keepdim)
+
+    def vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+        x, out, shapes = saved
+        grads = []
+        if 0 in ct:
+            grads.extend(spread.rule("vjp")(ct[0], (x, out[0], shapes), params, needs))
+        if 1 in ct:
+            grads.extend(mean.rule("vjp")(ct[1], saved, params, needs))
+        return (grads[0] if len(grads) == 1 else grads[0] + grads[1],)
+
+    def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Any, params: Params) -> tuple[Any, Any]:
+        along_dims = {key: params[key] for key in ("dim", "keepdim") if key in params}
+        return spread.jvp(tangents, operands, out[0], params), mean.rule("jvp")(tangents, operands, out[1], along_dims)
+
+    return opaque(name, evaluate, vjp=vjp, jvp=jvp, saves=("x", "out", "shapes"), keeps=(0,), multiple=True,
+                  batch=along, samples=cases(((3, 4), {"dim": (1,)}), ((2, 3), {"dim": (0,), "keepdim": True})),
+                  doc=f"The node of `{name}`, whose results are computed apart.")
+
+
+var_mean = _with_mean("var_mean", var)
+std_mean = _with_mean("std_mean", std)
 
 
 def _others(x: Numbers, dim: Dims) -> Any:

@@ -14,8 +14,19 @@ from ..core.dtypes import from_numpy, to_complex
 from ..core.errors import ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major, strided_view
 from ..core.layout import copy_with_gaps, has_channels_last, imag_part, in_rows, laid_as, order_of, parts_of, real_part
-from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
-from ..core.primitive import P, Primitive, as_first, linear, of_first, of_given_shape, register, summing_dtype, view
+from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
+from ..core.primitive import (
+    P,
+    Primitive,
+    as_first,
+    linear,
+    of_first,
+    of_given_shape,
+    opaque,
+    register,
+    summing_dtype,
+    view,
+)
 from ..core.samples import cases
 from ..core.spec import Spec
 
@@ -364,6 +375,48 @@ cat = register(Primitive(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),
     samples=cases(((2, 3), (1, 3), {"dim": 0}), ((2, 0), (2, 2), (2, 1), {"dim": 1})),
 ))
+
+
+def _parts(xp: ModuleType, x: Array, dim: int, sizes: Dims | None = None, label: str = "") -> tuple[Array, ...]:
+    if sizes is None:
+        return tuple(xp.moveaxis(x, dim, 0).copy())
+    return tuple([part.copy() for part in xp.split(x, np.cumsum(sizes[:-1]), dim)]) if sizes else ()
+
+
+def _parts_spec(x: Spec, dim: int, sizes: Dims | None = None, label: str = "") -> tuple[Spec, ...]:
+    before, after = x.shape[:dim], x.shape[dim + 1:]
+    if sizes is None:
+        return (x._replace(shape=(*before, *after)),) * x.shape[dim]
+    return tuple([x._replace(shape=(*before, size, *after)) for size in sizes])
+
+
+def _parts_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
+    """The cotangents one after the other; between them zeros, of which neighbours are made at once."""
+    shape, dim, sizes = saved[-1][0], params["dim"], params.get("sizes")
+    some = next(iter(ct.values()))
+    pieces: list[Any] = []
+    missing = 0
+    for number, size in enumerate((1,) * shape[dim] if sizes is None else sizes):
+        given = ct.get(number)
+        if given is None:
+            missing += size
+            continue
+        if missing:
+            pieces.append(P.zeros_of(some, shape=(*shape[:dim], missing, *shape[dim + 1:])))
+            missing = 0
+        pieces.append(given if sizes is not None else P.reshape(given, shape=(*shape[:dim], 1, *shape[dim + 1:])))
+    if missing:
+        pieces.append(P.zeros_of(some, shape=(*shape[:dim], missing, *shape[dim + 1:])))
+    return (pieces[0] if len(pieces) == 1 else P.cat(*pieces, dim=dim),)
+
+
+parts = opaque(
+    "parts", _parts, spec=_parts_spec, vjp=_parts_vjp, saves=("shapes",), multiple=True, batch=along,
+    label=_label("Split"), jvp=lambda tangents, operands, out, params: P.parts(tangents[0], **params),
+    samples=cases(((3, 2), {"dim": 0}), ((2, 5), {"dim": 1, "sizes": (2, 0, 3)})),
+    doc="The node of functions that show several parts of a tensor: `unbind` without sizes, `split` with them. The "
+        "parts themselves are slices, each a view with steps of its own.",
+)
 
 
 def _flip(xp: ModuleType, x: Array, dims: tuple[int, ...]) -> Array:

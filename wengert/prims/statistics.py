@@ -112,14 +112,17 @@ def even_bounds(op: str, x: Array, bins: int, low: float, high: float) -> tuple[
     Raises RuntimeError for no bins, and for bounds in the wrong order or not finite.
     """
     if bins <= 0:
-        raise RuntimeError(f"{op}(): bins must be > 0, but got {bins}")
+        raise RuntimeError(f"torch.{op}(): bins must be > 0, but got {bins}")
     if low == high and x.size:
         low, high = float(x.min()), float(x.max())
     if low == high:
         before, after = (1.0, 1.0) if op == "histc" else (0.5, 0.5) if x.size else (0.0, 1.0)
         low, high = low - before, high + after
     if not low < high or not np.isfinite([low, high]).all():
-        raise RuntimeError(f"{op}(): max must be larger than min, and both finite; got min={low}, max={high}")
+        finite = np.isfinite([low, high]).all()
+        why = "max must be larger than min" if finite else f"range of [{low}, {high}] is not finite"
+        raise RuntimeError(f"torch.{op}: {why}; numbers in order, both finite, were expected; got min={low}, "
+                           f"max={high}")
     return low, high
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
 from .absent import Absent
-from .alias import attach_view, edge_of, shares, type_name
+from .alias import alias_of, attach_view, edge_of, shares, type_name
 from .evaluation import Watcher, tell
 from .tape import Edge, HalfNode, Node, Out
 from .tensor import TENSORS, Tensor, make, unlike
@@ -260,6 +260,29 @@ def record(
     else:
         out._edge = node
     return node
+
+
+def in_one_node(primitive: Primitive, x: Any, params: dict[str, Any], compute: Callable[[], Sequence[Any]]
+                ) -> tuple[Any, ...]:
+    """The tensors that ``compute()`` makes of ``x``, with one node for all of them, of a primitive that gives the same.
+    Where somebody stands in the place of evaluation each keeps the nodes that it was computed by."""
+    here = state.here
+    watcher = here["watcher"]
+    edge = edge_of(x) if here["grad"] else None
+    if edge is None or (watcher is not None and watcher.intercepts):
+        return tuple(compute())
+    here["grad"] = False
+    try:
+        out = tuple(compute())
+    finally:
+        here["grad"] = True
+    for part in out:
+        if part._alias is not None:  # a view, made where views are recorded
+            part._alias.tracked = alias_of(x).tracked
+    node = record(primitive, (x,), (edge,), out, params, x._data.dtype.char in NARROW)
+    if watcher is not None:
+        tell(watcher, primitive, (x,), params, out, node)
+    return out
 
 
 # --- promotion --------------------------------------------------------------------------------------------------------
