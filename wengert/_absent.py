@@ -387,7 +387,7 @@ DistributedDataParallelCPU comm data_parallel gather parallel_apply replicate sc
 PackedSequence_ bind
 """,
     "torch.onnx": """
-ExportableModule InputObserver JitScalarType TensorProtoDataType ops register_custom_op_symbolic
+ExportableModule InputObserver JitScalarType TensorProtoDataType operators ops register_custom_op_symbolic
 select_model_mode_for_export symbolic_helper symbolic_opset10 symbolic_opset11 symbolic_opset12 symbolic_opset13
 symbolic_opset14 symbolic_opset15 symbolic_opset16 symbolic_opset17 symbolic_opset18 symbolic_opset19 symbolic_opset20
 symbolic_opset7 symbolic_opset8 symbolic_opset9 testing unregister_custom_op_symbolic utils verification
