@@ -227,3 +227,37 @@ def test_the_references_of_functions_are_the_functions() -> None:
     assert _conversions.double(wengert.ones(1)).dtype is wengert.float64
     with pytest.raises(AttributeError):
         _ = _refs.no_such_function
+
+
+def test_a_dictionary_of_weak_keys_goes_by_identity_and_forgets() -> None:
+    from wengert.compat.torch.utils.weak import WeakIdKeyDictionary, WeakTensorKeyDictionary
+
+    x, y = wengert.ones(2), wengert.ones(2)
+    seen = WeakTensorKeyDictionary({x: 1})
+    seen[y] = 2
+    assert seen[x] == 1 and seen[y] == 2 and wengert.ones(2) not in seen and 3 not in seen
+    assert seen == seen.copy() and (seen | {}) == seen and dict(WeakIdKeyDictionary(seen).items())[y] == 2
+    del y
+    assert len(seen) == 1 and list(seen) == [x]
+    del seen[x]
+    assert not seen
+
+
+def test_a_reference_to_a_memory_does_not_keep_it() -> None:
+    from wengert.compat.torch.multiprocessing.reductions import StorageWeakRef
+
+    x = wengert.ones(3)
+    reference = StorageWeakRef(x.untyped_storage())
+    assert reference == StorageWeakRef(x[1:].untyped_storage()) and not reference.expired()
+    assert reference != StorageWeakRef(wengert.ones(3).untyped_storage())
+    del x
+    assert reference.expired()
+
+
+@pytest.mark.parametrize("name", ["torch.functional.einsum", "torch.amp.grad_scaler.OptState",
+                                  "torch.amp.autocast_mode.autocast", "torch.masked._input_mask",
+                                  "torch._C._nn.avg_pool2d", "torch._C._nn.log_sigmoid"])
+def test_names_by_their_modules(name: str) -> None:
+    module, _, attribute = name.rpartition(".")
+    with torch_is_wengert():
+        assert callable(getattr(importlib.import_module(module), attribute))

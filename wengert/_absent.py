@@ -260,10 +260,10 @@ cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler cudnn_is_a
 empty_quantized fake_quantize_per_channel_affine fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight
 fbgemm_linear_fp16_weight_fp32_activation fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation
 fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix fork frobenius_norm from_file
-functional fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_file_path
-has_lapack has_mkl has_openmp has_spectral import_ir_module import_ir_module_from_buffer indices_copy init_num_threads
-int_repr is_anomaly_check_nan_enabled is_anomaly_enabled is_autocast_ipu_enabled is_autocast_xla_enabled
-is_distributed is_vulkan_available lstsq matrix_rank merge_type_from_type_comment miopen_batch_norm miopen_convolution
+fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_file_path has_lapack
+has_mkl has_openmp has_spectral import_ir_module import_ir_module_from_buffer indices_copy init_num_threads int_repr
+is_anomaly_check_nan_enabled is_anomaly_enabled is_autocast_ipu_enabled is_autocast_xla_enabled is_distributed
+is_vulkan_available lstsq matrix_rank merge_type_from_type_comment miopen_batch_norm miopen_convolution
 miopen_convolution_add_relu miopen_convolution_relu miopen_convolution_transpose miopen_ctc_loss
 miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d mkldnn_convolution mkldnn_linear_backward_weights
 mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer monitor native_dropout native_norm nativert nested nuclear_norm
@@ -277,9 +277,6 @@ set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_autocast_gp
 set_autocast_ipu_enabled set_autocast_xla_dtype set_autocast_xla_enabled slice_copy slice_inverse solve
 sparse_bsc_tensor sparse_bsr_tensor sym_constrain_range sym_constrain_range_for_size sym_fresh_size sym_sqrt symeig
 thread_safe_generator unify_type_list values_copy wait while_loop
-""",
-    "torch.amp": """
-autocast_mode grad_scaler
 """,
     "torch.autograd": """
 DeviceType NestedIOFunction ProfilerActivity ProfilerConfig ProfilerEvent ProfilerState SavedTensor
@@ -364,7 +361,7 @@ MaskedTensor as_masked_tensor is_masked_tensor masked_tensor maskedtensor
 Event compile_shader event load_metallib profiler set_per_process_memory_fraction
 """,
     "torch.multiprocessing": """
-init_reductions pool queue reductions
+init_reductions pool queue
 """,
     "torch.nested": """
 as_nested_tensor masked_select narrow nested_tensor nested_tensor_from_jagged to_padded_tensor
@@ -426,7 +423,7 @@ solve spsolve to_sparse_semi_structured
 ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace debug_log deterministic
 file_baton generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn mobile_optimizer model_dump
 model_zoo module_tracker rename_privateuse1_backend serialization set_module show_pickle tensorboard
-throughput_benchmark viz weak
+throughput_benchmark viz
 """,
     "torch.utils.benchmark": """
 CallgrindStats Colorize Compare CopyIfCallgrind FunctionCount FunctionCounts FuzzedParameter FuzzedSparseTensor
@@ -495,18 +492,19 @@ TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEn
 TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample
 UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d
 autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
-saved_tensors_hooks set_detect_anomaly stream torch.autograd.forward_ad torch.autograd.functional torch.distributions
-torch.func torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations
+saved_tensors_hooks set_detect_anomaly stream torch.amp torch.autograd.forward_ad torch.autograd.functional
+torch.distributions torch.func torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations
 torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom
 torch.special torch.testing torch.types
 """
 
 INSIDE = """
-torch.export torch.mps torch.mtia torch.numa torch.storage torch.cpu.amp torch.cuda.amp torch.distributed.checkpoint
-torch.distributed.constants torch.distributed.device_mesh torch.distributed.distributed_c10d torch.distributed.elastic
-torch.distributed.fsdp torch.distributed.launcher torch.distributed.nn torch.distributed.optim
-torch.distributed.pipelining torch.distributed.rpc torch.distributed.tensor torch.distributed.utils
-torch.export.decomp_utils torch.fx.experimental torch.jit.annotations torch.multiprocessing.reducer
-torch.nn.attention.flex_attention torch.nn.parallel.distributed torch.nn.parallel.scatter_gather
-torch.utils.cpp_extension torch.utils.flop_counter torch.utils.data.datapipes torch.utils.data.graph_settings
+torch.export torch.functional torch.mps torch.mtia torch.numa torch.storage torch.amp.autocast_mode
+torch.amp.grad_scaler torch.cpu.amp torch.cuda.amp torch.distributed.checkpoint torch.distributed.constants
+torch.distributed.device_mesh torch.distributed.distributed_c10d torch.distributed.elastic torch.distributed.fsdp
+torch.distributed.launcher torch.distributed.nn torch.distributed.optim torch.distributed.pipelining
+torch.distributed.rpc torch.distributed.tensor torch.distributed.utils torch.export.decomp_utils torch.fx.experimental
+torch.jit.annotations torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.attention.flex_attention
+torch.nn.parallel.distributed torch.nn.parallel.scatter_gather torch.utils.cpp_extension torch.utils.flop_counter
+torch.utils.weak torch.utils.data.datapipes torch.utils.data.graph_settings
 """

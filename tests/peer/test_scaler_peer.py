@@ -1,5 +1,6 @@
 """`GradScaler` beside PyTorch's: factors, counts and parameters over steps with and without infinite gradients."""
 
+import pickle
 from typing import Any
 
 import pytest
@@ -70,3 +71,46 @@ def test_misuse_raises_the_same(what: str) -> None:
     with pytest.raises(theirs.type) as ours:
         misused(wengert, what)
     assert str(theirs.value).split("\n")[0] in str(ours.value)
+
+
+INNER = {
+    "growth": "s.scale(p.sum()).backward(); s.step(o); s.update(); seen = s._get_growth_tracker(), s.get_scale()",
+    "found": "s.scale(p.sum() * inf).backward(); s.unscale_(o); seen = list(s._found_inf_per_device(o).values())",
+    "checked": "s.scale(p.sum() * inf).backward(); seen = list(s._check_inf_per_device(o).values())",
+    "stage": "s.scale(p.sum()).backward(); s.unscale_(o); seen = s._per_optimizer_states[id(o)]['stage'].name",
+    "before": "seen = s._scale, s._growth_tracker, s.get_scale(), s.state_dict()",
+    "after": "s.scale(p); seen = s._scale, s._growth_tracker, dict(s._per_optimizer_states)",
+    "pickled": "s.scale(p); s = pickle.loads(pickle.dumps(s)); seen = s.get_scale(), s._init_scale",
+    "loaded": "s.load_state_dict({**s.state_dict(), 'scale': 3.0, '_growth_tracker': 2}); seen = s.state_dict()",
+    "unscaled by hand": "g, f = torch.tensor([2.0, inf]), torch.zeros(1); "
+                        "torch._amp_foreach_non_finite_check_and_unscale_([g], f, torch.tensor([0.5])); seen = g, f",
+    "grown by hand": "f, t = torch.full((1,), 4.0), torch.zeros(1, dtype=torch.int32); "
+                     "torch._amp_update_scale_(f, t, torch.zeros(1), 2.0, 0.25, 1); seen = f, t",
+    "unscaled before scaling": "s.unscale_(o)",
+    "updated before scaling": "s.update(2.0)",
+    "stepped before scaling": "s.step(o)",
+    "pickled between": "s.scale(p.sum()).backward(); s.unscale_(o); pickle.dumps(s)",
+    "updated by several": "s.scale(p); s.update(torch.ones(2))",
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_the_inside_of_a_scaler_is_pytorchs(name: str) -> None:
+    found = []
+    for library in (torch, torch_is_wengert_face()):
+        p = library.nn.Parameter(library.ones(1))
+        names: dict[str, Any] = {"torch": library, "p": p, "o": library.optim.SGD([p], lr=1.0), "inf": float("inf"),
+                                 "s": library.amp.GradScaler("cpu", init_scale=4.0), "pickle": pickle}
+        try:
+            exec(INNER[name], names)
+            found.append(repr(names["seen"]))
+        except (AssertionError, RuntimeError) as error:
+            found.append(f"{type(error).__name__} {str(error)[:40]}")
+    assert found[0] == found[1]
+
+
+def torch_is_wengert_face() -> Any:
+    """wengert as programs see it under the name ``torch``."""
+    from wengert.compat.face import face
+
+    return face("torch", wengert)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
 from ..autograd.modes import no_grad
+from ..core.device import CPU
 from ..core.dtypes import float16, float32, int32
 from ..core.frames import warn
 from ..ops import tensor, where
@@ -21,6 +23,31 @@ class OptState(enum.Enum):
     READY = 0
     UNSCALED = 1
     STEPPED = 2
+
+
+def _refresh_per_optimizer_state() -> dict[str, Any]:
+    """What is known of an optimiser before anything was done."""
+    return {"stage": OptState.READY, "found_inf_per_device": {}}
+
+
+def update_scale(scale: Tensor, growth_tracker: Tensor, found_inf: Tensor, growth_factor: float, backoff_factor: float,
+                 growth_interval: int) -> Tensor:
+    """Lets the factor shrink where ``found_inf`` is not 0, and else grow after ``growth_interval`` good steps, if what
+    it would become is finite. Factor and count are written in place."""
+    bad, good = found_inf != 0, growth_tracker + 1
+    enough = good == growth_interval
+    grown = scale * growth_factor
+    grown = where(enough & grown.isfinite(), grown, scale)
+    scale.copy_(where(bad, scale * backoff_factor, grown))
+    growth_tracker.copy_(where(bad | enough, 0, good))
+    return scale
+
+
+def unscale(grads: Iterable[Tensor], found_inf: Tensor, inv_scale: Tensor) -> None:
+    """Multiplies gradients in place, and makes ``found_inf`` 1 where an element of them is not finite."""
+    for grad in grads:
+        found_inf.copy_(where(grad.isfinite().all(), found_inf, 1.0))
+        grad.mul_(inv_scale)
 
 
 class GradScaler:
@@ -56,11 +83,50 @@ class GradScaler:
             raise AssertionError("The growth factor must be > 1.0.")
         if backoff_factor >= 1.0:
             raise AssertionError("The backoff factor must be < 1.0.")
-        self._scale, self._growth_tracker = tensor(init_scale, dtype=float32), tensor(0, dtype=int32)
+        self._init_scale, self._init_growth_tracker = init_scale, 0
+        self._factor, self._good = tensor(init_scale, dtype=float32), tensor(0, dtype=int32)
+        self._begun = False
+        """Whether it has scaled anything: before, PyTorch's has no factor yet, and says so."""
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
         self._growth_interval = growth_interval
-        self._states: dict[int, tuple[OptState, Tensor | None]] = {}
-        """Of the optimisers met since the last update: what was done, and whether a gradient was not finite."""
+        self._per_optimizer_states: dict[int, dict[str, Any]] = defaultdict(_refresh_per_optimizer_state)
+        """Of the optimisers met since the last update: what was done, and, as 1.0 on its device, whether a gradient was
+        not finite."""
+
+    @property
+    def _scale(self) -> Tensor | None:
+        return self._factor if self._begun else None
+
+    @property
+    def _growth_tracker(self) -> Tensor | None:
+        return self._good if self._begun else None
+
+    def _lazy_init_scale_growth_tracker(self, dev: Any = None) -> None:
+        self._begun = True
+
+    def _check_scale_growth_tracker(self, funcname: str) -> tuple[Tensor, Tensor]:
+        """The factor and the count of good steps. Raises AssertionError where nothing was scaled yet."""
+        if not self._begun:
+            raise AssertionError(f"Attempted {funcname} but _scale is None.  This may indicate your script did not use "
+                                 "scaler.scale(loss or outputs) earlier in the iteration.")
+        return self._factor, self._good
+
+    def _get_growth_tracker(self) -> int:
+        return int(self._good) if self._enabled and self._begun else self._init_growth_tracker if self._enabled else 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._enabled and self._per_optimizer_states:
+            raise AssertionError("A GradScaler instance may only be pickled at the beginning of an iteration, or at "
+                                 "the end after scaler.update().")
+        state = dict(self.__dict__)
+        if self._enabled:
+            state["_per_optimizer_states"] = None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._enabled:
+            self._per_optimizer_states = defaultdict(_refresh_per_optimizer_state)
 
     def is_enabled(self) -> bool:
         """Whether it scales anything."""
@@ -68,7 +134,7 @@ class GradScaler:
 
     def get_scale(self) -> float:
         """The present factor; 1 if disabled."""
-        return self._scale.item() if self._enabled else 1.0
+        return self._factor.item() if self._enabled else 1.0
 
     def get_growth_factor(self) -> float:
         """By what the factor grows."""
@@ -98,8 +164,10 @@ class GradScaler:
         """A tensor, or tensors in lists, tuples and other iterables, times the factor. Raises ValueError for others."""
         if not self._enabled:
             return outputs
+        if not self._begun:
+            self._begun = True
         if isinstance(outputs, Tensor):
-            return outputs * self._scale
+            return outputs * self._factor
         if isinstance(outputs, Iterable):
             scaled = map(self.scale, outputs)
             return type(outputs)(scaled) if isinstance(outputs, (list, tuple)) else scaled
@@ -112,31 +180,43 @@ class GradScaler:
         """
         if not self._enabled:
             return
-        did, _ = self._state(optimizer)
+        self._check_scale_growth_tracker("unscale_")
+        did = self._per_optimizer_states[id(optimizer)]["stage"]
         if did is OptState.UNSCALED:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
         if did is OptState.STEPPED:
             raise RuntimeError("unscale_() is being called after step().")
-        self._unscale(optimizer)
+        inverse = self._factor.double().reciprocal().float()
+        self._per_optimizer_states[id(optimizer)] = {
+            "stage": OptState.UNSCALED,
+            "found_inf_per_device": self._unscale_grads_(optimizer, inverse, tensor(0.0), False)}
 
-    def _state(self, optimizer: Optimizer) -> tuple[OptState, Tensor | None]:
-        return self._states.get(id(optimizer), (OptState.READY, None))
-
-    def _unscale(self, optimizer: Optimizer) -> None:
+    def _unscale_grads_(self, optimizer: Optimizer, inv_scale: Tensor, found_inf: Tensor, allow_fp16: bool
+                        ) -> dict[Any, Tensor]:
+        """Multiplies the gradients, and says of their device whether one is not finite."""
         bad: Tensor | None = None
         with no_grad():
-            inverse = self._scale.double().reciprocal().float()
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
                     if parameter.grad is None:
                         continue
-                    if parameter.grad.dtype is float16:
+                    if parameter.grad.dtype is float16 and not allow_fp16:
                         raise ValueError("Attempting to unscale FP16 gradients.")
                     grad = parameter.grad
                     its = ~(grad.coalesce().values() if grad.is_sparse else grad).isfinite().all()
                     bad = its if bad is None else bad | its
-                    parameter.grad.mul_(inverse)
-        self._states[id(optimizer)] = OptState.UNSCALED, bad
+                    parameter.grad.mul_(inv_scale)
+            return {} if bad is None else {CPU: where(bad, 1.0, found_inf)}
+
+    def _found_inf_per_device(self, optimizer: Optimizer) -> dict[Any, Tensor]:
+        found: dict[Any, Tensor] = self._per_optimizer_states[id(optimizer)]["found_inf_per_device"]
+        return found
+
+    def _check_inf_per_device(self, optimizer: Optimizer) -> dict[Any, Tensor]:
+        """Looks for gradients that are not finite, which stay as they are."""
+        found = self._unscale_grads_(optimizer, tensor(1.0), tensor(0.0), True)
+        self._per_optimizer_states[id(optimizer)]["found_inf_per_device"] = found
+        return found
 
     def step(self, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
         """``optimizer.step(...)``, left out if a gradient is infinite or not a number.
@@ -147,16 +227,18 @@ class GradScaler:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
-        did, _ = self._state(optimizer)
-        if did is OptState.STEPPED:
+        self._check_scale_growth_tracker("step")
+        state = self._per_optimizer_states[id(optimizer)]
+        if state["stage"] is OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
-        if did is OptState.READY:
+        if state["stage"] is OptState.READY:
             self.unscale_(optimizer)
-        bad = self._state(optimizer)[1]
-        if bad is None:
+            state = self._per_optimizer_states[id(optimizer)]
+        found = list(state["found_inf_per_device"].values())
+        if not found:
             raise AssertionError("No inf checks were recorded for this optimizer.")
-        result = only_where(~bad, lambda: optimizer.step(*args, **kwargs))
-        self._states[id(optimizer)] = OptState.STEPPED, bad
+        result = only_where(found[0] == 0, lambda: optimizer.step(*args, **kwargs))
+        state["stage"] = OptState.STEPPED
         return result
 
     def update(self, new_scale: float | Tensor | None = None) -> None:
@@ -166,27 +248,25 @@ class GradScaler:
         """
         if not self._enabled:
             return
+        scale, good = self._check_scale_growth_tracker("update")
         with no_grad():
             if isinstance(new_scale, Tensor):
-                self._scale.copy_(new_scale)
+                if new_scale.numel() != 1 or new_scale.requires_grad:
+                    raise AssertionError("new_scale should be a float or a 1-element torch.cuda.FloatTensor or "
+                                         "torch.FloatTensor with requires_grad=False.")
+                scale.copy_(new_scale.reshape(()))
             elif new_scale is not None:
-                self._scale.fill_(new_scale)
+                scale.fill_(new_scale)
             else:
-                self._adapt([bad for _, bad in self._states.values() if bad is not None])
-        self._states.clear()
-
-    def _adapt(self, found: list[Tensor]) -> None:
-        if not found:
-            raise AssertionError("No inf checks were recorded prior to update.")
-        bad, scale = found[0], self._scale
-        for other in found[1:]:
-            bad = bad | other
-        good = self._growth_tracker + 1
-        enough = good == self._growth_interval
-        grown = scale * self._growth_factor
-        grown = where(enough & grown.isfinite(), grown, scale)
-        scale.copy_(where(bad, scale * self._backoff_factor, grown))
-        self._growth_tracker.copy_(where(bad | enough, 0, good))
+                found = [bad for state in self._per_optimizer_states.values()
+                         for bad in state["found_inf_per_device"].values()]
+                if not found:
+                    raise AssertionError("No inf checks were recorded prior to update.")
+                total = found[0]
+                for other in found[1:]:
+                    total = total + other
+                update_scale(scale, good, total, self._growth_factor, self._backoff_factor, self._growth_interval)
+        self._per_optimizer_states.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """Factor and settings; empty if disabled."""
@@ -197,7 +277,7 @@ class GradScaler:
             "growth_factor": self._growth_factor,
             "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval,
-            "_growth_tracker": int(self._growth_tracker),
+            "_growth_tracker": self._get_growth_tracker(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -208,8 +288,9 @@ class GradScaler:
             raise RuntimeError(
                 "The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler."
             )
-        self._scale.fill_(state_dict["scale"])
+        self._init_scale, self._init_growth_tracker = state_dict["scale"], state_dict["_growth_tracker"]
+        self._factor.fill_(state_dict["scale"])
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]
-        self._growth_tracker.fill_(state_dict["_growth_tracker"])
+        self._good.fill_(state_dict["_growth_tracker"])

@@ -12,6 +12,7 @@ from typing import Any
 
 import wengert
 
+from ...amp.scaler import unscale, update_scale
 from ...futures import Future as Future
 from ...jit import ScriptFunction as ScriptFunction, ScriptModule as ScriptModule
 from .foreach import FOREACH
@@ -72,6 +73,18 @@ def _softmax_backward_data(grad_output: Any, output: Any, dim: int, input_dtype:
     """The gradient of a softmax's input, from its output and that output's gradient."""
     product = grad_output * output
     return (product - output * product.sum(dim, keepdim=True)).to(input_dtype)
+
+
+def _amp_foreach_non_finite_check_and_unscale_(scaled_grads: Any, found_inf: Any, inv_scale: Any) -> None:
+    """Multiplies gradients by ``inv_scale`` in place, and makes ``found_inf`` 1 where one is not finite."""
+    with wengert.no_grad():
+        unscale(scaled_grads, found_inf, inv_scale)
+
+
+def _amp_update_scale_(scale: Any, growth_tracker: Any, found_inf: Any, scale_growth_factor: float,
+                       scale_backoff_factor: float, growth_interval: int) -> Any:
+    """Lets a scaler's factor shrink or grow, in place."""
+    return update_scale(scale, growth_tracker, found_inf, scale_growth_factor, scale_backoff_factor, growth_interval)
 
 
 def _check_with(error: type[Exception], cond: bool, message: Callable[[], str]) -> None:

@@ -1,0 +1,1 @@
+"""The inside of ``torch.amp``: its modules by their names."""

@@ -1,0 +1,10 @@
+"""``torch.amp.autocast_mode``: `autocast`, and the decorators of a Function's forward and backward."""
+
+from __future__ import annotations
+
+from ....amp import autocast as autocast
+from ....amp import custom_bwd as custom_bwd
+from ....amp import custom_fwd as custom_fwd
+from ....amp import is_autocast_available as is_autocast_available
+
+__all__ = ["autocast", "custom_bwd", "custom_fwd", "is_autocast_available"]
