@@ -1865,6 +1865,30 @@ def adding_to_a_row_by_a_traced_index(compile: Any) -> Any:
     return f(x, torch.tensor(2))
 
 
+@works
+def counts_and_truths_among_the_results(compile: Any) -> Any:
+    def f(x: Any, y: Any) -> Any:
+        right = (x.argmax(1) == y).sum().item()
+        total = 0
+        for row in y:
+            total += row.item()
+        return right, right / len(y), 100.0 * right, 3 - right * 2, -right, total, (y > 0).all().item(), x * right
+
+    f = compile(f)
+    found = [f(torch.eye(3), torch.tensor(labels)) for labels in ([0, 1, 2], [2, 1, 0], [1, 1, 1])]
+    return [(each, [type(part).__name__ for part in each]) for each in found]
+
+
+@eager("no values yet")
+def a_count_as_an_index(compile: Any) -> Any:
+    return compile(lambda x, y: x[(y > 0).sum().item()])(x3, torch.tensor([1, 0]))
+
+
+@eager("no values yet")
+def a_loop_over_a_count(compile: Any) -> Any:
+    return compile(lambda x, y: [x * k for k in range(y.sum().item())])(x3, torch.tensor([1, 1]))
+
+
 @eager(r"write x\[i\] = ")
 def writing_into_a_row_by_a_traced_index(compile: Any) -> Any:
     x = torch.zeros(3, 3)

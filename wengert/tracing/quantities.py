@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..core.dtypes import DType, from_numpy
+from ..core.dtypes import DType, float64, from_numpy, int64
 from ..core.errors import TraceError
 from ..core.primitive import Primitive
 from ..core.quantity import Quantity
@@ -75,6 +75,8 @@ class Traced(Quantity):
     def _with(self, function: Callable[..., Any], other: Any, reflected: bool = False) -> Any:
         if type(other) is TracedSize:
             other = other.fixed()
+        if type(other) is TracedInteger:
+            other = other.wide()
         if not isinstance(other, Traced) and type(other) not in (int, float, bool):
             return NotImplemented
         pair = (other, self) if reflected else (self, other)
@@ -213,9 +215,51 @@ class Traced(Quantity):
         return getattr(self.fixed(), name)
 
 
+class TracedInteger(Traced):
+    """What ``item()`` gives of a tensor of integers or truth values: where Python code sees an int. Its ``tensor`` has
+    the dtype of that one."""
+
+    __slots__ = ()
+
+    __class__ = property(lambda self: int)
+
+    def __init__(self, tensor: Tensor, noted: list[Condition]) -> None:
+        super().__init__(tensor, math.nan, None, noted, "a tensor")
+
+    def wide(self) -> Traced:
+        """The number as a float of Python."""
+        return Traced(self.tensor.to(float64), self.value, None, self.noted, self.words)
+
+    def cast(self, dtype: DType) -> Quantity:
+        return self.wide().cast(dtype)
+
+    def _with(self, function: Callable[..., Any], other: Any, reflected: bool = False) -> Any:
+        if type(other) is TracedSize:
+            other = other.fixed()
+        exact = function in (operator.add, operator.sub, operator.mul)
+        if not exact or type(other) not in (int, bool, TracedInteger):
+            return self.wide()._with(function, other, reflected)
+        pair = (other, self) if reflected else (self, other)
+        return TracedInteger(function(*[part.tensor.to(int64) if type(part) is TracedInteger else int(part)
+                                        for part in pair]), self.noted)
+
+    def __neg__(self) -> Any:
+        return self * -1
+
+    def __index__(self) -> int:
+        return int(self.fixed())
+
+    def __pow__(self, other: Number) -> Any:
+        value: Any = self.fixed()
+        return value ** other
+
+    def __rpow__(self, other: Any) -> Any:
+        return other ** self.fixed()
+
+
 def plain_parameter(primitive: Primitive, name: str, value: object) -> Any:
     """A parameter as plain data: what does not change and can be written down."""
-    if type(value) not in (Traced, TracedSize) and (
+    if not isinstance(value, (Traced, TracedSize)) and (
         value is None
         or value is Ellipsis
         or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
@@ -223,7 +267,7 @@ def plain_parameter(primitive: Primitive, name: str, value: object) -> Any:
         return value
     if type(value) is TracedSize:
         return value.taken()
-    if type(value) is Traced:
+    if isinstance(value, Traced):
         return value.fixed()
     if isinstance(value, np.generic):
         return value.item()

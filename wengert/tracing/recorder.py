@@ -25,7 +25,7 @@ from ..tensors.tensor import Tensor, item_of, make
 from .capturing import Capturing
 from .memory import offset_within, root_of, same_strides
 from .outside import Slot, has_resting_grad, spec_of
-from .quantities import Traced, plain_parameter
+from .quantities import Traced, TracedInteger, plain_parameter
 from .sizes import TracedSize
 from .sources import Gradient
 from .values import TracedArray
@@ -95,7 +95,7 @@ class Recorder(Capturing):
     def _operand(self, primitive: Primitive, operand: object, operands: tuple[Any, ...]) -> tuple[Any, Any]:
         if isinstance(operand, Tensor):
             return self.read(self.place(operand))
-        if type(operand) is Traced:
+        if isinstance(operand, Traced):
             return self._number(operand, operands)
         if isinstance(operand, np.generic):
             operand = operand.item()
@@ -253,9 +253,11 @@ class Recorder(Capturing):
 
     def item(self, tensor: Tensor) -> Any:
         value, array = self.read(self.place(tensor))
-        if value in self.independent or array.size != 1 or array.dtype.kind not in "fV":
+        if value in self.independent or array.size != 1 or array.dtype.kind not in "fVbiu":
             return item_of(self.value(tensor, "item"))
         single = make(self.evaluate(P.reshape, (tensor,), {"shape": ()}), None)
+        if array.dtype.kind in "biu":
+            return TracedInteger(single, self.conditions)
         wide = make(self.evaluate(P.cast, (single,), {"dtype": float64, "back": spec_of(array).dtype}), None)
         return Traced(wide, nan, None, self.conditions, "a tensor")
 

@@ -62,7 +62,7 @@ class Results:
                 self.where.append(self._find(value))
                 self.tensors.append(value)
             return self._places[id(value)]
-        if type(value) is Traced:
+        if isinstance(value, Traced):
             self.where.append(self._recorder.read(self._recorder.place(value.tensor))[0])
             self.tensors.append(value.tensor)
             return FloatPlace(len(self.where) - 1)
