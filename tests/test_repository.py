@@ -41,7 +41,7 @@ LAYERS = (
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Packages that use wengert as any user does, by its public face: they may say `import wengert`.
-USERS = {"array_api", "demo", "cli", "compat", "distributions", "fx", "vision"}
+USERS = {"array_api", "demo", "cli", "compat", "distributions", "fx", "onnx", "vision"}
 LARGE_FILE, LARGEST_FILE = 500, 800
 
 

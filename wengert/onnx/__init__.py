@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from .errors import OnnxExporterError as OnnxExporterError
     from .exporting import export as export, is_in_onnx_export as is_in_onnx_export
+    from .loading import OnnxModule as OnnxModule, load as load
     from .program import ONNXProgram as ONNXProgram
 
 
@@ -38,5 +39,6 @@ class OperatorExportTypes(enum.Enum):
 _publish(__name__, "errors", {
     "errors": "OnnxExporterError",
     "exporting": "export is_in_onnx_export",
+    "loading": "OnnxModule load",
     "program": "ONNXProgram",
 })

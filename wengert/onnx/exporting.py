@@ -29,11 +29,13 @@ from ..version import __version__
 from .arguments import Axis, Inputs, by_axes, by_shapes, flat_results, resized
 from .errors import OnnxExporterError, OnnxExporterWarning, SymbolicValueError
 from .packages import needs
-from .program import ONNXProgram
+from .program import BUFFERS, ONNXProgram
 from .sizes import Extent, monomials, put_together
 from .translation import Translation, needed
 from .writer import ELEMENTS, Symbol
 
+SMALL = 1024
+"""Constants of up to so many elements are nodes, larger ones initializers."""
 LEAST, DEFAULT = 18, 18
 """The oldest version of the operators that is written, and the one that is written if none is asked for."""
 _EXPORTING = [False]
@@ -275,26 +277,30 @@ def _warn_of_effects(graph: InstructionGraph) -> None:
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def _names_of_states(model: Any, program: Program, graph: InstructionGraph) -> tuple[dict[str, str], dict[str, Any]]:
-    """What states are called, by ``state_dict()`` where that has them, and their arrays."""
+def _names_of_states(model: Any, program: Program, graph: InstructionGraph
+                     ) -> tuple[dict[str, str], dict[str, Any], set[str]]:
+    """What states are called, by ``state_dict()`` where that has them, their arrays, and which are no parameters."""
     known: dict[int, str] = {}
     if hasattr(model, "named_parameters"):
         for name, tensor in (*model.named_parameters(), *model.named_buffers()):
             known.setdefault(id(tensor), name)
-    names, arrays = {}, {}
+    parameters = {id(each) for each in model.parameters()} if hasattr(model, "parameters") else set()
+    names, arrays, buffers = {}, {}, set()
     for value in graph.states:
         tensors = program.tensors_of(value.name)
         whole = next((each for each in tensors if tuple(each.shape) == tuple(value.spec.shape)), None)
         found = next((known[id(each)] for each in tensors if id(each) in known), None)
         names[value.name] = found or value.name
         arrays[value.name] = program.memory_of(value.name) if whole is None else whole._data
-    return names, arrays
+        if not any(each.requires_grad or id(each) in parameters for each in tensors):
+            buffers.add(names[value.name])
+    return names, arrays, buffers
 
 
 def _written(model: Any, program: Program, graph: InstructionGraph, names: Sequence[str],
              output_names: Sequence[str] | None, opset: int) -> ONNXProgram:
-    states, arrays = _names_of_states(model, program, graph)
-    translation = Translation(graph, opset, names, states, arrays)
+    states, arrays, buffers = _names_of_states(model, program, graph)
+    translation = Translation(graph, opset, names, states, arrays, buffers)
     outputs = _output_names(output_names, len(translation.outputs))
     called = type(model).__name__ if hasattr(model, "forward") else getattr(model, "__name__", "graph")
     return ONNXProgram(graph_proto(translation, outputs, called, opset))
@@ -305,13 +311,22 @@ def graph_proto(translation: Translation, outputs: Sequence[str], name: str, ops
     nodes = _with_outputs(translation, outputs)
     helper, from_array = needs("onnx").helper, needs("onnx.numpy_helper").from_array
     used = {name for node in nodes for name in node.input}
-    initializers = [from_array(np.asarray(array, order="C"), name)
-                    for name, array in translation.writer.initializers.items() if name in used]
+    writer = translation.writer
+    held = {name: from_array(np.asarray(array, order="C"), name)
+            for name, array in (*writer.initializers.items(), *writer.constants.items()) if name in used}
+    small = [name for name in held if name in writer.constants and writer.constants[name].size <= SMALL]
+    nodes[:0] = [helper.make_node("Constant", [], [name], name=f"Constant_{name}", value=held.pop(name))
+                 for name in small]
+    initializers = list(held.values())
+    buffers = [name for name in held if name in writer.constants or name in translation.buffers]
     made = helper.make_graph(nodes, name, [_described(symbol, symbol.name) for symbol in translation.inputs],
                              [_described(symbol, called)
                               for symbol, called in zip(translation.outputs, outputs, strict=True)], initializers)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], producer_name="wengert",
-                             producer_version=__version__, ir_version=_ir_version(opset))
+    proto = helper.make_model(made, opset_imports=[helper.make_opsetid("", opset)], producer_name="wengert",
+                              producer_version=__version__, ir_version=_ir_version(opset))
+    if buffers:
+        helper.set_model_props(proto, {BUFFERS: "\n".join(buffers)})
+    return proto
 
 
 def _ir_version(opset: int) -> int:

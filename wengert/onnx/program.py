@@ -13,6 +13,8 @@ from ..tensors.tensor import Tensor, make
 from .errors import OnnxExporterError
 from .packages import needs
 
+BUFFERS = "wengert.buffers"
+"""The key in a model's metadata that lists the initializers that are no parameters, a line each."""
 LARGEST = 2**31 - 2**20
 """Bytes that one file of ONNX may have, less some for what is not weights."""
 

@@ -6,7 +6,7 @@ symbols of its operands. What depends on constants alone is computed now; what n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,13 @@ FOLDED = 2**20
 class Translation:
     """Writes the graph: the symbols of its inputs are made first, those of its outputs are in ``outputs`` then.
 
-    ``named`` gives the names of states; arrays of these are in ``arrays``.
+    ``named`` gives the names of states; arrays of these are in ``arrays``, and ``buffers`` are those that are no
+    parameters.
     """
 
     def __init__(self, graph: InstructionGraph, opset: int, input_names: Sequence[str], named: Mapping[str, str],
-                 arrays: Mapping[str, np.ndarray]) -> None:
-        self.graph, self.writer = graph, Writer(opset)
+                 arrays: Mapping[str, np.ndarray], buffers: Collection[str] = ()) -> None:
+        self.graph, self.writer, self.buffers = graph, Writer(opset), buffers
         self._symbols: dict[Value, Symbol] = {}
         self._needed = {value for instr in graph.instrs for value in instr.values()} | {*graph.roots()}
         writer = self.writer

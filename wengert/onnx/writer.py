@@ -124,6 +124,8 @@ class Writer:
         self.opset, self.helper = opset, needs("onnx").helper
         self.nodes: list[Any] = []
         self.initializers: dict[str, np.ndarray] = {}
+        self.constants: dict[str, np.ndarray] = {}
+        """What is no parameter: small arrays are written as nodes."""
         self.producers: dict[str, Any] = {}
         """What gave a symbol of this name: the primitive's name, and its operands."""
         self._taken: set[str] = set()
@@ -164,10 +166,10 @@ class Writer:
         """An array, or a number, of a dtype; equal numbers are kept once."""
         array = np.asarray(value).astype(dtype.numpy)
         key = (array.tobytes(), array.shape, dtype.name)
-        if array.size > 64:
-            return self.initializer("const", array, dtype)
         if key not in self._known:
-            self._known[key] = self.initializer("const", array, dtype)
+            name = self.free("const")
+            self.constants[name] = array
+            self._known[key] = Symbol(self, name, dtype, array.shape, array)
         return self._known[key]
 
     def number(self, value: Any, dtype: DType) -> Symbol:
