@@ -7,8 +7,8 @@ from functools import reduce
 from typing import Any
 
 import wengert as torch
-import wengert.nn.functional as F
 
+from ...nn import functional as F
 from ..writer import dtype_of
 from .table import OPERATORS, aligned, operator, wrapped
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import wengert as torch
-import wengert.nn.functional as F
 
+from ...nn import functional as F
 from .table import operator
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {

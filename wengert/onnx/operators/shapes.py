@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 import wengert as torch
-import wengert.nn.functional as F
 
+from ...nn import functional as F
 from ..writer import dtype_of
 from .table import as_int64, axes_of, counted, operator, taken, wrapped
 

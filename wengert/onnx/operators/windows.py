@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import wengert as torch
-import wengert.nn.functional as F
 
+from ...nn import functional as F
 from .table import along, operator, wrapped
 
 
