@@ -143,6 +143,7 @@ def test_blocks_take_nothing_from_beyond_their_windows() -> None:
     out = prims.convolution.run(x, weight, **geometry)
     assert out.shape == (3, 16, 3, 34) and (out == 144).all()
     gradient = prims.convolution_weight.run(x, out, kernel=(3, 3), **geometry)
+    assert out.flags.c_contiguous and gradient.flags.c_contiguous
     assert (gradient == 3 * 3 * 34 * 144).all()
 
 
