@@ -1,7 +1,8 @@
 """Normalisation and its gradient as passes over memory.
 
-The one idea to know: mean and variance come of one pass, as the sums of float32 numbers and of their squares are taken
-in float64, where the difference loses nothing that float32 has. float64 numbers take two passes.
+The one idea to know: rows stay in the nearest cache, so the variance is the mean square of what is centred, which is
+gone through again there. Elsewhere mean and variance of float32 come of one pass, as the sums of numbers and of their
+squares are taken in float64, where the difference loses nothing that float32 has.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from math import prod
 from typing import Any
 
 from ..ir import Instr, Value
+from .joining import LONGEST, SHORTEST
 from .loops import REALS, Shape
 from .plan import Expr
 from .translation import Translation
@@ -18,7 +20,7 @@ from .translation import Translation
 def _statistics(t: Translation, x: Expr, dims: Shape) -> tuple[Expr, Expr]:
     """Mean and (biased) variance over dimensions, which are kept, in memory."""
     count = float(prod([x.shape[d] for d in dims]))
-    if x.dtype == "float64":
+    if x.dtype == "float64" or _stays_near(x.shape, dims):
         mean = t.plan.in_memory(t.apply("div", t.reduced("sum", x, dims), count))
         centred = t.apply("sub", x, mean)
         return mean, t.plan.in_memory(t.apply("div", t.reduced("sum", t.apply("mul", centred, centred), dims), count))
@@ -29,6 +31,12 @@ def _statistics(t: Translation, x: Expr, dims: Shape) -> tuple[Expr, Expr]:
     variance = t.apply("clamp", variance, low=0.0)
     narrow = [Expr(value.shape, t.cast(value.node, x.dtype)) for value in (mean, variance)]
     return t.plan.in_memory(narrow[0]), t.plan.in_memory(narrow[1])
+
+
+def _stays_near(shape: Shape, dims: Shape) -> bool:
+    """Whether what is normalised together are rows that a nest goes through several times."""
+    last = sorted(dims) == list(range(len(shape) - len(dims), len(shape)))
+    return last and SHORTEST <= prod([shape[d] for d in dims]) <= LONGEST
 
 
 def _normalize(t: Translation, instr: Instr) -> list[Expr]:
