@@ -1,7 +1,8 @@
 """What a nest has the processor fetch before it is needed.
 
 The one idea to know: the processor looks ahead along what it reads, but not far enough while much is computed, not over
-the end of a page of memory, and not to the next row while one is gone through again. So the code says it.
+the end of a page of memory, and not to the next row while one is gone through again; and a row that is stored at once,
+after much has been computed, would wait for its lines one after the other. So the code says it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ the processor itself does for less."""
 def ahead_of(dims: Sequence[Dim], phases: Sequence[Phase], vector: Dim | None, places: Sequence[Place], rows: int
              ) -> tuple[Phase | None, dict[Place, int]]:
     """The dearest phase, in which there is time to fetch, and how far away that is at the places that lie along the
-    vectors: the next row, of so many that are gone through at once, or what follows."""
+    vectors: what follows; or the next row, of so many that are gone through at once; of what a later phase stores this
+    row itself."""
     if vector is None:
         return None, {}
     costs = [sum(node.cost for node in {*phase.nodes} - {*phase.shelved}) for phase in phases]
@@ -42,5 +44,7 @@ def ahead_of(dims: Sequence[Dim], phases: Sequence[Phase], vector: Dim | None, p
     outer = [dim for dim in dims if not dim.inner]
     if not vector.row or not outer:
         return None, {}
-    return dearest, {place: rows * outer[-1].strides[place] * np.dtype(place.buffer.dtype).itemsize
+    later = {store.place for phase in phases[dearest.number + 1:] for store in phase.stores}
+    return dearest, {place: 0 if place in later else
+                     rows * outer[-1].strides[place] * np.dtype(place.buffer.dtype).itemsize
                      for place in far if outer[-1].strides[place]}
