@@ -11,10 +11,13 @@ from math import prod
 from typing import Any
 
 from ..ir import Instr, Value
-from .joining import LONGEST, SHORTEST
+from .joining import LONGEST
 from .loops import REALS, Shape
 from .plan import Expr
 from .translation import Translation
+
+LONG = 512
+"""Elements from which on a row is gone through once more rather than in float64."""
 
 
 def _statistics(t: Translation, x: Expr, dims: Shape) -> tuple[Expr, Expr]:
@@ -34,9 +37,10 @@ def _statistics(t: Translation, x: Expr, dims: Shape) -> tuple[Expr, Expr]:
 
 
 def _stays_near(shape: Shape, dims: Shape) -> bool:
-    """Whether what is normalised together are rows that a nest goes through several times."""
+    """Whether what is normalised together are rows that a nest goes through several times, long enough that the end of
+    one more way through them does not count."""
     last = sorted(dims) == list(range(len(shape) - len(dims), len(shape)))
-    return last and SHORTEST <= prod([shape[d] for d in dims]) <= LONGEST
+    return last and LONG <= prod([shape[d] for d in dims]) <= LONGEST
 
 
 def _normalize(t: Translation, instr: Instr) -> list[Expr]:
