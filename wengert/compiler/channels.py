@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -116,21 +117,31 @@ class Form:
         """The sides of a tile, its vectors of channels, from ``least`` to ``most``, and the cycles of a read: those for
         which what there is takes the fewest cycles. ``loaded``: nothing is read once for all vectors."""
         registers = 28 if machine.avx512 or (machine.fused and machine.vector_bytes == 16) else 12
-        best: tuple[float, tuple[int, ...], int, float] | None = None
-        for width in range(least, min(vectors, most) + 1):
-            for room in range(1, registers // width + 1):
-                sides = box(sizes, room)
-                points = prod(sides)
-                if points * width + width + (width > 1) > registers + 3:
-                    continue
-                tiles = prod([-(-n // side) for n, side in zip(sizes, sides, strict=True)]) * -(-vectors // width)
-                loads = points * (width if loaded else 1) + width
-                cycles = max(LATENCY, points * width / 2, loads / 2) + width / 4 + 0.25
-                cost = tiles * cycles
-                if best is None or cost < best[0]:
-                    best = cost, sides, width, cycles
-        assert best is not None
-        return best[1:]
+        known = not any(map(varies, (*sizes, vectors)))
+        return (_tile_of_numbers if known else _tile)(registers, tuple(sizes), vectors, loaded, most, least)
+
+
+def _tile(registers: int, sizes: tuple[int, ...], vectors: int, loaded: bool, most: int, least: int
+          ) -> tuple[tuple[int, ...], int, float]:
+    """`Form.tile` for so many registers."""
+    best: tuple[float, tuple[int, ...], int, float] | None = None
+    for width in range(least, min(vectors, most) + 1):
+        for room in range(1, registers // width + 1):
+            sides = box(sizes, room)
+            points = prod(sides)
+            if points * width + width + (width > 1) > registers + 3:
+                continue
+            tiles = prod([-(-n // side) for n, side in zip(sizes, sides, strict=True)]) * -(-vectors // width)
+            loads = points * (width if loaded else 1) + width
+            cycles = max(LATENCY, points * width / 2, loads / 2) + width / 4 + 0.25
+            cost = tiles * cycles
+            if best is None or cost < best[0]:
+                best = cost, sides, width, cycles
+    assert best is not None
+    return best[1:]
+
+
+_tile_of_numbers = lru_cache(maxsize=1024)(_tile)
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,11 @@ class Code:
         self._lines: list[str | Phi] = []
         self._names = count(1)
 
+    @property
+    def length(self) -> int:
+        """How many lines it has."""
+        return len(self._entry) + len(self._lines)
+
     def __str__(self) -> str:
         lines = [line if isinstance(line, str) else line.line for line in (*self._entry, *self._lines)]
         begin = len(self._entry)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from .loops import FOLDS, Nest, Node, Place, Reduce, Store, order, varies
+from .loops import FOLDS, Nest, Node, Place, Reduce, Store, varies
 from .plan import DEAR, LARGEST_NEST, SMALL, Plan, row_major
 from .steps import Step, places_written
 
@@ -88,8 +88,8 @@ def _paying(late: Nest, early: Nest, parts: Sequence[Node]) -> list[Node]:
             stack += node.operands
     found = []
     for part in parts:
-        both = sum(x.cost for x in order([part]) if x in known and along[x] == along[part])
-        spares = any(x.op == "load" and along[x] == along[part] and x not in left for x in order([part]))
+        both = sum(x.cost for x in part.under() if x in known and along[x] == along[part])
+        spares = any(x.op == "load" and along[x] == along[part] and x not in left for x in part.under())
         if both > (1 if spares else 2) * TO_MEMORY:
             found.append(part)
     return found

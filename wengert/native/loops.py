@@ -89,11 +89,12 @@ folds of a nest are along the same dimensions, its *rows*; a sum of real numbers
 class Node:
     """One operation of an expression. ``over`` is the dtype that it works in, ``dtype`` that of its result."""
 
-    __slots__ = ("args", "cost", "depth", "dtype", "leaves", "op", "operands", "over", "weight")
+    __slots__ = ("_under", "args", "cost", "depth", "dtype", "leaves", "op", "operands", "over", "weight")
 
     def __init__(self, op: str, args: tuple[Any, ...], dtype: str, over: str) -> None:
         self.op, self.args, self.dtype, self.over = op, args, dtype, over
         self.cost = self.weight = COSTS.get(op, 1)
+        self._under: list[Node] | None = None
         self.depth = 1
         """The operations one after the other that lead here."""
         self.leaves: tuple[Place, ...] = args[:1] if op in READING else ()
@@ -104,6 +105,12 @@ class Node:
             self.depth = max(self.depth, 1 + x.depth)
             self.weight = min(self.weight + x.weight, 10**6)
             self.leaves = tuple(dict.fromkeys((*self.leaves, *x.leaves))) if self.leaves else x.leaves
+
+    def under(self) -> list[Node]:
+        """The node and all under it, operands first; remembered, as an expression is seen in one view after another."""
+        if self._under is None:
+            self._under = order([self])
+        return self._under
 
     @property
     def is_mask(self) -> bool:

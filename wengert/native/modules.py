@@ -1,7 +1,7 @@
 """The functions of a program, dealt out to modules, which LLVM compiles at the same time.
 
-The one idea to know: functions that call each other stay together, and the others are dealt out by the length of their
-text. So the modules depend on the program alone, and the cache on disk finds them again however many threads there are.
+The one idea to know: functions that call each other stay together, and the others are dealt out by how many lines they
+have. So the modules depend on the program alone, and the cache on disk finds them again however many threads there are.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Container, Sequence
 
 from ..compiler.code import Code, module
 
-LARGEST, MOST = 2**17, 8
-"""Characters from which on a module is cut in two, and how many there may be: a module costs some milliseconds."""
+LARGEST, MOST = 2**11, 8
+"""Lines from which on a module is cut in two, and how many there may be: a module costs some milliseconds."""
 
 
 def modules_of(functions: Sequence[Code], wanted: Container[str]) -> list[tuple[list[str], str]]:
     """Modules with all these functions. Each has a table ``functions`` of the addresses of those among it whose names
     are ``wanted``: the names in the table's order, and the module's text."""
-    groups = [(sum(len(str(code)) for code in group), group) for group in _callers(functions)]
+    groups = [(sum(code.length for code in group), group) for group in _callers(functions)]
     count = min(MOST, len(groups), max(1, -(-sum(size for size, _ in groups) // LARGEST)))
     sizes: list[int] = [0] * count
     dealt: list[list[Code]] = [[] for _ in range(count)]

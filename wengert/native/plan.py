@@ -18,7 +18,7 @@ import numpy as np
 from ..compiler.jit import engine
 from ..compiler.products import Geometry, geometry
 from ..ir import Instr
-from .loops import DTYPES, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store, order
+from .loops import DTYPES, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store
 from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
 
 SMALL = 4096
@@ -119,7 +119,7 @@ class Plan:
         if not node.operands:
             return self.nodes.again(node, {}, change)
         found: dict[Node, Node] = {}
-        for x in order([node]):
+        for x in node.under():
             found[x] = self.nodes.again(x, found, change)
         return found[node]
 
@@ -297,7 +297,7 @@ class Plan:
               along: tuple[Shape, int] | None = None) -> Nest:
         """Puts a root into a nest that fits, or into one of its own."""
         leaves = x.node.leaves
-        picked = {y.args[0] for y in order([x.node]) if y.op == "pick"}
+        picked = {y.args[0] for y in x.node.under() if y.op == "pick"}
         needed = max([self.written.get(leaf.buffer, -1) for leaf in leaves], default=-1)
         for at in self._nests.get(x.shape, ()):
             nest = self.steps[at]
@@ -333,7 +333,7 @@ class Plan:
     def _replaced(self, node: Node, own: dict[Place, Node]) -> Node:
         """The expression with what a nest stores itself in the place of its loads."""
         found: dict[Node, Node] = {}
-        for x in order([node]):
+        for x in node.under():
             found[x] = own.get(x.args[0], x) if x.op == "load" else self.nodes.again(x, found)
         return found[node]
 
