@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from socket import socket
 from typing import NamedTuple
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -46,6 +47,31 @@ def launch(program: str | Path, *arguments: str, ranks: int = 2, timeout: float 
     return Outcome(done.returncode, done.stdout, done.stderr, took)
 
 
+def free_port() -> str:
+    """A port at which nobody listens now."""
+    with socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def started(command: list[str], **environment: str) -> subprocess.Popen[str]:
+    """A process whose output is read by `ends`. No variable of a launcher's reaches it but those given."""
+    ours = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=inherited | environment)
+
+
+def ends(ranks: list[subprocess.Popen[str]], seconds: float = 40.0) -> list[tuple[int, str, str]]:
+    """Exit codes and what was said, of processes that end within some seconds."""
+    try:
+        found = [rank.communicate(timeout=seconds) for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    return [(rank.returncode, out, err) for rank, (out, err) in zip(ranks, found, strict=True)]
+
+
 def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
     """Whether something holds now, or begins to within some seconds."""
     deadline = time.monotonic() + seconds
@@ -69,8 +95,17 @@ class Mark:
 
     def processes(self) -> list[str]:
         """The command lines of the processes that run and have the mark."""
-        return [read(folder, "cmdline").replace(b"\0", b" ").decode(errors="replace") for folder in running()
-                if f"{self.NAME}={self._word}".encode() in read(folder, "environ").split(b"\0")]
+        return list(self.by_id().values())
+
+    def by_id(self) -> dict[int, str]:
+        """The command lines by the processes' numbers. One that has ended and waits for its parent has none."""
+        word = f"{self.NAME}={self._word}".encode()
+        return {int(folder.name): read(folder, "cmdline").replace(b"\0", b" ").decode(errors="replace")
+                for folder in running() if word in read(folder, "environ").split(b"\0")}
+
+    def server(self) -> int:
+        """The number of the process that serves."""
+        return next(number for number, line in self.by_id().items() if "server.py" in line)
 
 
 def unused_shared_memory() -> set[str]:

@@ -9,33 +9,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from socket import socket
 
 import pytest
 
-from tests.distributed.ranks import PROGRAMS, Mark, eventually, launch
-
-
-def free_port() -> str:
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+from tests.distributed.ranks import PROGRAMS, Mark, ends, eventually, free_port, launch, started
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, str(PROGRAMS / "meeting.py"), *arguments], text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **environment})
+    return started([sys.executable, str(PROGRAMS / "meeting.py"), *arguments], **environment)
 
 
-def ends(ranks: list[subprocess.Popen[str]]) -> list[tuple[int, str, str]]:
-    found = [rank.communicate(timeout=40) for rank in ranks]
-    return [(rank.returncode, out, err) for rank, (out, err) in zip(ranks, found, strict=True)]
-
-
-@pytest.mark.parametrize("how", ["tcp", "file", "env", "store"])
+@pytest.mark.parametrize("how", ["tcp", "file", "env", "store", "file store", "prefix store"])
 def test_ranks_that_are_started_one_by_one_meet(how: str, tmp_path: Path) -> None:
     port = free_port()
-    where = {"tcp": f"tcp://127.0.0.1:{port}", "file": f"file://{tmp_path}/meet", "env": "", "store": port}[how]
+    where = {"tcp": f"tcp://127.0.0.1:{port}", "file": f"file://{tmp_path}/meet", "env": "", "store": port,
+             "file store": f"{tmp_path}/keys", "prefix store": port}[how]
     found = ends([start(how, str(rank), "2", where, MASTER_ADDR="127.0.0.1", MASTER_PORT=port, RANK=str(rank),
                         WORLD_SIZE="2") for rank in (1, 0)])
     assert [out for _, out, _ in found] == ["1 2 1.0\n", "0 2 1.0\n"], found

@@ -35,8 +35,6 @@ TABLE = {
         "StateDictOptions get_model_state_dict get_optimizer_state_dict get_state_dict set_model_state_dict "
         "set_optimizer_state_dict set_state_dict",
     "distributed.checkpoint.state_dict_loader": "_load_state_dict load",
-    "distributed.device_mesh": "DeviceMesh init_device_mesh",
-    "distributed.elastic.multiprocessing.errors": "ChildFailedError record",
     "distributed.fsdp":
         "BackwardPrefetch CPUOffload CPUOffloadPolicy FSDPModule FullOptimStateDictConfig FullStateDictConfig "
         "FullyShardedDataParallel LocalOptimStateDictConfig LocalStateDictConfig MixedPrecision MixedPrecisionPolicy "
@@ -47,8 +45,6 @@ TABLE = {
         "ModuleWrapPolicy CustomPolicy _or_policy always_wrap_policy enable_wrap lambda_auto_wrap_policy "
         "size_based_auto_wrap_policy transformer_auto_wrap_policy wrap",
     "distributed.launcher.api": "LaunchConfig elastic_launch",
-    "distributed.nn": "all_gather all_reduce all_to_all",
-    "distributed.nn.functional": "all_gather all_reduce all_to_all",
     "distributed.pipelining": "PipelineStage Schedule1F1B ScheduleGPipe SplitPoint pipeline pipe_split",
     "distributed.rpc": "TensorPipeRpcBackendOptions init_rpc rpc_async rpc_sync shutdown remote",
     "distributed.rpc.api": "_all_gather _require_initialized",

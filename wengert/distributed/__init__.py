@@ -21,7 +21,8 @@ from .messages import (
 )
 from .objects import (
     all_gather_object as all_gather_object, broadcast_object_list as broadcast_object_list,
-    gather_object as gather_object, scatter_object_list as scatter_object_list,
+    gather_object as gather_object, recv_object_list as recv_object_list, scatter_object_list as scatter_object_list,
+    send_object_list as send_object_list,
 )
 from .rendezvous import (
     Backend as Backend, GroupMember as GroupMember, default_pg_timeout as default_pg_timeout,
@@ -31,10 +32,15 @@ from .rendezvous import (
     group as group, init_process_group as init_process_group, is_available as is_available,
     is_gloo_available as is_gloo_available, is_initialized as is_initialized, is_mpi_available as is_mpi_available,
     is_nccl_available as is_nccl_available, is_torchelastic_launched as is_torchelastic_launched,
-    new_group as new_group, new_subgroups as new_subgroups,
-    new_subgroups_by_enumeration as new_subgroups_by_enumeration,
 )
-from .store import HashStore as HashStore, PrefixStore as PrefixStore, Store as Store, TCPStore as TCPStore
+from .subgroups import (
+    new_group as new_group, new_subgroups as new_subgroups,
+    new_subgroups_by_enumeration as new_subgroups_by_enumeration, split_group as split_group,
+)
+from .store import (
+    FileStore as FileStore, HashStore as HashStore, PrefixStore as PrefixStore, QueueEmptyError as QueueEmptyError,
+    Store as Store, TCPStore as TCPStore,
+)
 from .transport import ReduceOp as ReduceOp
 from .watch import (
     DistBackendError as DistBackendError, DistError as DistError, DistNetworkError as DistNetworkError,
@@ -42,4 +48,5 @@ from .watch import (
 )
 from .work import Work as Work
 
-_publish(__name__)
+_publish(__name__, modules="device_mesh nn",
+         late={"device_mesh": "DeviceMesh init_device_mesh", "reducer": "GradBucket"})

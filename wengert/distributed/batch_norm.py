@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd.function import Function
+from ..core.dtypes import from_numpy
 from ..core.state import state
 from ..tensors.alias import wrote
 from ..tensors.tensor import Tensor, make
 from . import transport
 from .collectives import group_of
 from .groups import Call, ProcessGroup
+from .nn.functional import all_reduce
 from .transport import ReduceOp
 
 
@@ -63,7 +65,7 @@ class _Normalised(Function):
             rows[1] = wide.mean(axes, dtype=np.float64)
             rows[2] = ((wide - rows[1].reshape(shape)) ** 2).sum(axes, dtype=np.float64)
         counts, means, squares = np.moveaxis(_exchange(group, "SyncBatchNorm.forward", rows), 1, 0)
-        total = counts[:, 0].sum()
+        total = float(counts[:, 0].sum())
         if total <= 1:
             raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
         mean = (counts * means).sum(0) / total
@@ -72,8 +74,9 @@ class _Normalised(Function):
         normal = (wide - mean.astype(wide.dtype).reshape(shape)) * scale.reshape(shape)
         out = normal if weight is None else normal * weight._data.reshape(shape)
         out = out if bias is None else out + bias._data.reshape(shape)
-        ctx.group, ctx.total, ctx.scale, ctx.axes = group, total, scale, axes
-        ctx.save_for_backward(make(normal, None), weight)
+        ctx.group, ctx.total, ctx.eps, ctx.axes, ctx.shape = group, total, eps, axes, shape
+        ctx.mean, ctx.scale = mean.astype(wide.dtype).reshape(shape), scale.reshape(shape)
+        ctx.save_for_backward(input, weight)
         ctx.has_bias = bias is not None
         of_running = make(mean, None), make(variance * (total / (total - 1)), None)
         ctx.mark_non_differentiable(*of_running)
@@ -81,13 +84,11 @@ class _Normalised(Function):
 
     @staticmethod
     def backward(ctx: Any, ct: Tensor, *others: Any) -> Any:
+        input, weight = ctx.saved_tensors
         if state.grad:
-            raise NotImplementedError("[SyncBatchNorm] a first derivative was expected; its backward sends messages, "
-                                      "and "
-                                      "has none; use BatchNorm where a second derivative is needed")
-        normal, weight = ctx.saved_tensors
-        x, cts = normal._data, ct._data.astype(normal._data.dtype, copy=False)
-        shape = (1, -1) + (1,) * (x.ndim - 2)
+            return _derivative(ctx, input, weight, ct)
+        cts = ct._data.astype(ctx.scale.dtype, copy=False)
+        x = (input._data.astype(ctx.scale.dtype, copy=False) - ctx.mean) * ctx.scale
         sums = np.stack([cts.sum(ctx.axes, dtype=np.float64), (cts * x).sum(ctx.axes, dtype=np.float64)])
         of_bias, of_weight = sums.astype(x.dtype)
         everywhere = sums.copy()
@@ -96,8 +97,28 @@ class _Normalised(Function):
             transport.allreduce(call, everywhere, ReduceOp.SUM)
 
         ctx.group.run("SyncBatchNorm.backward", f"of {sums.shape}", body)
-        mean_ct, mean_ct_x = ((everywhere / ctx.total).astype(x.dtype)).reshape(2, *shape)
-        scale = ctx.scale.reshape(shape) if weight is None else (ctx.scale * weight._data).reshape(shape)
+        mean_ct, mean_ct_x = ((everywhere / ctx.total).astype(x.dtype)).reshape(2, *ctx.shape)
+        scale = ctx.scale if weight is None else ctx.scale * weight._data.reshape(ctx.shape)
         back = scale * (cts - mean_ct - x * mean_ct_x)
         return (make(back.astype(ct._data.dtype, copy=False), None), None if weight is None else make(of_weight, None),
                 make(of_bias, None) if ctx.has_bias else None, None, None)
+
+
+def _derivative(ctx: Any, input: Any, weight: Any, ct: Any) -> Any:
+    """`_Normalised.backward` in operations that can be differentiated in turn: the statistics, which are saved as
+    numbers, are computed once more from the input, and what they are sums over all ranks of is again (`all_reduce`)."""
+
+    def over_all(x: Any) -> Any:
+        return all_reduce(x.sum(ctx.axes, keepdim=True), ReduceOp.SUM, ctx.group) / ctx.total
+
+    wide = from_numpy(ctx.scale.dtype)
+    x, cts = input.to(wide), ct.to(wide)
+    centred = x - over_all(x)
+    scale = (over_all(centred * centred) + ctx.eps).rsqrt()
+    normal = centred * scale
+    of_weight, of_bias = (cts * normal).sum(ctx.axes), cts.sum(ctx.axes)
+    back = scale * (cts - over_all(cts) - normal * over_all(cts * normal))
+    if weight is not None:
+        back = back * weight.reshape(ctx.shape)
+    return (back.to(ct.dtype), None if weight is None else of_weight.to(weight.dtype),
+            of_bias.to(ct.dtype) if ctx.has_bias else None, None, None)

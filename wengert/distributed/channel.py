@@ -12,10 +12,29 @@ import json
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from typing import Any
 
 _HEAD = struct.Struct(">II")
-LARGEST = 2**31 - 1
+
+
+def packed(header: dict[str, Any], payload: bytes) -> bytes:
+    """A frame."""
+    text = json.dumps(header).encode()
+    return _HEAD.pack(len(text), len(payload)) + text + payload
+
+
+def unpacked(exactly: Callable[[int], bytes | None]) -> tuple[dict[str, Any], bytes] | None:
+    """The next frame of what ``exactly(count)`` reads; None where that ends before it does."""
+    head = exactly(_HEAD.size)
+    if head is None:
+        return None
+    header, payload = _HEAD.unpack(head)
+    text = exactly(header)
+    rest = exactly(payload) if payload else b""
+    if text is None or rest is None:
+        return None
+    return json.loads(text), rest
 
 
 class Channel:
@@ -28,21 +47,13 @@ class Channel:
 
     def send(self, payload: bytes = b"", **header: Any) -> None:
         """Sends a frame. Raises OSError where the other side is gone."""
-        text = json.dumps(header).encode()
+        frame = packed(header, payload)
         with self._sending:
-            self.socket.sendall(_HEAD.pack(len(text), len(payload)) + text + payload)
+            self.socket.sendall(frame)
 
     def receive(self) -> tuple[dict[str, Any], bytes] | None:
         """The next frame, None where the other side has closed. Raises OSError, or TimeoutError by the socket's."""
-        head = self._exactly(_HEAD.size)
-        if head is None:
-            return None
-        header, payload = _HEAD.unpack(head)
-        text = self._exactly(header)
-        rest = self._exactly(payload) if payload else b""
-        if text is None or rest is None:
-            return None
-        return json.loads(text), rest
+        return unpacked(self._exactly)
 
     def _exactly(self, count: int) -> bytes | None:
         parts = bytearray()

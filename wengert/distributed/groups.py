@@ -22,7 +22,7 @@ import numpy as np
 
 from ..core.errors import TraceError
 from ..core.forks import in_child
-from ..core.frames import user_frame
+from ..core.frames import user_frame, user_line
 from ..core.state import state
 from .watch import DistBackendError
 from .work import Work
@@ -34,13 +34,16 @@ def _code(name: str, text: str) -> int:
     return crc32(f"{name} {text}".encode())
 
 
-def refuse_recorded(name: str) -> None:
+CURE = "call collectives outside of the compiled function"
+
+
+def refuse_recorded(name: str, cure: str = CURE) -> None:
     """Raises TraceError while a function is being recorded: `compile` then runs it as it is."""
     watcher = state.watcher
     if watcher is not None and watcher.tracer is not None:
-        raise TraceError(f"[{name}] values were expected; got a function that is being recorded, which has none yet; "
-                         "call "
-                         "collectives outside of the compiled function")
+        line = user_line()
+        raise TraceError(f"[{name}] values were expected{f' at {line}' if line else ''}; got a function that is being "
+                         f"recorded, which has none yet, and would send nothing when it runs again; {cure}")
 
 
 class Call:
@@ -108,6 +111,7 @@ class ProcessGroup:
     timeout: float
     backend: str
     number: int
+    splits: int
     mine: np.ndarray[Any, Any]
     least: np.ndarray[Any, Any]
     _waiting: queue.SimpleQueue[tuple[Call, Work]]
@@ -124,13 +128,12 @@ class ProcessGroup:
         self = object.__new__(cls)
         self.world, self.communicator, self.ranks, self.group_name = world, communicator, list(ranks), name
         self.name, self.timeout, self.backend, self.group_desc = name, timeout, backend, description
-        self.number = 0
+        self.number = self.splits = 0
         self.mine, self.least = np.zeros(2, np.int64), np.zeros(2, np.int64)
         self._waiting, self._thread = queue.SimpleQueue(), None
         self._pending = 0
         self._lock = threading.Lock()
         return self
-
 
     def rank(self) -> int:
         """This process's number in the group."""

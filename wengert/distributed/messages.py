@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..futures import Future
 from ..tensors.tensor import Tensor
 from . import transport
 from .collectives import array_of, contiguous, group_of, put, root_of, spelt, writable
@@ -23,33 +26,72 @@ TAGS = 2
 class Message(Work):
     """A message under way. It goes on by itself; `wait` says when the tensor may be used again."""
 
-    def __init__(self, call: Call, requests: list[Any], arrived: Callable[[], None]) -> None:
+    def __init__(self, call: Call, requests: list[Any], tensor: Tensor, arrived: Callable[[], None]) -> None:
         super().__init__(call.name)
-        self._call, self._requests, self._arrived = call, requests, arrived
+        self._call, self._requests, self._tensor, self._arrived = call, requests, tensor, arrived
+        self._turn = threading.RLock()  # what comes after its end may ask for its result
         self.source: int | None = None
+        if len(_under_way) > 64:  # programs that never wait
+            for other in list(_under_way.values()):
+                other.is_completed()
+        _under_way[id(self)] = self
 
     def wait(self, timeout: timedelta | float | None = None) -> bool:
         """Waits until it is done; returns True. Raises DistBackendError where the other rank is gone, or does not come
         in time."""
-        if not self.is_success():
-            call = self._call
-            call.timeout = seconds(timeout) or call.timeout
-            call.deadline = time.monotonic() + call.timeout
-            for request in self._requests:
-                call.wait(request, patient=True)
-            self._end()
-        return True
+        with self._turn:
+            if not self._done.is_set():
+                call = self._call
+                call.timeout = seconds(timeout) or call.timeout
+                call.deadline = time.monotonic() + call.timeout
+                try:
+                    for request in self._requests:
+                        call.wait(request, patient=True)
+                    self._end()
+                except BaseException as error:
+                    self._ends(error)
+                    raise
+        return super().wait()
 
     def _end(self) -> None:
-        self._requests = []
         self._arrived()
-        self.finish(None, None)
+        self._ends(None)
+
+    def _ends(self, error: BaseException | None) -> None:
+        self._requests = []
+        _under_way.pop(id(self), None)
+        self.finish(self._tensor, error)
 
     def is_completed(self) -> bool:
         """Whether it has ended."""
-        if not self.is_success() and all(request.Test() for request in self._requests):
-            self._end()
-        return self.is_success()
+        if self._turn.acquire(blocking=False):  # else another thread waits for it
+            try:
+                if not self._done.is_set() and all(request.Test() for request in self._requests):
+                    self._end()
+            finally:
+                self._turn.release()
+        return self._done.is_set()
+
+    def result_of(self) -> Any:
+        """Waits, and returns the tensor."""
+        self.wait()
+        return self._result
+
+    def get_future(self) -> Future:
+        """A future of `result`: a thread waits for it."""
+        future = super().get_future()
+        threading.Thread(target=suppressed, args=(self.wait,), daemon=True).start()
+        return future
+
+
+_under_way: dict[int, Message] = {}
+"""Messages that MPI still reads or writes the memory of, though the program may have dropped them."""
+
+
+def suppressed(wait: Callable[[], Any]) -> None:
+    """Waits; the error is the future's."""
+    with contextlib.suppress(Exception):
+        wait()
 
 
 def _call(group: ProcessGroup, name: str, text: str, peers: list[int]) -> Call:
@@ -76,7 +118,7 @@ def isend(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 
     call = _call(found, "send", f"of {spelt(array)} to rank {found.ranks[peer]}", [found.ranks[peer]])
     call.buffers = array
     requests = transport.messages(found, found.communicator.Isend, array, peer, tag + TAGS)
-    return Message(call, requests, lambda: None)
+    return Message(call, requests, tensor, lambda: None)
 
 
 def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None
@@ -102,10 +144,37 @@ def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 
         _await_any(call, found, tag + TAGS, status)
         peer = status.Get_source()
     call.buffers = work
-    requests = transport.messages(found, found.communicator.Irecv, work, peer, tag + TAGS)
-    message = Message(call, requests, lambda: put(tensor, work))
+    parts = transport.messages(found, found.communicator.Irecv, work, peer, tag + TAGS)
+    requests = [_Arrival(part, size, call) for part, size in zip(parts, transport.lengths(work), strict=True)]
+    message = Message(call, requests, tensor, lambda: put(tensor, work))
     message.source = found.ranks[peer]
     return message
+
+
+class _Arrival:
+    """The request of a message that must have a certain size, in bytes."""
+
+    def __init__(self, request: Any, size: int, call: Call) -> None:
+        self._request, self._size, self._call = request, size, call
+        self._status = call.group.world.mpi.Status()
+
+    def Test(self) -> bool:
+        """Whether it is there. Raises DistBackendError for one of another size."""
+        mpi = self._call.group.world.mpi
+        try:
+            if not self._request.Test(self._status):
+                return False
+        except mpi.Exception as error:
+            raise self._wrong("more" if error.Get_error_class() == mpi.ERR_TRUNCATE else str(error)) from None
+        count = self._status.Get_count(mpi.BYTE)
+        if count != self._size:
+            raise self._wrong(f"{count} bytes")
+        return True
+
+    def _wrong(self, came: str) -> DistBackendError:
+        call = self._call
+        return DistBackendError(f"[recv] {self._size} bytes were expected in {call.described()}; {came} came; sender "
+                                "and receiver must give tensors of one size")
 
 
 class _Probe:

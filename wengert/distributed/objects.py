@@ -4,17 +4,57 @@ unpickling runs what the sender wrote."""
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..tensors.tensor import make
 from . import transport
 from .collectives import group_of, root_of
 from .groups import Call
+from .messages import recv, send
+from .watch import DistBackendError
 
 
 def _pickled(value: Any) -> Any:
-    return np.frombuffer(bytearray(pickle.dumps(value, protocol=5)), np.uint8)
+    """An object's bytes, to be sent; an error that pickling raised goes in its place, so that nobody waits for what
+    does not come."""
+    try:
+        text = pickle.dumps(value, protocol=5)
+    except Exception as error:
+        return _Unsent(error)
+    return np.frombuffer(bytearray(text), np.uint8)
+
+
+class _Unsent:
+    """An object that cannot be pickled: what its error says travels, and the size below zero tells that from it."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.bytes = np.frombuffer(bytearray(f"{type(error).__name__}: {error}".encode()), np.uint8)
+
+
+def _taken(call: Call, rank: int, size: int, row: Any) -> Any:
+    """The object that a rank of the group sent. Raises DistBackendError where it could not be pickled there, or cannot
+    be unpickled here."""
+    data, sender = row[: abs(size)].tobytes(), call.group.ranks[rank]
+    if size < 0:
+        raise DistBackendError(f"[{call.name}] an object that can be pickled was expected of rank {sender}; "
+                               f"{data.decode()}")
+    try:
+        return pickle.loads(data)
+    except Exception as error:
+        raise DistBackendError(f"[{call.name}] an object that rank {call.group.world.rank} can unpickle was expected "
+                               f"of rank {sender}; {type(error).__name__}: {error}") from error
+
+
+def _parts(values: Sequence[Any]) -> tuple[list[Any], Any, Exception | None]:
+    """Objects as bytes; how many each has, below zero where it is an error; the first error."""
+    rows = [_pickled(value) for value in values]
+    errors = [row.error for row in rows if isinstance(row, _Unsent)]
+    sizes = np.array([-row.bytes.size if isinstance(row, _Unsent) else row.size for row in rows], np.int64)
+    return [row.bytes if isinstance(row, _Unsent) else row for row in rows], sizes, errors[0] if errors else None
 
 
 def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> None:
@@ -28,12 +68,16 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
 
 
 def _gathered(call: Call, value: Any, root: int | None) -> Any:
-    mine = _pickled(value)
-    sizes = transport.allgather(call, np.array([mine.size], np.int64)).view(np.int64)[:, 0]
-    padded = np.zeros(int(sizes.max()), np.uint8)
+    (mine,), size, error = _parts([value])
+    sizes = transport.allgather(call, size).view(np.int64)[:, 0]
+    padded = np.zeros(int(abs(sizes).max()), np.uint8)
     padded[: mine.size] = mine
     rows = transport.allgather(call, padded) if root is None else transport.gather(call, padded, root)
-    return None if rows is None else [pickle.loads(row[:size].tobytes()) for row, size in zip(rows, sizes, strict=True)]
+    if error is not None:
+        raise error
+    if rows is None:
+        return None
+    return [_taken(call, rank, int(size), row) for rank, (row, size) in enumerate(zip(rows, sizes, strict=True))]
 
 
 def gather_object(obj: Any, object_gather_list: list[Any] | None = None, dst: int | None = None, group: Any = None,
@@ -59,12 +103,16 @@ def broadcast_object_list(object_list: list[Any], src: int | None = None, group:
     root = root_of(found, 0 if src is None and group_src is None else src, group_src, "broadcast_object_list")
 
     def body(call: Call) -> Any:
-        mine = _pickled(list(object_list)) if found.rank() == root else np.empty(0, np.uint8)
-        size = np.array([mine.size], np.int64)
+        if found.rank() == root:
+            (whole,), size, error = _parts([list(object_list)])
+        else:
+            whole, size, error = None, np.zeros(1, np.int64), None
         transport.broadcast(call, size, root)
-        whole = mine if found.rank() == root else np.empty(int(size[0]), np.uint8)
+        whole = np.empty(abs(int(size[0])), np.uint8) if whole is None else whole
         transport.broadcast(call, whole, root)
-        return None if found.rank() == root else pickle.loads(whole.tobytes())
+        if error is not None:
+            raise error
+        return None if found.rank() == root else _taken(call, root, int(size[0]), whole)
 
     objects = found.run("broadcast_object_list", f"from {root} of {len(object_list)}", body)
     if objects is not None:
@@ -86,16 +134,53 @@ def scatter_object_list(scatter_object_output_list: list[Any], scatter_object_in
                          "source")
 
     def body(call: Call) -> Any:
-        rows = [_pickled(each) for each in scatter_object_input_list or ()] if here else []
-        sizes = np.array([row.size for row in rows] if here else [0] * found.size(), np.int64)
+        rows, sizes, error = _parts(scatter_object_input_list or ()) if here else ([], None, None)
+        sizes = np.zeros(found.size(), np.int64) if sizes is None else sizes
         transport.broadcast(call, sizes, root)
-        longest = int(sizes.max())
+        longest = int(abs(sizes).max())
         parts = np.zeros((found.size(), longest), np.uint8) if here else None
         for index, row in enumerate(rows):
             assert parts is not None
             parts[index, : row.size] = row
         out = np.empty(longest, np.uint8)
         transport.scatter(call, parts, out, root)
-        return pickle.loads(out[: int(sizes[found.rank()])].tobytes())
+        if error is not None:
+            raise error
+        if (wrong := np.flatnonzero(sizes < 0)).size and sizes[found.rank()] >= 0:
+            raise DistBackendError(f"[{call.name}] objects that can be pickled were expected of rank "
+                                   f"{found.ranks[root]}; that for rank {found.ranks[int(wrong[0])]} cannot")
+        return _taken(call, root, int(sizes[found.rank()]), out)
 
     scatter_object_output_list[0] = found.run("scatter_object_list", f"from {root}", body)
+
+
+def send_object_list(object_list: list[Any], dst: int | None = None, group: Any = None, device: Any = None,
+                     group_dst: int | None = None, use_batch: bool = False) -> None:
+    """Sends objects to rank ``dst``, which calls `recv_object_list` with as many places."""
+    found = group_of(group)
+    if found is None:
+        return
+    peer = found.ranks[root_of(found, dst, group_dst, "send_object_list")]
+    (data,), size, error = _parts([list(object_list)])
+    send(make(np.append(size, len(object_list)), None), peer, found)
+    send(make(data, None), peer, found)
+    if error is not None:
+        raise error
+
+
+def recv_object_list(object_list: list[Any], src: int | None = None, group: Any = None, device: Any = None,
+                     group_src: int | None = None, use_batch: bool = False) -> int:
+    """Replaces the objects in the list by those that rank ``src``, or any, sends; returns the sender's rank."""
+    found = group_of(group)
+    if found is None:
+        return -1
+    sizes = np.zeros(2, np.int64)
+    peer = recv(make(sizes, None), src, found, 0, group_src)
+    data = np.empty(abs(int(sizes[0])), np.uint8)
+    recv(make(data, None), peer, found)
+    if sizes[1] != len(object_list):
+        raise DistBackendError(f"[recv_object_list] {len(object_list)} objects were expected from rank {peer}; it "
+                               f"sends {int(sizes[1])}")
+    call = Call(found, "recv_object_list", f"from rank {peer}", lambda call: None, None)
+    object_list[:] = _taken(call, found.number_of(peer), int(sizes[0]), data)
+    return peer

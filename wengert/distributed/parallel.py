@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -15,14 +15,16 @@ from ..tensors.alias import wrote
 from ..tensors.tensor import Tensor
 from . import transport
 from .collectives import contiguous, group_of, spelt
-from .groups import Call, ProcessGroup
+from .groups import Call, ProcessGroup, refuse_recorded
 from .reducer import DEFAULT_MEGABYTES, Hook, Reducer
 
 __all__ = ["DistributedDataParallel"]
 
-_NOT_HERE = ("delay_all_reduce_named_params", "param_to_hook_all_reduce", "mixed_precision", "device_mesh")
+_NOT_HERE = ("delay_all_reduce_named_params", "param_to_hook_all_reduce", "mixed_precision")
 
 
+COMPILED = ("compile the model alone, torch.compile(model) or torch.compile(DistributedDataParallel(model)), and leave "
+            "the step as it is")
 TOGETHER = 1 << 20
 """Tensors of fewer bytes are broadcast in one message."""
 
@@ -57,7 +59,7 @@ class DistributedDataParallel(Module):
     0's. ``find_unused_parameters``: some have no gradient in some passes; without it that is warned of, and counts as
     zero too. ``gradient_as_bucket_view``: ``.grad`` is a part of the bucket's memory, and is not copied.
     ``static_graph``: the same parameters are used equally often in every pass. ``process_group``: the ranks, all if
-    None.
+    None; or a ``device_mesh`` of one axis.
 
     Raises ValueError before `init_process_group`, RuntimeError for a module without parameters that need gradients, and
     DistError where the ranks' modules differ.
@@ -74,8 +76,8 @@ class DistributedDataParallel(Module):
                  bucket_cap_mb_list: list[int] | None = None, batched_grad_copy: bool = False,
                  forward_sync_buffers: bool | None = None) -> None:
         super().__init__()
-        for name, value in zip(_NOT_HERE, (delay_all_reduce_named_params, param_to_hook_all_reduce, mixed_precision,
-                                           device_mesh), strict=True):
+        for name, value in zip(_NOT_HERE, (delay_all_reduce_named_params, param_to_hook_all_reduce, mixed_precision),
+                               strict=True):
             if value is not None:
                 raise NotImplementedError(f"[DistributedDataParallel] {name}=None was expected; others are not in "
                                           "wengert")
@@ -86,6 +88,12 @@ class DistributedDataParallel(Module):
                 "and module parameters {device(type='cpu')}.")
         if not isinstance(module, Module):
             raise TypeError(f"[DistributedDataParallel] a module was expected; got {type(module).__name__}")
+        if device_mesh is not None:
+            if process_group is not None or device_mesh.ndim != 1:
+                raise RuntimeError("[DistributedDataParallel] a device_mesh of one axis and no process_group were "
+                                   f"expected; got {device_mesh} and {process_group}; give one axis of the mesh, as in "
+                                   "mesh['replicate']")
+            process_group = device_mesh.get_group(0)
         found = group_of(process_group)
         if found is None:
             raise ValueError("[DistributedDataParallel] a group that this rank is in was expected; it is not in that "
@@ -123,6 +131,11 @@ class DistributedDataParallel(Module):
     # --- forward ----------------------------------------------------------------------------------------------------
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        return self.forward_by(self.module, inputs, kwargs)
+
+    def forward_by(self, module: Callable[..., Any], inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """`forward` with ``module``, the one inside or the same compiled."""
+        refuse_recorded("DistributedDataParallel", COMPILED)
         syncs = state.grad and self.require_backward_grad_sync
         if self._joining:
             self._announce(self._sends_buffers(), syncs)
@@ -134,7 +147,14 @@ class DistributedDataParallel(Module):
         else:
             self.reducer.expecting = False
             self.require_forward_param_sync = False
-        return self.module(*inputs, **kwargs)
+        return module(*inputs, **kwargs)
+
+    compiles_inside = "module"
+    """What `torch.compile` compiles of it: to send cannot be recorded."""
+
+    def compile(self, **options: Any) -> None:
+        """Has the forward pass of the module inside run compiled from now on."""
+        self.module.compile(**options)
 
     def _buffers_to_send(self) -> list[Tensor]:
         return [b for name, b in self.module.named_buffers() if name not in self._ignored]

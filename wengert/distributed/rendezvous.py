@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import socket
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from .channel import connect
 from .collectives import barrier, group_of
+from .environment import is_started_by_mpi, master, says
 from .groups import ProcessGroup, current, default_group
 from .start import start_server, token
-from .store import Store, TCPStore
+from .store import OWN, Store, TCPStore
 from .watch import DistStoreError
 from .work import seconds
-from .world import NEEDED, World, join
+from .world import NEEDED, World, join, join_by_mpi, leave
 
 PATIENCE = timedelta(minutes=30)
 SERVED = "WENGERT_DISTRIBUTED_SERVED"
@@ -69,7 +71,6 @@ class _Joined:
     """The one world that a process can have."""
 
     world: World | None = None
-    groups = 0
 
 
 _joined = _Joined()
@@ -98,7 +99,7 @@ def is_initialized() -> bool:
     return current.default is not None
 
 
-def _chosen(backend: Any) -> str:
+def chosen_backend(backend: Any) -> str:
     """What ``backend`` names. Raises ValueError for what there is not."""
     if backend in (None, "undefined"):
         return "gloo"
@@ -114,34 +115,62 @@ def _chosen(backend: Any) -> str:
     return name
 
 
-def _number(value: int, name: str, variable: str) -> int:
+def _number(value: int, text: str | None, name: str, variable: str) -> int:
+    """A number that is given, or that the environment says."""
     if value >= 0:
         return int(value)
-    text = os.environ.get(variable)
     if text is None:
         raise ValueError(f"[init_process_group] Error initializing torch.distributed using env:// rendezvous: "
-                         "environment "
-                         f"variable {variable} expected, but not set; set it, give {name}, or start the program by "
-                         "`wengert launch`")
-    return int(text)
+                         f"environment variable {variable} expected, but not set; set it, give {name}, or start the "
+                         "program by `wengert launch`, `srun` or `mpiexec`")
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"[init_process_group] a whole number was expected in {variable}; got {text!r}") from None
 
 
-def _address(init_method: str | None, rank: int, size: int, limit: float) -> tuple[str, int, str, int, int]:
-    """Host, port, token, rank and world size by a method's URL; rank 0 starts the server."""
+class _Meeting(NamedTuple):
+    """Where the ranks of a world meet, and which of them this process is."""
+
+    host: str
+    port: int
+    token: str
+    rank: int
+    size: int
+    server: Any = None
+    """The process that serves, where this one has started it."""
+
+
+def _serving(host: str, port: int, secret: str | None = None) -> tuple[int, Any]:
+    """The port of a server at this address, and the server's process: this process starts it, unless it has one there
+    from a world that it has left."""
+    if _joined.world is not None and port:
+        try:
+            connect(host, port, token() if secret is None else secret, 5.0, kind="store").close()
+            return port, None
+        except OSError:
+            pass  # nobody is there any more
+    found = start_server(host, port, secret)
+    return found.port, found.process
+
+
+def _meeting(init_method: str | None, rank: int, size: int, limit: float) -> _Meeting:
+    """The meeting that a method's URL names; rank 0 starts the server."""
     method = init_method or "env://"
     parts = urlsplit(method)
     query = {name: int(values[0]) for name, values in parse_qs(parts.query).items() if name in ("rank", "world_size")}
     rank, size = query.get("rank", rank), query.get("world_size", size)
     if parts.scheme == "env":
-        rank, size = _number(rank, "rank", "RANK"), _number(size, "world_size", "WORLD_SIZE")
-        host = os.environ.get("MASTER_ADDR")
+        rank = _number(rank, says("RANK"), "rank", "RANK")
+        size = _number(size, says("WORLD_SIZE"), "world_size", "WORLD_SIZE")
+        host, text = master()
         if host is None:
             raise ValueError("[init_process_group] Error initializing torch.distributed using env:// rendezvous: "
                              "environment variable MASTER_ADDR expected, but not set; it is the machine of rank 0")
-        port = _number(-1, "init_method", "MASTER_PORT")
+        port, server = _number(-1, text, "init_method", "MASTER_PORT"), None
         if rank == 0 and SERVED not in os.environ:
-            port = start_server(host, port).port
-        return host, port, token(), rank, size
+            port, server = _serving(host, port)
+        return _Meeting(host, port, token(), rank, size, server)
     if parts.scheme not in ("tcp", "file"):
         raise RuntimeError(f"No rendezvous handler for {parts.scheme}://")
     if rank < 0 or size < 0:
@@ -150,31 +179,80 @@ def _address(init_method: str | None, rank: int, size: int, limit: float) -> tup
     if parts.scheme == "tcp":
         if parts.port is None or parts.hostname is None:
             raise ValueError(f"[init_process_group] tcp://HOST:PORT was expected; got {method!r}")
-        port = start_server(parts.hostname, parts.port).port if rank == 0 else parts.port
-        return parts.hostname, port, token(), rank, size
-    return (*_by_file(Path(parts.path or parts.netloc), rank, limit), rank, size)
+        port, server = _serving(parts.hostname, parts.port) if rank == 0 else (parts.port, None)
+        return _Meeting(parts.hostname, port, token(), rank, size, server)
+    return _by_file(Path(parts.path or parts.netloc), rank, size, limit)
 
 
-def _by_file(path: Path, rank: int, limit: float) -> tuple[str, int, str]:
-    """Host, port and token, which rank 0 writes into a file that all machines see."""
+def _by_store(store: Store, rank: int, size: int) -> _Meeting:
+    """The meeting at a store's own server, or at one whose address rank 0 puts into the store."""
+    if rank < 0 or size < 0:
+        raise ValueError("[init_process_group] rank and world_size were expected with a store; give both")
+    if isinstance(store, TCPStore):
+        return _Meeting(store.host, store.port, token(), rank, size)
+    if not isinstance(store, Store):
+        raise ValueError(f"[init_process_group] a Store was expected; got {type(store).__name__}")
+    if rank == 0:
+        host, secret = os.environ.get("MASTER_ADDR", "127.0.0.1"), secrets.token_hex(16)
+        port, server = _serving(host, 0, secret)
+        store.set(f"{OWN}meeting", f"{host} {port} {secret}")
+        return _Meeting(host, port, secret, rank, size, server)
+    host, text, secret = store.get(f"{OWN}meeting").decode().split()
+    return _Meeting(host, int(text), secret, rank, size)
+
+
+def _by_file(path: Path, rank: int, size: int, limit: float) -> _Meeting:
+    """The meeting whose address rank 0 writes into a file that all machines see."""
     if rank == 0:
         host = os.environ.get("MASTER_ADDR", "127.0.0.1")
         secret = secrets.token_hex(16)
-        port = start_server(host, 0, secret).port
+        port, server = _serving(host, 0, secret)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         beside.touch(mode=0o600)
         beside.write_text(f"{host} {port} {secret}\n", encoding="utf-8")
         beside.replace(path)
-        return host, port, secret
+        return _Meeting(host, port, secret, rank, size, server)
     deadline = time.monotonic() + limit
     while True:
         words = path.read_text(encoding="utf-8").split() if path.exists() else []
         if len(words) == 3:
-            return words[0], int(words[1]), words[2]
+            return _Meeting(words[0], int(words[1]), words[2], rank, size)
         if time.monotonic() > deadline:
             raise DistStoreError(f"[init_process_group] rank 0's address was expected in {path} within {limit:g} s; it "
                                  "is not there; is rank 0 running, and the file where all machines see it?")
         time.sleep(0.02)
+
+
+def _by_mpi(limit: float) -> World:
+    """The world of processes that MPI's own launcher started."""
+    server: Any = None
+
+    def address(alone: bool) -> tuple[str, int, str]:
+        nonlocal server
+        host = os.environ.get("MASTER_ADDR") or ("127.0.0.1" if alone else socket.getfqdn())
+        secret = secrets.token_hex(16)
+        port, server = _serving(host, int(os.environ.get("MASTER_PORT", "0")), secret)
+        return host, port, secret
+
+    world = join_by_mpi(address, limit)
+    world.watch.server = server
+    return world
+
+
+def _world(init_method: str | None, store: Store | None, rank: int, size: int, limit: float) -> World:
+    """The world that the arguments name: the one that this process is in, or another that it joins."""
+    before = _joined.world
+    if before is not None and (rank, size) in ((before.rank, before.size), (-1, -1)):
+        return before
+    if before is None and store is None and init_method in (None, "env://") and (rank, size) == (-1, -1) \
+            and is_started_by_mpi():
+        return _by_mpi(limit)
+    meeting = _by_store(store, rank, size) if store is not None else _meeting(init_method, rank, size, limit)
+    if before is not None:
+        leave(before)
+    world = join(meeting.host, meeting.port, meeting.token, meeting.rank, meeting.size, limit)
+    world.watch.server = meeting.server
+    return world
 
 
 def init_process_group(backend: str | None = None, init_method: str | None = None, timeout: timedelta | None = None,
@@ -183,41 +261,32 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
     """Joins the processes of a job, and makes the default group of them all.
 
     ``backend``: "gloo" or "mpi", which mean the same here. ``init_method``: ``"env://"`` (which reads ``RANK``,
-    ``WORLD_SIZE``, ``MASTER_ADDR`` and ``MASTER_PORT``), ``"tcp://HOST:PORT"`` or ``"file:///PATH"``; or a `TCPStore`.
-    ``timeout`` bounds this and every collective. Raises ImportError where the extra ``wengert[distributed]`` is not
-    installed, ValueError for a backend that is not there and for what is not said, DistStoreError that names the ranks
-    that did not come, DistNetworkError where rank 0 is not found.
+    ``WORLD_SIZE``, ``MASTER_ADDR`` and ``MASTER_PORT``, under Slurm its own variables, and under ``mpiexec`` asks MPI),
+    ``"tcp://HOST:PORT"`` or ``"file:///PATH"``; or a `Store`. ``timeout`` bounds this and every collective.
+
+    After `destroy_process_group` a process joins another world with another ``rank`` or ``world_size``; all its ranks
+    have been in one world before, as MPI cannot take in new processes.
+
+    Raises ImportError where the extra ``wengert[distributed]`` is not installed, ValueError for a backend that is not
+    there and for what is not said, DistStoreError that names the ranks that did not come, DistNetworkError where rank 0
+    is not found, RuntimeError for ranks that MPI cannot bring together.
     """
     if current.default is not None:
         raise ValueError("trying to initialize the default process group twice!")
-    name = _chosen(backend)
+    name = chosen_backend(backend)
     if not is_available():
         raise ImportError(NEEDED)
     limit = seconds(timeout or PATIENCE)
     assert limit is not None
     if limit <= 0:
         raise ValueError(f"[init_process_group] a timeout above 0 was expected; got {timeout}")
-    world = _joined.world
-    if world is None:
-        if store is not None:
-            if init_method is not None:
-                raise ValueError("[init_process_group] Cannot specify both init_method and store.")
-            if not isinstance(store, TCPStore):
-                raise ValueError(f"[init_process_group] a TCPStore was expected; got {type(store).__name__}")
-            host, port, secret = store.host, store.port, token()
-            if rank < 0 or world_size < 0:
-                raise ValueError("[init_process_group] rank and world_size were expected with a store; give both")
-        else:
-            host, port, secret, rank, world_size = _address(init_method, rank, world_size, limit)
-        world = _joined.world = join(host, port, secret, rank, world_size, limit)
-        world.address = (host, port, secret)
-        world.watch.doing = world.what_it_does
-    elif (rank, world_size) not in ((world.rank, world.size), (-1, -1)):
-        raise RuntimeError(f"[init_process_group] MPI begins once in a process: rank {world.rank} of {world.size} was "
-                           f"expected again; got rank {rank} of {world_size}; start new processes")
-    _joined.groups += 1
+    if store is not None and init_method is not None:
+        raise ValueError("[init_process_group] Cannot specify both init_method and store.")
+    world = _joined.world = _world(init_method, store, rank, world_size, limit)
+    world.watch.doing = world.what_it_does
+    world.groups += 1
     world.watch.timeout = limit
-    communicator = world.communicator.Dup() if _joined.groups > 1 else world.communicator
+    communicator = world.communicator.Dup() if world.groups > 1 else world.communicator
     current.default = ProcessGroup._of(world, communicator, range(world.size), "world", limit, name, "default_pg")
     GroupMember.WORLD = current.default
     _tell_lower_floors(True)
@@ -246,51 +315,6 @@ def destroy_process_group(group: Any = None) -> None:
         group.drain()
 
 
-def new_group(ranks: Sequence[int] | None = None, timeout: timedelta | None = None, backend: str | None = None,
-              pg_options: Any = None, use_local_synchronization: bool = False, group_desc: str | None = None,
-              device_id: Any = None) -> Any:
-    """A group of some ranks. All ranks of the world call it, in the same order; those that are not in it get a value of
-    which collectives do nothing."""
-    world_group = default_group()
-    world = world_group.world
-    name = _chosen(backend if backend is not None else world_group.backend)
-    chosen = list(range(world.size)) if ranks is None else sorted(int(each) for each in ranks)
-    if len(set(chosen)) != len(chosen) or not all(0 <= each < world.size for each in chosen):
-        raise ValueError(f"[new_group] different ranks from 0 to {world.size - 1} were expected; got "
-                         f"{list(ranks or ())}")
-    limit = seconds(timeout) or world_group.timeout
-    _joined.groups += 1
-    number = _joined.groups
-    if not use_local_synchronization:
-        world_group.run("new_group", f"of {chosen}", lambda call: None)
-    if world.rank not in chosen:
-        return GroupMember.NON_GROUP_MEMBER
-    of_world = world.communicator.Get_group()
-    communicator = world.communicator.Create_group(of_world.Incl(chosen), 0 if use_local_synchronization else number)
-    return ProcessGroup._of(world, communicator, chosen, f"group {number}", limit, name, group_desc or "undefined")
-
-
-def new_subgroups(group_size: int | None = None, group: Any = None, timeout: timedelta | None = None,
-                  backend: str | None = None, pg_options: Any = None, group_desc: str | None = None
-                  ) -> tuple[Any, list[Any]]:
-    """Groups of ``group_size`` ranks that follow each other; returns this rank's, and all of them."""
-    size = get_world_size()
-    group_size = int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if group_size is None else group_size
-    if group_size <= 0 or size % group_size:
-        raise ValueError(f"The world size ({size}) must be divisible by group_size={group_size}.")
-    ranks = [list(range(start, start + group_size)) for start in range(0, size, group_size)]
-    return new_subgroups_by_enumeration(ranks, timeout, backend)
-
-
-def new_subgroups_by_enumeration(ranks_per_subgroup_list: Sequence[Sequence[int]], timeout: timedelta | None = None,
-                                 backend: str | None = None, pg_options: Any = None, group_desc: str | None = None
-                                 ) -> tuple[Any, list[Any]]:
-    """Groups of the given ranks; returns this rank's, and all of them."""
-    groups = [new_group(ranks, timeout, backend) for ranks in ranks_per_subgroup_list]
-    mine = next((made for made in groups if isinstance(made, ProcessGroup)), None)
-    return mine, groups
-
-
 def get_rank(group: Any = None) -> int:
     """This process's number in the group; -1 outside of it."""
     found = group_of(group)
@@ -305,8 +329,9 @@ def get_world_size(group: Any = None) -> int:
 
 def get_node_local_rank(fallback_rank: int | None = None) -> int:
     """``LOCAL_RANK``: this process's number on its machine."""
-    if "LOCAL_RANK" in os.environ:
-        return int(os.environ["LOCAL_RANK"])
+    text = says("LOCAL_RANK")
+    if text is not None:
+        return int(text)
     if fallback_rank is None:
         raise RuntimeError("LOCAL_RANK is not in the environment. Consider passing fallback_rank to allow "
                            "`get_node_local_rank` to work, assuming you are not running in a multi-device context.")

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import IO, Any
 
+from ..core import tether
 from .rendezvous import SERVED
 from .start import TOKEN, Started, start_server
 from .watch import GRACE, DistNetworkError
@@ -215,6 +216,7 @@ def run_once(plan: Plan, port: int, token: str, attempt: int) -> int:
     screen = Screen(plan.size > 1)
     chosen = {int(each) for each in plan.options.local_ranks_filter.split(",") if each}
     logs: list[IO[str]] = []
+    held: list[int] = []
     try:
         for local_rank in range(plan.local):
             number = plan.node * plan.local + local_rank
@@ -223,9 +225,7 @@ def run_once(plan: Plan, port: int, token: str, attempt: int) -> int:
                 os.makedirs(plan.options.log_dir, exist_ok=True)
                 log = open(os.path.join(plan.options.log_dir, f"rank_{number}.log"), "a", encoding="utf-8")
                 logs.append(log)
-            process = subprocess.Popen(plan.command(), env=plan.environment(local_rank, port, token, attempt),
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                       start_new_session=True)
+            process = _started(plan, plan.environment(local_rank, port, token, attempt), held)
             screen.ranks.append(Rank(number, process, screen, not chosen or local_rank in chosen, log))
         return _watch(screen)
     except BaseException:
@@ -234,6 +234,21 @@ def run_once(plan: Plan, port: int, token: str, attempt: int) -> int:
     finally:
         for log in logs:
             log.close()
+        for end in held:
+            os.close(end)
+
+
+def _started(plan: Plan, environment: dict[str, str], held: list[int]) -> subprocess.Popen[bytes]:
+    """Starts a rank, which ends with the launcher, however that ends; what the launcher must hold open for it to know
+    is added to ``held``."""
+    passed, kept, variable = tether.lifeline()
+    held.append(kept)
+    try:
+        return subprocess.Popen(tether.tethered(plan.command()), env=environment | variable, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+                                pass_fds=(passed,))
+    finally:
+        os.close(passed)
 
 
 def _watch(screen: Screen) -> int:
@@ -301,7 +316,7 @@ def _run(options: argparse.Namespace) -> int:
         for attempt in range(options.max_restarts + 1):
             port = plan.port
             if plan.node == 0:
-                server = start_server(plan.host, plan.port, token)
+                server = start_server(plan.host, plan.port, token, tied=True)
                 port = server.port
             code = run_once(plan, port, token, attempt)
             _stop(server)

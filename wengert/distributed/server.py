@@ -22,9 +22,11 @@ from typing import Any
 
 if __package__:
     from .channel import Channel, proof
+    from .keys import Keys
 else:  # run by its path, so that nothing of wengert is loaded
     sys.path.append(str(Path(__file__).parent))
     from channel import Channel, proof  # type: ignore[import-not-found, no-redef]
+    from keys import Keys  # type: ignore[import-not-found, no-redef]
 
 ANSWERS_WITHIN = 1.0
 """Seconds in which a rank that is asked where it is has to answer."""
@@ -39,7 +41,18 @@ class Member:
     def __init__(self, rank: int, host: str, pid: int, timeout: float, channel: Channel) -> None:
         self.rank, self.host, self.pid, self.timeout, self.channel = rank, host, pid, timeout, channel
         self.heard = time.monotonic()
-        self.left = False
+        self.left = self.beaten = False
+        self.of_mpi: list[Any] | None = None
+        """Which MPI's world it is in already, and as which rank of it."""
+        self.stays = False
+        """Whether it still waits in MPI's end after it has left."""
+
+    def beat(self) -> None:
+        """Asks for a sign of life, unless the last was not answered yet: messages to a process that is stopped fill its
+        connection, and whoever sends then waits."""
+        if not self.beaten:
+            self.beaten = True
+            self.tell(op="beat")
 
     def tell(self, **message: Any) -> None:
         """Sends a message; that the rank is gone is noticed where its messages are read."""
@@ -49,20 +62,16 @@ class Member:
             pass
 
 
-class Server:
-    """The state that the connections' threads share, under one lock."""
+class Room:
+    """The ranks of one world, and MPI's keys for them, under the server's lock."""
 
-    def __init__(self, token: str, quit_alone: bool) -> None:
-        self.token, self.quit_alone = token, quit_alone
+    def __init__(self, changed: threading.Condition) -> None:
         self.name = f"wengert-{secrets.token_hex(8)}"
-        self.changed = threading.Condition(threading.RLock())
+        self.changed = changed
         self.members: dict[int, Member] = {}
         self.size: int | None = None
         self.began = False
         self.failure: str | None = None
-        self.connections = 0
-        self.served = False
-        self.store: dict[str, bytes] = {}
         self.keys: dict[str, str] = {}
         self.at_barrier: list[Channel] = []
         self.of_mpi: list[Channel] = []
@@ -70,62 +79,19 @@ class Server:
         self.asking = False
         self.claims: dict[str, dict[int, str]] = {}
 
-    # --- connections ------------------------------------------------------------------------------------------------
-
-    def serve(self, listener: socket.socket) -> None:
-        """Accepts connections until nobody is left."""
-        threading.Thread(target=self._beat, daemon=True).start()
-        while True:
-            connection, _ = listener.accept()
-            threading.Thread(target=self._greet, args=(Channel(connection),), daemon=True).start()
-
-    def _greet(self, channel: Channel) -> None:
-        with self.changed:
-            self.connections += 1
-            self.served = True
-        try:
-            nonce = secrets.token_hex(16)
-            channel.socket.settimeout(10.0)
-            channel.send(nonce=nonce)
-            frame = channel.receive()
-            if frame is None:
-                return
-            hello = frame[0]
-            if not secrets.compare_digest(str(hello.get("proof")), proof(self.token, nonce)):
-                channel.send(error="the token was not the server's: set WENGERT_DISTRIBUTED_TOKEN to the same on all "
-                                   "machines")
-                return
-            channel.socket.settimeout(None)
-            kinds: dict[str, Callable[[Channel, dict[str, Any]], None]] = {
-                "rank": self._rank, "pmi": self._pmi, "store": self._store}
-            kinds[hello["kind"]](channel, hello)
-        except (OSError, ValueError, KeyError):
-            pass  # a connection that breaks, or speaks another language, is closed; of a rank's `_rank` makes a failure
-        finally:
-            channel.close()
-            with self.changed:
-                self.connections -= 1
-
-    def _beat(self) -> None:
-        alone_since = time.monotonic()
-        while True:
-            time.sleep(BEAT)
-            now = time.monotonic()
-            with self.changed:
-                for member in list(self.members.values()):
-                    if not member.left:
-                        member.tell(op="beat")
-                        if self.began and now - member.heard > member.timeout:
-                            self.fail(member.rank, f"rank {member.rank} ({member.host}, process {member.pid}) has been "
-                                      f"silent for {now - member.heard:.0f} s: it is stopped, or cut off")
-                if self.connections:
-                    alone_since = now
-                elif self.quit_alone and now - alone_since > (2 * BEAT if self.served else UNUSED):
-                    os._exit(0)
+    def beat(self, now: float) -> None:
+        """Asks all ranks for a sign of life; one that has been silent for too long has failed."""
+        for member in list(self.members.values()):
+            if not member.left:
+                member.beat()
+                if self.began and now - member.heard > member.timeout:
+                    self.fail(member.rank, f"rank {member.rank} ({member.host}, process {member.pid}) has been silent "
+                              f"for {now - member.heard:.0f} s: it is stopped, or cut off")
 
     # --- ranks ------------------------------------------------------------------------------------------------------
 
-    def _rank(self, channel: Channel, hello: dict[str, Any]) -> None:
+    def rank(self, channel: Channel, hello: dict[str, Any]) -> None:
+        """A rank's connection, as long as it lasts."""
         rank, size = int(hello["rank"]), int(hello["size"])
         with self.changed:
             wrong = None
@@ -140,6 +106,7 @@ class Server:
                 return
             self.size = size
             member = Member(rank, hello["machine"], int(hello["pid"]), float(hello["patience"]), channel)
+            member.of_mpi = hello.get("of_mpi")
             channel.send(ok=True)
             self.members[rank] = member
             if len(self.members) == size:
@@ -147,13 +114,14 @@ class Server:
                 self.keys["PMI_process_mapping"] = self._mapping()
                 for each in self.members.values():
                     each.heard = time.monotonic()
-                    each.tell(op="begin", hosts=[self.members[number].host for number in range(size)])
+                    each.tell(op="begin", hosts=[self.members[number].host for number in range(size)],
+                              of_mpi=[self.members[number].of_mpi for number in range(size)], name=self.name)
                 self.changed.notify_all()
             if self.failure is not None:
                 member.tell(op="failed", rank=None, text=self.failure)
         try:
             while (frame := channel.receive()) is not None:
-                member.heard = time.monotonic()
+                member.heard, member.beaten = time.monotonic(), False
                 self._hear(member, *frame)
         except OSError:
             pass  # like a connection that closes
@@ -170,7 +138,7 @@ class Server:
             member.tell(op="missing", ranks=missing)
         elif op == "bye":
             with self.changed:
-                member.left = True
+                member.left, member.stays = True, bool(message.get("stays"))
                 for other in self.members.values():
                     if other is not member:
                         other.tell(op="left", rank=rank)
@@ -194,7 +162,7 @@ class Server:
                 return
             self.failure = text
             for member in self.members.values():
-                if member.rank != rank and not member.left:
+                if member.rank != rank and (member.stays or not member.left):
                     member.tell(op="failed", rank=rank, text=text)
             for channel in self.of_mpi:
                 channel.close()  # MPI, where it is still beginning, gives up
@@ -249,7 +217,8 @@ class Server:
                 blocks.append([node, 1])
         return f"(vector,{','.join(f'({node},1,{count})' for node, count in blocks)})"
 
-    def _pmi(self, channel: Channel, hello: dict[str, Any]) -> None:
+    def pmi(self, channel: Channel) -> None:
+        """MPI's own connection, as long as it lasts."""
         channel.send(ok=True)
         with self.changed:
             self.of_mpi.append(channel)
@@ -292,51 +261,81 @@ class Server:
             case _:
                 return "error rc=-1 msg=unknown_command"
 
+
+class Server:
+    """The state that the connections' threads share, under one lock."""
+
+    def __init__(self, token: str, quit_alone: bool) -> None:
+        self.token, self.quit_alone = token, quit_alone
+        self.changed = threading.Condition(threading.RLock())
+        self.rooms: dict[int, Room] = {}
+        """A process's first world at this address is in room 0; the one that it joins after leaving that, in room 1."""
+        self.connections = 0
+        self.served = False
+        self.store = Keys()
+
+    def room(self, hello: dict[str, Any]) -> Room:
+        """The room that a rank asks for."""
+        with self.changed:
+            return self.rooms.setdefault(int(hello["room"]), Room(self.changed))
+
+    # --- connections ------------------------------------------------------------------------------------------------
+
+    def serve(self, listener: socket.socket) -> None:
+        """Accepts connections until nobody is left."""
+        threading.Thread(target=self._beat, daemon=True).start()
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=self._greet, args=(Channel(connection),), daemon=True).start()
+
+    def _greet(self, channel: Channel) -> None:
+        with self.changed:
+            self.connections += 1
+            self.served = True
+        try:
+            nonce = secrets.token_hex(16)
+            channel.socket.settimeout(10.0)
+            channel.send(nonce=nonce)
+            frame = channel.receive()
+            if frame is None:
+                return
+            hello = frame[0]
+            if not secrets.compare_digest(str(hello.get("proof")), proof(self.token, nonce)):
+                channel.send(error="the token was not the server's: set WENGERT_DISTRIBUTED_TOKEN to the same on all "
+                                   "machines")
+                return
+            channel.socket.settimeout(None)
+            kinds: dict[str, Callable[[Channel, dict[str, Any]], None]] = {
+                "rank": lambda channel, hello: self.room(hello).rank(channel, hello),
+                "pmi": lambda channel, hello: self.room(hello).pmi(channel), "store": self._store}
+            kinds[hello["kind"]](channel, hello)
+        except (OSError, ValueError, KeyError):
+            pass  # a connection that breaks, or speaks another language, is closed; of a rank's `_rank` makes a failure
+        finally:
+            channel.close()
+            with self.changed:
+                self.connections -= 1
+
+    def _beat(self) -> None:
+        alone_since = time.monotonic()
+        while True:
+            time.sleep(BEAT)
+            now = time.monotonic()
+            with self.changed:
+                for room in self.rooms.values():
+                    room.beat(now)
+                if self.connections:
+                    alone_since = now
+                elif self.quit_alone and now - alone_since > (2 * BEAT if self.served else UNUSED):
+                    os._exit(0)
+
     # --- the store --------------------------------------------------------------------------------------------------
 
     def _store(self, channel: Channel, hello: dict[str, Any]) -> None:
         channel.send(ok=True)
         while (frame := channel.receive()) is not None:
-            answer, payload = self._stored(*frame)
+            answer, payload = self.store.answer(*frame)
             channel.send(payload, **answer)
-
-    def _stored(self, message: dict[str, Any], value: bytes) -> tuple[dict[str, Any], bytes]:
-        key = message.get("key", "")
-        with self.changed:
-            match message["op"]:
-                case "set":
-                    self.store[key] = value
-                case "get":
-                    if not self.changed.wait_for(lambda: key in self.store, message["timeout"]):
-                        return {"missing": [key]}, b""
-                    return {}, self.store[key]
-                case "wait":
-                    keys = message["keys"]
-                    if not self.changed.wait_for(lambda: all(k in self.store for k in keys), message["timeout"]):
-                        return {"missing": [k for k in keys if k not in self.store]}, b""
-                case "add":
-                    total = int(self.store.get(key, b"0")) + message["amount"]
-                    self.store[key] = str(total).encode()
-                    self.changed.notify_all()
-                    return {"value": total}, b""
-                case "append":
-                    self.store[key] = self.store.get(key, b"") + value
-                case "compare_set":
-                    expected = bytes.fromhex(message["expected"])
-                    if self.store.get(key, b"") == expected:
-                        self.store[key] = value
-                    self.changed.notify_all()
-                    return {}, self.store.get(key, expected)
-                case "delete":
-                    return {"value": self.store.pop(key, None) is not None}, b""
-                case "check":
-                    return {"value": all(k in self.store for k in message["keys"])}, b""
-                case "count":
-                    return {"value": len(self.store)}, b""
-                case "keys":
-                    return {"value": sorted(self.store)}, b""
-            self.changed.notify_all()
-            return {}, b""
 
 
 def main() -> None:

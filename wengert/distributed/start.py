@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from ..core.tether import tethered
 from .watch import DistNetworkError
 
 TOKEN = "WENGERT_DISTRIBUTED_TOKEN"
@@ -26,17 +27,17 @@ def token() -> str:
     return os.environ.get(TOKEN, "")
 
 
-def start_server(host: str, port: int, secret: str | None = None) -> Started:
+def start_server(host: str, port: int, secret: str | None = None, tied: bool = False) -> Started:
     """Starts the server as a process of its own, which listens at ``host:port`` and nowhere else (port 0: a free one).
 
-    It is no part of this process, so that it lives while this one holds its lock, hangs or is stopped. Raises
-    DistNetworkError where it cannot listen there.
+    It is no part of this process, so that it lives while this one holds its lock, hangs or is stopped. One that is not
+    ``tied`` outlives this process, to tell the others of its end. Raises DistNetworkError where it cannot listen there.
     """
     path = Path(__file__).with_name("server.py")
     command = [sys.executable, "-I", "-S", str(path), "--host", host, "--port", str(port), "--quit-alone"]
     environment = {**os.environ, TOKEN: token() if secret is None else secret}
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=environment,
-                               start_new_session=True)
+    process = subprocess.Popen(tethered(command) if tied else command, stdin=subprocess.DEVNULL, text=True,
+                               stdout=subprocess.PIPE, env=environment, start_new_session=True)
     assert process.stdout is not None
     try:
         with process.stdout as said:

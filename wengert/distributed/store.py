@@ -3,17 +3,32 @@ it."""
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from .channel import Channel, connect
+from ..core.forks import in_child
+from .channel import Channel, connect, packed, unpacked
+from .keys import CHANGES, Keys
 from .start import Started, start_server, token
 from .watch import DistNetworkError, DistStoreError
 
 PATIENCE = timedelta(seconds=300)
+ANSWERS_WITHIN = 10.0
+"""Seconds in which a store answers, beside what it was asked to wait."""
+OWN = "wengert/"
+"""Keys of the stores themselves begin so."""
+
+
+class QueueEmptyError(DistStoreError):
+    """A queue of a store had nothing."""
+
+
+QueueEmptyError.__module__ = DistStoreError.__module__
 
 
 def _bytes(value: str | bytes) -> bytes:
@@ -21,7 +36,7 @@ def _bytes(value: str | bytes) -> bytes:
 
 
 class Store:
-    """Keys and values. Made by `TCPStore`, `HashStore` or `PrefixStore`.
+    """Keys and values. Made by `TCPStore`, `FileStore`, `HashStore` or `PrefixStore`.
 
     Values are bytes; a string is stored as UTF-8. `get` and `wait` wait for a key at most ``timeout``.
     """
@@ -48,24 +63,28 @@ class Store:
 
     def get(self, key: str) -> bytes:
         """The value under a key; waits for it. Raises DistStoreError where it does not come in time."""
-        answer, value = self._ask("get", key, timeout=self._timeout.total_seconds())
+        answer, value = self._ask("get", key, timeout=self.timeout.total_seconds())
         self._missing(answer, "get")
         return value
 
-    def _missing(self, answer: dict[str, Any], op: str) -> None:
+    def _missing(self, answer: dict[str, Any], op: str, limit: timedelta | None = None) -> None:
         if "missing" in answer:
             raise DistStoreError(f"[{type(self).__name__}.{op}] keys were expected within "
-                                 f"{self._timeout.total_seconds():g} s; {', '.join(answer['missing'])} did not come")
+                                 f"{(limit or self.timeout).total_seconds():g} s; {', '.join(answer['missing'])} did "
+                                 "not come")
 
     def wait(self, keys: Sequence[str], timeout: timedelta | None = None) -> None:
         """Waits until all keys are there. Raises DistStoreError that names those that do not come."""
-        limit = timeout or self._timeout
+        limit = timeout or self.timeout
         answer, _ = self._ask("wait", keys=list(keys), timeout=limit.total_seconds())
-        self._missing(answer, "wait")
+        self._missing(answer, "wait", limit)
 
     def add(self, key: str, amount: int) -> int:
-        """Adds to the number under a key, 0 at first; returns the sum."""
-        return int(self._ask("add", key, amount=int(amount))[0]["value"])
+        """Adds to the number under a key, 0 at first; returns the sum. Raises ValueError where the value is none."""
+        answer, _ = self._ask("add", key, amount=int(amount))
+        if "wrong" in answer:
+            raise ValueError(f"[{type(self).__name__}.add] {answer['wrong']}")
+        return int(answer["value"])
 
     def append(self, key: str, value: str | bytes) -> None:
         """Puts a value behind that under a key."""
@@ -97,15 +116,50 @@ class Store:
             self.set(key, value)
 
     def multi_get(self, keys: Sequence[str]) -> list[bytes]:
-        """The values under keys."""
+        """The values under keys; waits for each as `get` does."""
         return [self.get(key) for key in keys]
+
+    def has_extended_api(self) -> bool:
+        """Whether it has `append`, `multi_get` and `multi_set`: all have."""
+        return True
+
+    def queue_push(self, key: str, value: str | bytes) -> None:
+        """Puts a value at the end of the queue ``key``. Queues are no keys."""
+        self._ask("push", key, _bytes(value))
+
+    def queue_pop(self, key: str, block: bool = True) -> bytes:
+        """Takes the first value of a queue; waits for it, or with ``block=False`` raises `QueueEmptyError` where there
+        is none. Raises DistStoreError where none comes in time."""
+        answer, value = self._ask("pop", key, timeout=self.timeout.total_seconds() if block else 0.0)
+        if "missing" in answer and not block:
+            raise QueueEmptyError(f"[{type(self).__name__}.queue_pop] a value in the queue {key!r} was expected; the "
+                                  "queue is empty; push one, or wait with block=True")
+        self._missing(answer, "queue_pop")
+        return value
+
+    def queue_len(self, key: str) -> int:
+        """How many values a queue has."""
+        return int(self._ask("length", key)[0]["value"])
+
+    def barrier(self, key: str, world_size: int, timeout: timedelta | None = None) -> None:
+        """Waits until ``world_size`` processes have called it with this key, which serves once. Raises DistStoreError
+        where they do not in time."""
+        if self.add(f"{key}/came", 1) >= world_size:
+            self.set(f"{key}/all", b"")
+        self.wait([f"{key}/all"], timeout)
+
+    def clone(self) -> Store:
+        """Another way to the same keys."""
+        raise NotImplementedError(f"[{type(self).__name__}.clone] a store was expected; the class Store alone keeps "
+                                  "nothing")
 
 
 class TCPStore(Store):
     """A store that one process, the one with ``is_master``, has a server for, and others reach at ``host_name:port``.
 
     With ``world_size`` the master waits until so many have come, at most ``timeout``. Port 0 lets the system choose;
-    see ``port`` then. Raises DistNetworkError where there is no server in time.
+    see ``port`` then. Raises DistNetworkError where there is no server in time, and from then on where it does not
+    answer.
     """
 
     def __init__(self, host_name: str, port: int, world_size: int | None = None, is_master: bool = False,
@@ -121,12 +175,12 @@ class TCPStore(Store):
         self._lock = threading.Lock()
         self._channel = self._connect()
         if wait_for_workers and world_size:
-            self.add("wengert/came", 1)
+            self.add(f"{OWN}came", 1)
             deadline = time.monotonic() + timeout.total_seconds()
-            while is_master and self.add("wengert/came", 0) < world_size:
+            while is_master and self.add(f"{OWN}came", 0) < world_size:
                 if time.monotonic() > deadline:
                     raise DistStoreError(f"[TCPStore] {world_size} processes were expected within "
-                                         f"{timeout.total_seconds():g} s; {self.add('wengert/came', 0)} came")
+                                         f"{timeout.total_seconds():g} s; {self.add(f'{OWN}came', 0)} came")
                 time.sleep(0.01)
 
     def _connect(self) -> Channel:
@@ -143,8 +197,14 @@ class TCPStore(Store):
     def _ask(self, op: str, key: str = "", value: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
         try:
             with self._lock:
+                self._channel.socket.settimeout(more.get("timeout", 0.0) + ANSWERS_WITHIN)
                 self._channel.send(value, op=op, key=key, **more)
                 answer = self._channel.receive()
+        except TimeoutError:
+            self._channel.close()  # what comes later would be taken for the next answer
+            raise DistNetworkError(f"[TCPStore.{op}] an answer of the store at {self.host}:{self.port} was expected "
+                                   f"within {ANSWERS_WITHIN:g} s; none came: it is stopped, or the network is cut"
+                                   ) from None
         except OSError as error:
             raise DistNetworkError(f"[TCPStore.{op}] the store at {self.host}:{self.port} is gone: {error}") from None
         if answer is None:
@@ -159,18 +219,112 @@ class TCPStore(Store):
         """Another connection to the same store."""
         return TCPStore(self.host, self.port, timeout=self._timeout)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TCPStore, (self.host, self.port, None, False, self._timeout)
+
+    def __repr__(self) -> str:
+        return f"TCPStore({self.host}:{self.port})"
+
 
 class HashStore(Store):
     """A store of this process's threads alone."""
 
     def __init__(self) -> None:
         super().__init__()
-        from .server import Server
-
-        self._server = Server("", False)
+        self._keys = Keys()
 
     def _ask(self, op: str, key: str = "", value: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
-        return self._server._stored({"op": op, "key": key, **more}, value)
+        return self._keys.answer({"op": op, "key": key, **more}, value)
+
+    def clone(self) -> HashStore:
+        """The same store: all clones have the same keys."""
+        return self
+
+
+class FileStore(Store):
+    """A store in a file that all processes see, on a disk of this machine or on one that several share.
+
+    ``world_size``: how many processes use it; the file goes away with the last of them that says goodbye, and stays
+    where the number is not said (-1). The file must not be there before, or belong to the same job: one that an earlier
+    job has left has its keys. Every change is written behind the last, under a lock (`fcntl.lockf`, which network file
+    systems have too). Raises DistStoreError where the path cannot be written.
+    """
+
+    _LOCK = threading.Lock()
+    """What `fcntl.lockf` locks, a process has as a whole."""
+
+    def __init__(self, file_name: str, world_size: int = -1) -> None:
+        super().__init__()
+        if sys.platform == "win32":
+            raise NotImplementedError("[FileStore] a system with fcntl was expected; got Windows; use a TCPStore")
+        self.path, self._size = str(file_name), int(world_size)
+        self._keys, self._read = Keys(), 0
+        self._ask("add", f"{OWN}users", amount=1)
+        self._user = os.getpid()
+
+    def _ask(self, op: str, key: str = "", value: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
+        deadline = time.monotonic() + more.pop("timeout", 0.0)
+        message = {"op": op, "key": key, **more}
+        while True:
+            with FileStore._LOCK:
+                answer, found = self._once(message, value)
+            if "missing" not in answer or time.monotonic() >= deadline:
+                return answer, found
+            time.sleep(0.01)
+
+    def _once(self, message: dict[str, Any], value: bytes) -> tuple[dict[str, Any], bytes]:
+        """One answer, by all that is in the file; what changes the keys is written to it."""
+        import fcntl
+
+        def exactly(count: int) -> bytes | None:
+            part = file.read(count)
+            return part if len(part) == count else None
+
+        message = {**message, "timeout": 0.0}
+        try:
+            with open(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+                fcntl.lockf(file, fcntl.LOCK_EX)  # until it closes
+                file.seek(self._read)
+                while (frame := unpacked(exactly)) is not None:
+                    self._keys.answer(*frame)
+                    self._read = file.tell()
+                answer, found = self._keys.answer(message, value)
+                if message["op"] in CHANGES and "missing" not in answer:
+                    file.seek(self._read)
+                    file.truncate()  # what a process that was killed had half written
+                    file.write(packed(message, value))
+                    self._read = file.tell()
+                return answer, found
+        except OSError as error:
+            raise DistStoreError(f"[FileStore] a file that can be read and written was expected at {self.path}; got "
+                                 f"{error.strerror or error}") from None
+
+    def clone(self) -> FileStore:
+        """Another view of the same file."""
+        return FileStore(self.path, self._size)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FileStore, (self.path, self._size)
+
+    def __del__(self) -> None:
+        if getattr(self, "_user", None) != os.getpid() or not os.path.exists(self.path):
+            return  # it has not begun, or this is a child of a process that uses it
+        try:
+            gone = self.add(f"{OWN}gone", 1)
+            if gone == self.add(f"{OWN}users", 0) and gone >= self._size > 0:
+                os.unlink(self.path)
+        except (DistStoreError, FileNotFoundError):
+            pass  # another process was the last
+
+    def __repr__(self) -> str:
+        return f"FileStore({self.path})"
+
+
+def _renew() -> None:
+    FileStore._LOCK = threading.Lock()
+
+
+in_child(_renew)
 
 
 class PrefixStore(Store):
@@ -179,9 +333,21 @@ class PrefixStore(Store):
     def __init__(self, prefix: str, store: Store) -> None:
         super().__init__()
         self.prefix, self.underlying_store = prefix, store
-        self._timeout = store.timeout
+
+    @property
+    def timeout(self) -> timedelta:
+        """How long `get` and `wait` wait: as long as the other store."""
+        return self.underlying_store.timeout
+
+    def set_timeout(self, timeout: timedelta) -> None:
+        """Sets how long `get` and `wait` wait, in the other store too."""
+        self.underlying_store.set_timeout(timeout)
 
     def _ask(self, op: str, key: str = "", value: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
         if "keys" in more:
             more["keys"] = [f"{self.prefix}/{each}" for each in more["keys"]]
         return self.underlying_store._ask(op, f"{self.prefix}/{key}", value, **more)
+
+    def clone(self) -> PrefixStore:
+        """The same prefix, on a clone of the other store."""
+        return PrefixStore(self.prefix, self.underlying_store.clone())

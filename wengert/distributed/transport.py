@@ -1,7 +1,8 @@
 """Arrays through MPI: every collective on contiguous arrays of numpy, in pieces that MPI's counts can hold.
 
 The one idea to know: what is only moved goes as bytes, so that every dtype can; what is computed with goes in a dtype
-that MPI has: half precision as float32, rounded once at the end, and truth as bytes under logical operations.
+that MPI has: half precision as float32 or complex64, rounded once at the end, and truth as bytes under logical
+operations.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..core.dtypes import FLOAT8, complex32, from_numpy
 from ..core.errors import DTypeError
 from .groups import Call, ProcessGroup
 
@@ -54,14 +56,17 @@ def check(name: str, dtype: np.dtype[Any], op: ReduceOp) -> None:
         raise ValueError(f"[{name}] a ReduceOp was expected; got {op!r}; give for example ReduceOp.SUM")
     if op in _taken(dtype):
         return
-    raise DTypeError(f"[{name}] an operation for {dtype} was expected; got ReduceOp.{op.name}; of {dtype} there are "
-                     f"{', '.join(sorted(each.name for each in _taken(dtype)))}")
+    there = ", ".join(sorted(each.name for each in _taken(dtype)))
+    raise DTypeError(f"[{name}] an operation for {from_numpy(dtype).name} was expected; got ReduceOp.{op.name}; of it "
+                     f"there {f'are {there}' if there else 'is none: convert it first'}")
 
 
 @cache
 def _taken(dtype: np.dtype[Any]) -> frozenset[ReduceOp]:
     """The operations that there are for a dtype."""
-    kind = "f" if dtype.kind == "V" else dtype.kind
+    kind = from_numpy(dtype).kind
+    if from_numpy(dtype) in FLOAT8:
+        return frozenset()
     takes: dict[str, Iterable[ReduceOp]] = {
         "b": _LOGICAL.keys(),
         "i": _PLAIN.keys() - {ReduceOp.AVG},
@@ -76,9 +81,9 @@ def computed(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The values of a contiguous array in a dtype in which MPI computes: the array itself where it is one."""
     if array.dtype.kind == "b":
         return array.view(np.uint8)
-    if array.dtype.char in "efdgFDG" or array.dtype.kind in "iu":
-        return array.astype(np.float32) if array.dtype.char == "e" else array
-    return array.astype(np.float32)
+    if array.dtype.char in "fdgFDG" or array.dtype.kind in "iu":
+        return array
+    return array.astype(np.complex64 if from_numpy(array.dtype) is complex32 else np.float32)
 
 
 def operation(call: Call, dtype: np.dtype[Any], op: ReduceOp) -> Any:
@@ -219,3 +224,8 @@ def messages(group: ProcessGroup, start: Callable[..., Any], array: np.ndarray[A
     """The requests that send or receive a contiguous array."""
     row = as_bytes(array)
     return [start(row[piece], peer, tag) for piece in pieces(row.size, 1)]
+
+
+def lengths(array: np.ndarray[Any, Any]) -> list[int]:
+    """The bytes of each of the `messages` of an array."""
+    return [piece.stop - piece.start for piece in pieces(array.nbytes, 1)]

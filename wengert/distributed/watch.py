@@ -22,6 +22,7 @@ from typing import Any
 
 from ..core import frames
 from ..core.forks import in_child
+from ..core.tether import notice_the_end
 from .channel import Channel, connect
 
 GRACE = 1.0
@@ -52,21 +53,27 @@ for _error in (DistError, DistBackendError, DistNetworkError, DistStoreError):
 class Watch:
     """The connection of rank ``rank`` to the server, and what it has told."""
 
-    def __init__(self, host: str, port: int, token: str, rank: int, size: int, timeout: float) -> None:
+    def __init__(self, host: str, port: int, token: str, rank: int, size: int, timeout: float, **more: Any) -> None:
         self.rank, self.size, self.timeout = rank, size, timeout
         self.failure: str | None = None
         self.left: dict[int, float] = {}
-        self.ended = False
+        self.ended = self.stays = False
+        self.name = ""
+        """The world's, the same on all ranks."""
+        self.server: Any = None
+        """The process that serves, where this one started it."""
         self.doing: Callable[[], str] = lambda: "has called no collective yet"
         self.heard = time.monotonic()
         self.channel: Channel = connect(host, port, token, timeout, kind="rank", rank=rank, size=size,
-                                        machine=socket.gethostname(), pid=os.getpid(), patience=timeout)
+                                        machine=socket.gethostname(), pid=os.getpid(), patience=timeout, **more)
 
-    def begin(self) -> list[str]:
-        """Waits until all ranks are there; returns their machines. Raises DistError that names who did not come."""
+    def begin(self) -> tuple[list[str], list[Any]]:
+        """Waits until all ranks are there; returns their machines, and what MPI they are in already. Raises DistError
+        that names who did not come."""
         self.channel.socket.settimeout(1.0)
         deadline = time.monotonic() + self.timeout
         hosts: list[str] | None = None
+        of_mpi: list[Any] = []
         missing: list[int] | None = None
         while hosts is None:
             try:
@@ -77,7 +84,7 @@ class Watch:
                 raise DistNetworkError("[init_process_group] the server of rank 0 ended before all ranks were there")
             message = frame[0]
             if message["op"] == "begin":
-                hosts = message["hosts"]
+                hosts, of_mpi, self.name = message["hosts"], message["of_mpi"], message["name"]
             elif message["op"] == "failed":
                 raise DistBackendError(f"[init_process_group] {message['text']}")
             elif message["op"] == "missing":
@@ -94,7 +101,7 @@ class Watch:
         threading.Thread(target=self._listen, name="wengert-watch", daemon=True).start()
         threading.Thread(target=self._mind, name="wengert-mind", daemon=True).start()
         _watches.append(self)
-        return hosts
+        return hosts, of_mpi
 
     # --- what is heard ----------------------------------------------------------------------------------------------
 
@@ -127,6 +134,8 @@ class Watch:
             if silent > self.timeout and not self.ended:
                 self.fails(f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the "
                            "network is cut")
+                if self.server is not None:
+                    self.server.kill()  # one that is stopped would stay
                 return
 
     def fails(self, text: str) -> None:
@@ -137,7 +146,7 @@ class Watch:
 
     def _end(self, text: str) -> None:
         time.sleep(GRACE)
-        if not self.ended:
+        if self.stays or not self.ended:
             end(self.rank, text)
 
     # --- what is said -----------------------------------------------------------------------------------------------
@@ -180,6 +189,15 @@ class Watch:
             self.ended = True
             self._tell(op="bye")
             self.channel.close()
+
+    def bye_but_stays(self) -> bool:
+        """`bye` of one that waits in MPI's end until all others come there, and is ended if one fails before. Returns
+        whether there is nothing against it."""
+        if self.ended or self.failure is not None:
+            return False
+        self.ended = self.stays = True
+        self._tell(op="bye", stays=True)
+        return True
 
 
 def _named(ranks: list[int]) -> str:
@@ -227,8 +245,14 @@ def _excepthook(kind: type[BaseException], error: BaseException, trace: Tracebac
 
 
 def _leave() -> None:
+    for finish in _finishes:
+        finish()
     for watch in _watches:
         watch.bye()
+
+
+_finishes: list[Callable[[], None]] = []
+"""What else is to be done when this process ends in good order."""
 
 
 def _forget() -> None:
@@ -250,3 +274,4 @@ def install() -> None:
     atexit.register(_leave)
     util.Finalize(None, _leave, exitpriority=100)  # a process of multiprocessing ends without `atexit`
     in_child(_forget)
+    notice_the_end()

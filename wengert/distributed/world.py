@@ -1,21 +1,26 @@
 """The ranks of this job as MPI sees them, and the groups among them.
 
-MPI begins once in a process and cannot begin again: `World.join` makes the world, which stays until the process ends,
-and `init_process_group` after `destroy_process_group` takes it up again. MPI is never finalized, as that waits for
-ranks that may be gone; the memory that its processes share has no name any more once all have it.
+MPI begins once in a process and cannot begin again: the first `join` begins it, and a later one, of another rank or
+size, makes its world of ranks that MPI has already. MPI is not finalized, as that waits for ranks that may be gone; the
+memory that its processes share has no name any more once all have it. Where MPI's own launcher started the processes
+(`join_by_mpi`), a rank that ends in good order does finalize: the launcher takes another end for a failure.
 """
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import importlib
 import os
+import socket
 import threading
 import time
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from .channel import Channel, connect
-from .watch import DistBackendError, DistNetworkError, Watch, install
+from .environment import wanted_size
+from .watch import DistBackendError, DistNetworkError, Watch, _finishes, _watches, install
 
 NEEDED = ("[init_process_group] several processes talk by MPI, which needs the packages mpi4py and mpich; install them "
           "with: pip install 'wengert[distributed]'")
@@ -23,6 +28,8 @@ SPINS = 1000
 """So often is a request tested at once before the thread sleeps in between: some 300 microseconds. (Giving way by
 `sched_yield` instead costs milliseconds beside other busy processes; who sleeps is woken before them.)"""
 SHORTEST, LONGEST = 2e-5, 5e-4
+TAG_OF_WORLDS = 30_000
+"""Groups have their numbers as tags while they are made; a world that is made of ranks of another has this one."""
 
 
 class World:
@@ -31,9 +38,9 @@ class World:
     def __init__(self, watch: Watch, mpi: Any, communicator: Any, hosts: list[str]) -> None:
         self.watch, self.mpi, self.communicator, self.hosts = watch, mpi, communicator, hosts
         self.rank, self.size = watch.rank, watch.size
-        self.keys: Channel | None = None
-        """MPI's own connection, open as long as MPI is."""
-        self.address = ("", 0, "")
+        self.address = ("", 0)
+        self.groups = 0
+        """How many groups were made in it."""
         self.doing: Any = None
         """The last call."""
         self.abandoned: list[Any] = []
@@ -86,15 +93,44 @@ def load_mpi() -> Any:
         raise ImportError(NEEDED) from error
 
 
+class _Begun:
+    """MPI in this process, once it has begun."""
+
+    of: str | None = None
+    """The name of the world in which it did."""
+    keys: Channel | None = None
+    """MPI's own connection, open as long as MPI is."""
+    rooms: ClassVar[dict[tuple[str, int], int]] = {}
+    """How often this process has joined a world at an address."""
+
+
 def join(host: str, port: int, token: str, rank: int, size: int, timeout: float) -> World:
-    """Joins the world whose server listens at ``host:port``. Raises DistNetworkError where there is none in time, and
-    DistStoreError where ranks are missing."""
+    """Joins the world whose server listens at ``host:port``. Raises DistNetworkError where there is none in time,
+    DistStoreError where ranks are missing, and RuntimeError for ranks that MPI cannot bring together any more."""
     mpi = load_mpi()
+    room = _Begun.rooms[host, port] = _Begun.rooms.get((host, port), -1) + 1
+    mine = [_Begun.of, mpi.COMM_WORLD.Get_rank()] if _Begun.of is not None else None
+    watch = _watching(host, port, token, rank, size, timeout, room=room, of_mpi=mine)
+    hosts, of_mpi = watch.begin()
+    if mine is None and not any(of_mpi):
+        keys = connect(host, port, token, timeout, kind="pmi", rank=rank, room=room)
+        with _keys_by(keys.socket.fileno(), rank, size):
+            communicator = _begin(mpi, watch, timeout)
+        _Begun.of, _Begun.keys = f"{host}:{port} {room} {watch.name}", keys
+    else:
+        communicator = _of_those_there(mpi, watch, of_mpi)
+    install()
+    world = World(watch, mpi, communicator, hosts)
+    world.address = (host, port)
+    return world
+
+
+def _watching(host: str, port: int, token: str, rank: int, size: int, timeout: float, **more: Any) -> Watch:
+    """The connection to the server, which may still be about to begin."""
     deadline = time.monotonic() + timeout
     while True:
         try:
-            watch = Watch(host, port, token, rank, size, timeout)
-            break
+            return Watch(host, port, token, rank, size, timeout, **more)
         except PermissionError as error:
             raise DistNetworkError(f"[init_process_group] rank {rank} was refused by {host}:{port}: {error}") from None
         except OSError as error:
@@ -103,26 +139,93 @@ def join(host: str, port: int, token: str, rank: int, size: int, timeout: float)
                                        f"{timeout:g} s; got {error}; is rank 0 running, and MASTER_ADDR its machine?"
                                        ) from None
             time.sleep(0.05)
-    hosts = watch.begin()
-    keys = connect(host, port, token, timeout, kind="pmi", rank=rank)
-    before = {name: os.environ.get(name) for name in ("PMI_FD", "PMI_RANK", "PMI_SIZE")}
-    os.environ.update(PMI_FD=str(keys.socket.fileno()), PMI_RANK=str(rank), PMI_SIZE=str(size))
+
+
+@contextlib.contextmanager
+def _keys_by(connection: int, rank: int, size: int) -> Iterator[None]:
+    """A context in which MPI finds its keys by a connection to the server."""
+    mine = {"PMI_FD": str(connection), "PMI_RANK": str(rank), "PMI_SIZE": str(size)}
+    before = {name: os.environ.get(name) for name in mine}
+    os.environ.update(mine)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _begin(mpi: Any, watch: Watch, timeout: float) -> Any:
+    """Begins MPI; returns the communicator of all ranks."""
     begun = threading.Event()
     threading.Thread(target=_mind_the_beginning, args=(begun, watch, timeout), daemon=True).start()
     try:
         level = mpi.Init_thread(mpi.THREAD_MULTIPLE)
-        world = World(watch, mpi, mpi.COMM_WORLD, hosts)
-        world.communicator.Barrier()
+        mpi.COMM_WORLD.Barrier()
     finally:
         begun.set()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
-    world.keys = keys
+    _check_level(mpi, level)
+    _unname_shared_memory()
+    return mpi.COMM_WORLD
+
+
+def _check_level(mpi: Any, level: int) -> None:
     if level < mpi.THREAD_MULTIPLE:
         raise DistBackendError("[init_process_group] an MPI that several threads may call was expected; this one is "
                                "not")
+
+
+def _of_those_there(mpi: Any, watch: Watch, of_mpi: list[Any]) -> Any:
+    """The communicator of ranks that are all in one MPI's world already."""
+    worlds = {None if each is None else each[0] for each in of_mpi}
+    if len(worlds) > 1 or None in worlds:
+        watch.bye()
+        raise RuntimeError("[init_process_group] MPI begins once in a process, and processes cannot be added later: "
+                           "ranks that were together before, or processes that are all new, were expected; got some "
+                           "of each; start new processes")
+    numbers = [each[1] for each in of_mpi]
+    return mpi.COMM_WORLD.Create_group(mpi.COMM_WORLD.Get_group().Incl(numbers), TAG_OF_WORLDS)
+
+
+def leave(world: World) -> None:
+    """Leaves a world for another: says so to its other ranks."""
+    world.watch.bye()
+    _watches.remove(world.watch)
+
+
+def join_by_mpi(address: Callable[[bool], tuple[str, int, str]], timeout: float) -> World:
+    """Joins the world of the processes that MPI's own launcher has started together.
+
+    ``address(alone)`` starts the server on the first rank, and returns host, port and token; ``alone`` says whether all
+    ranks are on this machine. Raises RuntimeError where the launcher is not this MPI's.
+    """
+    mpi = load_mpi()
+    level = mpi.Init_thread(mpi.THREAD_MULTIPLE)
+    _check_level(mpi, level)
+    communicator = mpi.COMM_WORLD
+    rank, size, wanted = communicator.Get_rank(), communicator.Get_size(), wanted_size()
+    if wanted not in (None, size):
+        raise RuntimeError(f"[init_process_group] a launcher of this MPI's was expected, which would make {wanted} "
+                           f"ranks one world; MPI knows {size}: the launcher is another MPI's; use the mpiexec beside "
+                           "this Python, `wengert launch`, or set RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT")
+    hosts = communicator.allgather(socket.gethostname())
+    said: Any = None
+    if rank == 0:
+        try:
+            said = address(len(set(hosts)) == 1)
+        except DistNetworkError as error:
+            said = str(error)
+    said = communicator.bcast(said)
+    if isinstance(said, str):
+        raise DistNetworkError(said)
+    host, port, token = said
+    watch = _watching(host, port, token, rank, size, timeout, room=0, of_mpi=None)
+    hosts, _ = watch.begin()
+    _Begun.of = f"{host}:{port} {watch.name}"
     _unname_shared_memory()
+    _finishes.append(lambda: mpi.Finalize() if watch.bye_but_stays() else None)
     install()
+    world = World(watch, mpi, communicator, hosts)
+    world.address = (host, port)
     return world
 
 

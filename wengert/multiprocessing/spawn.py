@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.frames import warn
+from ..core.tether import tether
 
 _LONGEST_REPORT = 30_000  # characters: the pipe holds it although nobody reads yet
 
@@ -47,8 +50,11 @@ class ProcessExitedException(ProcessException):
         return type(self), (self.msg, self.error_index, self.pid, self.exit_code, self.signal_name)
 
 
-def _run(fn: Callable[..., Any], number: int, args: tuple[Any, ...], report: Any) -> None:
-    """The life of one process: the traceback of what the function raises is sent, and the exit status is 1."""
+def _run(fn: Callable[..., Any], number: int, args: tuple[Any, ...], report: Any, parent: int | None) -> None:
+    """The life of one process: the traceback of what the function raises is sent, and the exit status is 1. It ends
+    with the process ``parent``, where there is one that started it itself."""
+    if parent is not None:
+        tether(parent)
     try:
         fn(number, *args)
     except KeyboardInterrupt:
@@ -143,10 +149,13 @@ def start_processes(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: 
         raise ValueError("[start_processes] numa_options cannot be honoured; leave them out")
     context: Any = multiprocessing.get_context(start_method)
     processes, reports = [], []
+    # A thread that ends would take its processes along, and a fork server is not this process.
+    tied = start_method != "forkserver" and threading.current_thread() is threading.main_thread()
     try:
         for number in range(nprocs):
             mine, theirs = context.Pipe(duplex=False)
-            process = context.Process(target=_run, args=(fn, number, args, theirs), daemon=daemon)
+            process = context.Process(target=_run, daemon=daemon,
+                                      args=(fn, number, args, theirs, os.getpid() if tied else None))
             process.start()
             theirs.close()
             processes.append(process)

@@ -55,6 +55,15 @@ class OptimizedModule(Module):
         return f"OptimizedModule(\n  (_orig_mod): {repr(self._orig_mod).replace(chr(10), chr(10) + '  ')}\n)"
 
 
+class OptimizedWrapper(OptimizedModule):
+    """An `OptimizedModule` of one that says, by ``compiles_inside``, which of its modules is compiled: what it does
+    around that cannot be recorded (`DistributedDataParallel` sends messages)."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        wrapper: Any = self._orig_mod
+        return wrapper.forward_by(self._compiled, args, kwargs)
+
+
 def compile(model: Any = None, **options: Any) -> Any:
     """A function, or a module, that does the same and runs as one recorded program.
 
@@ -83,6 +92,10 @@ def compile(model: Any = None, **options: Any) -> Any:
     """
 
     def made(model: Any) -> Any:
+        inside = getattr(model, "compiles_inside", None)
+        if isinstance(model, Module) and isinstance(inside, str) and not isinstance(model, OptimizedModule):
+            compiled = compile_function(getattr(model, inside), **options)
+            return OptimizedWrapper(model, compiled) if isinstance(compiled, Compiled) else model
         compiled = model if isinstance(model, OptimizedModule) else compile_function(model, **options)
         if isinstance(model, Module) and isinstance(compiled, Compiled):
             return OptimizedModule(model, compiled)

@@ -13,6 +13,10 @@ if how == "store":
     store.set(f"said by {rank}", f"I am {rank}")
     assert store.get(f"said by {1 - rank}") == f"I am {1 - rank}".encode()
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
+elif how in ("file store", "prefix store"):
+    store = (dist.FileStore(where, size) if how == "file store"
+             else dist.PrefixStore("job", dist.TCPStore("127.0.0.1", int(where), size, rank == 0, limit)))
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
 elif how == "env":
     dist.init_process_group("gloo", timeout=limit)
 else:

@@ -1,0 +1,1 @@
+"""``torch.distributed.elastic``: names that programs import; the launcher is `wengert launch`."""
