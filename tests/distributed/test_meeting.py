@@ -83,18 +83,6 @@ def test_spawn_says_what_was_raised() -> None:
     assert done.returncode == 1 and "ValueError: bad luck" in done.stderr, done
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_weights(tmp_path: Path) -> None:
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir()
-    broken.mkdir()
-    straight = launch("restarting.py", str(whole), "-1")
-    again = launch("restarting.py", str(broken), "7", options=("--max-restarts", "1"))
-    assert straight.code == again.code == 0, again.err
-    (begun, weights), (resumed, same) = (each.lines(0)[-1].split(" ", 1) for each in (straight, again))
-    assert (begun, weights) == ("0", same) and resumed in ("7", "8")  # rank 0 may have saved once more
-    assert "starts all ranks again (1 of 1)" in again.err
-
-
 @pytest.mark.parametrize(("ignored", "sent"), [
     ((), [signal.SIGTERM]), ((), [signal.SIGINT]), ((), [signal.SIGHUP]), ((), [signal.SIGINT, signal.SIGTERM]),
     ((signal.SIGINT,), [signal.SIGTERM]),  # as a shell's script starts what ends with &

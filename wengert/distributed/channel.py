@@ -44,6 +44,7 @@ class Channel:
         self.socket = connection
         self._sending = threading.Lock()
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # a machine that is gone closes nothing
 
     def send(self, payload: bytes = b"", **header: Any) -> None:
         """Sends a frame. Raises OSError where the other side is gone."""

@@ -31,6 +31,8 @@ else:  # run by its path, so that nothing of wengert is loaded
 ANSWERS_WITHIN = 1.0
 """Seconds in which a rank that is asked where it is has to answer."""
 BEAT = 1.0
+LEFT_ALONE = 3.0
+"""Seconds after a failure in which its ranks end."""
 UNUSED = 60.0
 """Seconds after which a server to which nobody ever came ends."""
 
@@ -72,6 +74,7 @@ class Room:
         self.size: int | None = None
         self.began = False
         self.failure: str | None = None
+        self.failed_at = 0.0
         self.keys: dict[str, str] = {}
         self.at_barrier: list[Channel] = []
         self.of_mpi: list[Channel] = []
@@ -80,7 +83,12 @@ class Room:
         self.claims: dict[str, dict[int, str]] = {}
 
     def beat(self, now: float) -> None:
-        """Asks all ranks for a sign of life; one that has been silent for too long has failed."""
+        """Asks all ranks for a sign of life; one that has been silent for too long has failed. Ranks that are still
+        there long after a failure are cut off, as the server would wait for them: their machine is gone, perhaps."""
+        if self.failure is not None and now - self.failed_at > LEFT_ALONE:
+            for member in self.members.values():
+                member.channel.close()
+            return
         for member in list(self.members.values()):
             if not member.left:
                 member.beat()
@@ -140,7 +148,7 @@ class Room:
             with self.changed:
                 member.left, member.stays = True, bool(message.get("stays"))
                 for other in self.members.values():
-                    if other is not member:
+                    if other is not member and self.failure is None:
                         other.tell(op="left", rank=rank)
         elif op == "failed":
             with self.changed:
@@ -160,9 +168,9 @@ class Room:
         with self.changed:
             if self.failure is not None or not begun:
                 return
-            self.failure = text
+            self.failure, self.failed_at = text, time.monotonic()
             for member in self.members.values():
-                if member.rank != rank and (member.stays or not member.left):
+                if member.stays or not member.left:  # also the one that is thought silent, if it can still hear
                     member.tell(op="failed", rank=rank, text=text)
             for channel in self.of_mpi:
                 channel.close()  # MPI, where it is still beginning, gives up

@@ -132,8 +132,10 @@ class Watch:
             time.sleep(min(1.0, self.timeout / 4))
             silent = time.monotonic() - self.heard
             if silent > self.timeout and not self.ended:
-                self.fails(f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the "
-                           "network is cut")
+                text = (f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the network "
+                        "is cut")
+                self.fails(text)
+                self._tell(op="failed", text=f"rank {self.rank} ends: {text}")  # which may still arrive
                 if self.server is not None:
                     self.server.kill()  # one that is stopped would stay
                 return

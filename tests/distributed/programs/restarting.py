@@ -1,15 +1,17 @@
-"""Trains with checkpoints; started again, goes on where it was. Ends itself as the arguments say: at which step."""
+"""Trains with checkpoints; started again, goes on where it was. Ends itself as the arguments say: at which step; and
+takes as long for each as they say."""
 
 import os
 import signal
 import sys
+import time
 
 import torch
 import torch.distributed as dist
 import torch.nn as nn
 from torch.nn.parallel import DistributedDataParallel
 
-folder, dies = sys.argv[1], int(sys.argv[2])
+folder, dies, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 0.0
 dist.init_process_group("gloo")
 rank, size = dist.get_rank(), dist.get_world_size()
 torch.manual_seed(0)
@@ -24,6 +26,7 @@ if os.path.exists(path):
 ddp = DistributedDataParallel(model)
 first = step
 while step < 12:
+    time.sleep(pause)
     generator = torch.Generator().manual_seed(step)
     x = torch.randn(8, 4, generator=generator)
     optimizer.zero_grad()
