@@ -4,13 +4,13 @@ beginning."""
 from __future__ import annotations
 
 import argparse
-import threading
-from datetime import timedelta
+import os
 
 import pytest
 
 import wengert as torch
 from wengert import distributed as dist
+from wengert.distributed import environment
 from wengert.distributed import run as launcher
 from wengert.distributed.channel import connect
 from wengert.distributed.reducer import MEGABYTE, cut
@@ -51,38 +51,6 @@ def test_options_that_make_no_sense(arguments: tuple[str, ...], words: str) -> N
         launcher.Plan(options(*arguments))
 
 
-def test_a_store_over_tcp() -> None:
-    store = dist.TCPStore("127.0.0.1", 0, is_master=True, timeout=timedelta(seconds=5))
-    other = store.clone()
-    store.set("a", "1")
-    assert other.get("a") == b"1" and other.check(["a"]) and not other.check(["a", "b"])
-    assert store.add("n", 2) == 2 and other.add("n", 3) == 5 and other.get("n") == b"5"
-    store.append("a", "2")
-    assert other.get("a") == b"12" and other.compare_set("a", "12", "3") == b"3"
-    assert other.compare_set("a", "nothing", "4") == b"3" and other.compare_set("new", "", "5") == b"5"
-    assert store.num_keys() == 3 and store.delete_key("a") and not store.delete_key("a")
-    named = dist.PrefixStore("p", other)
-    named.set("k", b"\0\xff")
-    assert store.get("p/k") == b"\0\xff" == named.get("k") and named.check(["k"])
-    later = threading.Timer(0.2, lambda: other.set("late", "x"))
-    later.start()
-    store.wait(["late"])
-    later.join()
-    store.set_timeout(timedelta(seconds=0.05))
-    with pytest.raises(dist.DistStoreError, match="keys were expected within 0.05 s; never did not come"):
-        store.get("never")
-    with pytest.raises(dist.DistStoreError, match="never"):
-        store.wait(["late", "never"], timedelta(seconds=0.05))
-    store.multi_set(["x", "y"], ["1", "2"])
-    assert store.multi_get(["y", "x"]) == [b"2", b"1"]
-
-
-def test_a_store_of_one_process() -> None:
-    store = dist.HashStore()
-    store.set("a", "1")
-    assert store.get("a") == b"1" and store.add("n", 1) == 1 and store.list_keys() == ["a", "n"]
-
-
 def test_who_does_not_know_the_token_is_refused() -> None:
     server = start_server("127.0.0.1", 0, "secret")
     try:
@@ -94,6 +62,48 @@ def test_who_does_not_know_the_token_is_refused() -> None:
     finally:
         server.process.kill()
         server.process.wait()
+
+
+def test_machines_in_slurms_words() -> None:
+    assert list(environment.hosts_of("node[01-03,7],login,x[1-2]y[3,4]")) == [
+        "node01", "node02", "node03", "node7", "login", "x1y3", "x1y4", "x2y3", "x2y4"]
+
+
+@pytest.mark.parametrize(("variables", "by_mpi", "rank", "size"), [
+    ({"RANK": "1", "WORLD_SIZE": "2", "PMI_RANK": "0", "PMI_FD": "5"}, False, "1", "2"),
+    ({"PMI_RANK": "0", "PMI_SIZE": "2", "PMI_FD": "5", "SLURM_PROCID": "3", "SLURM_NTASKS": "9"}, True, "3", "9"),
+    ({"SLURM_PROCID": "3", "SLURM_NTASKS": "9", "PMIX_RANK": "3"}, False, "3", "9"),
+    ({"SLURM_PROCID": "3", "SLURM_NTASKS": "9", "SLURM_STEP_NUM_TASKS": "4"}, False, "3", "4"),
+    ({"OMPI_COMM_WORLD_RANK": "1"}, True, None, None), ({}, False, None, None),
+])
+def test_who_said_which_rank_this_is(variables: dict[str, str], by_mpi: bool, rank: str | None, size: str | None,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("SLURM", "PMI", "OMPI")) or name in ("RANK", "WORLD_SIZE"):
+            monkeypatch.delenv(name)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert environment.is_started_by_mpi() is by_mpi
+    assert (environment.says("RANK"), environment.says("WORLD_SIZE")) == (rank, size)
+
+
+def test_where_a_job_of_slurms_meets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MASTER_ADDR", "MASTER_PORT", *environment.NODES):
+        monkeypatch.delenv(name, raising=False)
+    assert environment.master() == (None, None)
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "n[3-4]")
+    monkeypatch.setenv("SLURM_JOB_ID", "20007")
+    assert environment.master() == ("n3", "15007")
+    monkeypatch.setenv("MASTER_ADDR", "other")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    assert environment.master() == ("other", "1")
+
+
+def test_numbers_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "first")
+    with pytest.raises(ValueError, match="a whole number was expected in RANK; got 'first'"):
+        dist.init_process_group("gloo")
 
 
 def test_buckets_keep_their_order_and_size() -> None:

@@ -1,4 +1,4 @@
-"""The control channel is cut, its server stopped or killed, or who started the ranks is killed: all end, and say why."""
+"""The control channel is cut, its server stopped or killed, or who started the ranks is killed: all end and say why."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, LayoutError, ShapeError
-from ..tensors.alias import check_writable, wrote
+from ..tensors.alias import check_writable, overlaps_itself, wrote
 from ..tensors.tensor import Tensor
 from . import transport
 from .groups import Call, ProcessGroup, current, default_group, refuse_recorded
@@ -68,7 +68,10 @@ def put(tensor: Tensor, value: Array) -> None:
 def writable(name: str, tensor: Any) -> Array:
     """The array of a tensor that a collective writes."""
     array = array_of(name, tensor)
-    if not array.flags.writeable:
+    flags = array.flags
+    if not flags.c_contiguous and overlaps_itself(array):
+        check_writable(tensor, name)
+    if not flags.writeable:
         check_writable(tensor, name)
         raise ValueError(f"[{name}] memory that can be written was expected; got a tensor of read-only memory; clone "
                          "it")

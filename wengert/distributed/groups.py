@@ -118,6 +118,7 @@ class ProcessGroup:
     _thread: threading.Thread | None
     _pending: int
     _lock: threading.Lock
+    _beside: ProcessGroup | None
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         raise RuntimeError("[distributed.ProcessGroup] a group is made by new_group, on all ranks; call that")
@@ -133,7 +134,16 @@ class ProcessGroup:
         self._waiting, self._thread = queue.SimpleQueue(), None
         self._pending = 0
         self._lock = threading.Lock()
+        self._beside = None
         return self
+
+    def beside(self) -> ProcessGroup:
+        """A group of the same ranks whose collectives are in no order with this one's: gradients are reduced when they
+        come, which may be before or after a layer's own collective in backward. All ranks call it."""
+        if self._beside is None:
+            self._beside = ProcessGroup._of(self.world, self.communicator.Dup(), self.ranks, f"{self.name}, gradients",
+                                            self.timeout, self.backend, self.group_desc)
+        return self._beside
 
     def rank(self) -> int:
         """This process's number in the group."""
@@ -180,7 +190,7 @@ class ProcessGroup:
 
     def drain(self) -> None:
         """Waits until nothing is under way any more."""
-        while self._pending:
+        while self._pending or (self._beside is not None and self._beside._pending):
             time.sleep(1e-3)
 
     def _serve(self) -> None:

@@ -117,8 +117,9 @@ class DistributedDataParallel(Module):
             with_state = [t for name, t in [*module.named_parameters(), *module.named_buffers()] if name not in ignored]
             send_from(found, [tensor.detach() for tensor in with_state], 0, "parameters and buffers")
         megabytes = DEFAULT_MEGABYTES if bucket_cap_mb is None else bucket_cap_mb
-        self.reducer = Reducer(named, found, megabytes, find_unused_parameters or skip_all_reduce_unused_params,
-                               static_graph, gradient_as_bucket_view)
+        self.reducer = Reducer(named, found.beside(), megabytes,
+                               find_unused_parameters or skip_all_reduce_unused_params, static_graph,
+                               gradient_as_bucket_view)
 
     def _check_alike(self) -> None:
         """All ranks must have the same parameters. Raises DistError that names the ranks."""

@@ -276,16 +276,25 @@ class Server:
     def __init__(self, token: str, quit_alone: bool) -> None:
         self.token, self.quit_alone = token, quit_alone
         self.changed = threading.Condition(threading.RLock())
-        self.rooms: dict[int, Room] = {}
-        """A process's first world at this address is in room 0; the one that it joins after leaving that, in room 1."""
+        self.rooms = [Room(self.changed)]
+        """The first is that of new processes; each world that they join after leaving another has one more."""
         self.connections = 0
         self.served = False
         self.store = Keys()
 
     def room(self, hello: dict[str, Any]) -> Room:
-        """The room that a rank asks for."""
+        """The room of a rank: for one that was in a world before, that of the first world of the size which still lacks
+        it."""
+        if hello.get("of_mpi") is None:
+            return self.rooms[0]
         with self.changed:
-            return self.rooms.setdefault(int(hello["room"]), Room(self.changed))
+            for room in self.rooms[1:]:
+                if not room.began and room.size == hello["size"] and hello["rank"] not in room.members:
+                    return room
+            made = Room(self.changed)
+            made.size = hello["size"]
+            self.rooms.append(made)
+            return made
 
     # --- connections ------------------------------------------------------------------------------------------------
 
@@ -315,7 +324,7 @@ class Server:
             channel.socket.settimeout(None)
             kinds: dict[str, Callable[[Channel, dict[str, Any]], None]] = {
                 "rank": lambda channel, hello: self.room(hello).rank(channel, hello),
-                "pmi": lambda channel, hello: self.room(hello).pmi(channel), "store": self._store}
+                "pmi": lambda channel, hello: self.rooms[0].pmi(channel), "store": self._store}
             kinds[hello["kind"]](channel, hello)
         except (OSError, ValueError, KeyError):
             pass  # a connection that breaks, or speaks another language, is closed; of a rank's `_rank` makes a failure
@@ -330,7 +339,7 @@ class Server:
             time.sleep(BEAT)
             now = time.monotonic()
             with self.changed:
-                for room in self.rooms.values():
+                for room in self.rooms:
                     room.beat(now)
                 if self.connections:
                     alone_since = now

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from .channel import Channel, connect
 from .environment import wanted_size
@@ -38,7 +38,6 @@ class World:
     def __init__(self, watch: Watch, mpi: Any, communicator: Any, hosts: list[str]) -> None:
         self.watch, self.mpi, self.communicator, self.hosts = watch, mpi, communicator, hosts
         self.rank, self.size = watch.rank, watch.size
-        self.address = ("", 0)
         self.groups = 0
         """How many groups were made in it."""
         self.doing: Any = None
@@ -100,29 +99,24 @@ class _Begun:
     """The name of the world in which it did."""
     keys: Channel | None = None
     """MPI's own connection, open as long as MPI is."""
-    rooms: ClassVar[dict[tuple[str, int], int]] = {}
-    """How often this process has joined a world at an address."""
 
 
 def join(host: str, port: int, token: str, rank: int, size: int, timeout: float) -> World:
     """Joins the world whose server listens at ``host:port``. Raises DistNetworkError where there is none in time,
     DistStoreError where ranks are missing, and RuntimeError for ranks that MPI cannot bring together any more."""
     mpi = load_mpi()
-    room = _Begun.rooms[host, port] = _Begun.rooms.get((host, port), -1) + 1
     mine = [_Begun.of, mpi.COMM_WORLD.Get_rank()] if _Begun.of is not None else None
-    watch = _watching(host, port, token, rank, size, timeout, room=room, of_mpi=mine)
+    watch = _watching(host, port, token, rank, size, timeout, of_mpi=mine)
     hosts, of_mpi = watch.begin()
     if mine is None and not any(of_mpi):
-        keys = connect(host, port, token, timeout, kind="pmi", rank=rank, room=room)
+        keys = connect(host, port, token, timeout, kind="pmi", rank=rank)
         with _keys_by(keys.socket.fileno(), rank, size):
             communicator = _begin(mpi, watch, timeout)
-        _Begun.of, _Begun.keys = f"{host}:{port} {room} {watch.name}", keys
+        _Begun.of, _Begun.keys = watch.name, keys
     else:
         communicator = _of_those_there(mpi, watch, of_mpi)
     install()
-    world = World(watch, mpi, communicator, hosts)
-    world.address = (host, port)
-    return world
+    return World(watch, mpi, communicator, hosts)
 
 
 def _watching(host: str, port: int, token: str, rank: int, size: int, timeout: float, **more: Any) -> Watch:
@@ -218,15 +212,13 @@ def join_by_mpi(address: Callable[[bool], tuple[str, int, str]], timeout: float)
     if isinstance(said, str):
         raise DistNetworkError(said)
     host, port, token = said
-    watch = _watching(host, port, token, rank, size, timeout, room=0, of_mpi=None)
+    watch = _watching(host, port, token, rank, size, timeout)
     hosts, _ = watch.begin()
-    _Begun.of = f"{host}:{port} {watch.name}"
+    _Begun.of = watch.name
     _unname_shared_memory()
     _finishes.append(lambda: mpi.Finalize() if watch.bye_but_stays() else None)
     install()
-    world = World(watch, mpi, communicator, hosts)
-    world.address = (host, port)
-    return world
+    return World(watch, mpi, communicator, hosts)
 
 
 def _mind_the_beginning(begun: threading.Event, watch: Watch, timeout: float) -> None:

@@ -1,0 +1,34 @@
+"""Every model in every way of training, and compiled: several ranks give what one process gives."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.distributed.ranks import PROGRAMS, launch
+
+
+def cases(program: str) -> list[str]:
+    return re.findall(r"^def case_(\w+)", (PROGRAMS / program).read_text("utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_every_model_in_every_way_of_training(ranks: int) -> None:
+    done = launch("matrix.py", ranks=ranks)
+    assert done.code == 0, done.err
+    ways = ("plain", "accumulation", "unused", "uneven")
+    wanted = [f"{model} {way}" for model in ("mlp", "cnn", "synchronised cnn", "gpt") for way in ways]
+    assert done.lines(0) == [each for each in wanted if each != "synchronised cnn uneven"]
+
+
+def test_compiled_models_and_what_cannot_be_recorded() -> None:
+    done = launch("compiled.py")
+    assert done.code == 0, done.err
+    assert done.lines(0) == cases("compiled.py")
+
+
+def test_groups_meshes_objects_messages_and_other_worlds() -> None:
+    done = launch("groups.py", ranks=4)
+    assert done.code == 0, done.err
+    assert done.lines(0) == cases("groups.py")
