@@ -35,6 +35,9 @@ abbr
     "DataParallel": """
 gather parallel_apply replicate scatter
 """,
+    "DeviceMesh": """
+device_type
+""",
     "Dim": """
 AUTO DYNAMIC STATIC
 """,
@@ -51,6 +54,9 @@ export_chrome_trace export_stacks supported_export_stacks_metrics table total_av
 buffers call_spec constants dialect example_inputs graph graph_module graph_signature module module_call_graph
 named_buffers named_parameters parameters range_constraints run_decompositions state_dict tensor_constants validate
 verifier verifiers
+""",
+    "FileStore": """
+path
 """,
     "Function": """
 boxed_grads_call clear_saved_tensors_on_access dirty_tensors mark_dirty mark_non_differentiable mark_shared_storage
@@ -79,9 +85,6 @@ owning_module process_inputs process_outputs set_codegen
     "GraphModule": """
 to_folder
 """,
-    "HashStore": """
-barrier clone has_extended_api queue_len queue_pop queue_push
-""",
     "Interpreter": """
 boxed_run
 """,
@@ -107,7 +110,7 @@ call_reference compute_values model_proto optimize rename_axes
 value
 """,
     "PrefixStore": """
-barrier clone has_extended_api queue_len queue_pop queue_push underlying_store
+underlying_store
 """,
     "ProcessExitedException": """
 error_index error_pid exit_code
@@ -160,9 +163,6 @@ code code_with_constants dump dump_to_str get_debug_state getattr hasattr qualif
     "ScriptObject": """
 getattr hasattr setattr
 """,
-    "Store": """
-barrier clone has_extended_api queue_len queue_pop queue_push
-""",
     "Stream": """
 device device_index device_type is_capturing native_handle query record_event stream_id synchronize wait_event
 wait_stream
@@ -174,7 +174,7 @@ as_integer_ratio conjugate hex is_integer
 as_integer_ratio bit_length conjugate
 """,
     "TCPStore": """
-barrier has_extended_api host libuvBackend port queue_len queue_pop queue_push
+host libuvBackend port
 """,
     "Tensor": """
 const_data_ptr dequantize eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla lstsq map2_
@@ -321,13 +321,11 @@ amp_definitely_not_available autocast_mode common grad_scaler
 """,
     "torch.distributed": """
 AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions
-BuiltinCommHookType DebugLevel DeviceMesh FileStore GatherOptions GradBucket GroupName Logger ProcessGroupGloo
-QueueEmptyError ReduceOptions ReduceScatterOptions Reducer ScatterOptions all_gather_coalesced all_gather_single
-all_reduce_coalesced argparse_util autograd breakpoint c10d_logger collective_utils config debug flight_recorder
-get_backend_config get_debug_level get_default_backend_for_device get_pg_count init_device_mesh is_backend_available
-is_ucc_available is_xccl_available launch logging_handlers record_comm recv_object_list reduce_op
-reduce_scatter_single register_rendezvous_handler remote_device send_object_list set_debug_level
-set_debug_level_from_env shrink_group split_group supports_complex
+BuiltinCommHookType DebugLevel GatherOptions GroupName Logger ProcessGroupGloo ReduceOptions ReduceScatterOptions
+Reducer ScatterOptions all_gather_coalesced all_gather_single all_reduce_coalesced argparse_util autograd breakpoint
+c10d_logger collective_utils config debug flight_recorder get_backend_config get_debug_level
+get_default_backend_for_device get_pg_count launch logging_handlers record_comm reduce_op reduce_scatter_single
+register_rendezvous_handler remote_device set_debug_level set_debug_level_from_env shrink_group supports_complex
 """,
     "torch.export": """
 AdditionalInputs Constraint CustomDecompTable ExportBackwardSignature ExportGraphSignature FlatArgsAdapter
@@ -384,7 +382,7 @@ DistributedDataParallelCPU comm data_parallel gather parallel_apply replicate sc
 PackedSequence_ bind
 """,
     "torch.onnx": """
-ExportableModule InputObserver JitScalarType TensorProtoDataType operators ops register_custom_op_symbolic
+ExportableModule InputObserver JitScalarType TensorProtoDataType ops register_custom_op_symbolic
 select_model_mode_for_export symbolic_helper symbolic_opset10 symbolic_opset11 symbolic_opset12 symbolic_opset13
 symbolic_opset14 symbolic_opset15 symbolic_opset16 symbolic_opset17 symbolic_opset18 symbolic_opset19 symbolic_opset20
 symbolic_opset7 symbolic_opset8 symbolic_opset9 testing unregister_custom_op_symbolic utils verification
@@ -467,8 +465,8 @@ CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDi
 CyclicLR DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError DistributedSampler
 Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform Exponential
 ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
-FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradScaler
-GraphExecGroup GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh
+FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradBucket GradScaler
+GraphExecGroup GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh HashStore
 HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d
 InverseGamma KLDivLoss Kumaraswamy L1Loss L1Unstructured LBFGS LKJCholesky LPPool1d LPPool2d LPPool3d LRScheduler
 LSTMCell LambdaLR Laplace LayerNorm LazyBatchNorm1d LazyBatchNorm2d LazyBatchNorm3d LazyConv1d LazyConv2d LazyConv3d
@@ -481,30 +479,30 @@ MultiplicativeLR MultivariateNormal Muon NAdam NLLLoss NLLLoss2d NegativeBinomia
 OneHotCategoricalStraightThrough OnnxExporterError Optimizer OutOfMemoryError P2POp PReLU PackedSequence
 PairwiseDistance Parameter ParameterDict ParameterList ParametrizationList Pareto PixelShuffle PixelUnshuffle Poisson
 PoissonNLLLoss PolynomialLR PositiveDefiniteTransform PowerTransform Process ProcessContext ProcessError Proxy
-PruningContainer RAdam RMSNorm RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured RandomUnstructured
-ReLU ReLU6 ReduceLROnPlateau ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli RelaxedOneHotCategorical
-ReplicationPad1d ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR Sampler
-SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size SmoothL1Loss
-SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform Softshrink Softsign
-SparseAdam SpawnContext StackDataset StackTransform StepLR StickBreakingTransform StudentT Subset SubsetRandomSampler
-SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink TensorDataset Threshold TimeoutError TorchFunctionMode Transform
-TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer
-TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor Upsample
-UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d ZeroPad3d
-autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function save_on_cpu
-saved_tensors_hooks set_detect_anomaly stream torch.amp torch.autograd.forward_ad torch.autograd.functional
-torch.distributions torch.func torch.hub torch.linalg torch.nn.init torch.nn.utils torch.nn.utils.parametrizations
-torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom
-torch.special torch.testing torch.types
+PruningContainer QueueEmptyError RAdam RMSNorm RMSprop RNNCell RNNCellBase RReLU RandomSampler RandomStructured
+RandomUnstructured ReLU ReLU6 ReduceLROnPlateau ReflectionPad1d ReflectionPad2d ReflectionPad3d RelaxedBernoulli
+RelaxedOneHotCategorical ReplicationPad1d ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop SELU SGD SWALR
+Sampler SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid SigmoidTransform Size
+SmoothL1Loss SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform
+Softshrink Softsign SparseAdam SpawnContext StackDataset StackTransform StepLR StickBreakingTransform Store StudentT
+Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink TensorDataset Threshold TimeoutError
+TorchFunctionMode Transform TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEncoder
+TransformerEncoderLayer TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor
+Upsample UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d
+ZeroPad3d autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function
+save_on_cpu saved_tensors_hooks set_detect_anomaly stream torch.amp torch.autograd.forward_ad
+torch.autograd.functional torch.distributions torch.func torch.hub torch.linalg torch.nn.init torch.nn.utils
+torch.nn.utils.parametrizations torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler
+torch.optim.swa_utils torch.quasirandom torch.special torch.testing torch.types
 """
 
 INSIDE = """
 torch.export torch.functional torch.mps torch.mtia torch.numa torch.storage torch.amp.autocast_mode
 torch.amp.grad_scaler torch.cpu.amp torch.cuda.amp torch.distributed.checkpoint torch.distributed.constants
-torch.distributed.device_mesh torch.distributed.distributed_c10d torch.distributed.elastic torch.distributed.fsdp
-torch.distributed.launcher torch.distributed.nn torch.distributed.optim torch.distributed.pipelining
-torch.distributed.rpc torch.distributed.tensor torch.distributed.utils torch.export.decomp_utils torch.fx.experimental
-torch.jit.annotations torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.attention.flex_attention
+torch.distributed.distributed_c10d torch.distributed.elastic torch.distributed.fsdp torch.distributed.launcher
+torch.distributed.optim torch.distributed.pipelining torch.distributed.rpc torch.distributed.tensor
+torch.distributed.utils torch.export.decomp_utils torch.fx.experimental torch.jit.annotations
+torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.attention.flex_attention
 torch.nn.parallel.distributed torch.nn.parallel.scatter_gather torch.utils.cpp_extension torch.utils.flop_counter
 torch.utils.weak torch.utils.data.datapipes torch.utils.data.graph_settings
 """

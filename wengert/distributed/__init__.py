@@ -2,11 +2,14 @@
 
 The floors inside, from the ground: ``channel`` and ``server`` (the process that holds the ranks together), ``watch``
 (who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``, ``objects``
-and ``messages`` (tensors), ``store`` and ``rendezvous`` (how the ranks find each other), ``run`` (the launcher).
+and ``messages`` (tensors), ``store``, ``environment`` and ``rendezvous`` (how the ranks find each other), ``subgroups``
+and ``device_mesh`` (some of them), ``parallel`` and ``reducer`` (training), ``run`` (the launcher).
 `docs/distributed.md` says how to use it.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from .._public import publish as _publish
 from .collectives import (
@@ -30,8 +33,10 @@ from .rendezvous import (
     get_group_rank as get_group_rank, get_node_local_rank as get_node_local_rank,
     get_process_group_ranks as get_process_group_ranks, get_rank as get_rank, get_world_size as get_world_size,
     group as group, init_process_group as init_process_group, is_available as is_available,
-    is_gloo_available as is_gloo_available, is_initialized as is_initialized, is_mpi_available as is_mpi_available,
-    is_nccl_available as is_nccl_available, is_torchelastic_launched as is_torchelastic_launched,
+    is_backend_available as is_backend_available, is_gloo_available as is_gloo_available,
+    is_initialized as is_initialized, is_mpi_available as is_mpi_available, is_nccl_available as is_nccl_available,
+    is_torchelastic_launched as is_torchelastic_launched, is_ucc_available as is_ucc_available,
+    is_xccl_available as is_xccl_available,
 )
 from .subgroups import (
     new_group as new_group, new_subgroups as new_subgroups,
@@ -47,6 +52,11 @@ from .watch import (
     DistStoreError as DistStoreError,
 )
 from .work import Work as Work
+
+if TYPE_CHECKING:
+    from . import device_mesh as device_mesh, nn as nn
+    from .device_mesh import DeviceMesh as DeviceMesh, init_device_mesh as init_device_mesh
+    from .reducer import GradBucket as GradBucket
 
 _publish(__name__, modules="device_mesh nn",
          late={"device_mesh": "DeviceMesh init_device_mesh", "reducer": "GradBucket"})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+from .._missing import answers
 from .channel import connect
 from .collectives import barrier, group_of
 from .environment import is_started_by_mpi, master, says
@@ -87,6 +88,20 @@ is_gloo_available = is_mpi_available = is_available
 def is_nccl_available() -> bool:
     """False: it is for GPUs."""
     return False
+
+
+is_ucc_available = answers(False, "Whether UCC is there: never.")
+is_xccl_available = answers(False, "Whether XCCL is there: never.")
+
+
+def is_backend_available(backend: str) -> bool:
+    """Whether `init_process_group` takes this name of a backend.
+
+    >>> from wengert import distributed
+    >>> distributed.is_backend_available("nccl")
+    False
+    """
+    return backend.lower() in (Backend.GLOO, Backend.MPI) and is_available()
 
 
 def is_torchelastic_launched() -> bool:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from ...._missing import answers
 from ....distributed import *  # noqa: F403
 from ....distributed.collectives import group_of
 from ....distributed.groups import default_group as _get_default_group
-
-is_xccl_available = answers(False, "Whether XCCL is there: never.")
 
 
 def _rank_not_in_group(group: object) -> bool:
@@ -15,4 +12,4 @@ def _rank_not_in_group(group: object) -> bool:
     return group is not None and group_of(group) is None
 
 
-__all__ = ["_get_default_group", "_rank_not_in_group", "is_xccl_available"]
+__all__ = ["_get_default_group", "_rank_not_in_group"]
