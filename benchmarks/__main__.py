@@ -27,7 +27,7 @@ ROUNDS = {"eager": 31, "compiled": 9, "func": 9}
 def main() -> int:
     options = parsed()
     if options.suite == "distributed":
-        distributed.run(options.rounds)
+        distributed.run(options.rounds, options.write)
         return 0
     if (load := os.getloadavg()[0]) > BUSY:
         print(f"a load of {load:.1f}: other programs are running, and the figures will be noisy", file=sys.stderr)

@@ -12,11 +12,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from socket import socket
 from statistics import median
 from typing import Any
 
+from benchmarks import hiding, report
 from benchmarks.report import duration, lined_up
 
 RANKS = 2
@@ -36,16 +38,20 @@ def free_port() -> int:
 
 def measured(side: str) -> dict[str, float]:
     """What the ranks of one side measure, as rank 0 says it: seconds by name."""
+    found: dict[str, float] = json.loads(started([sys.executable, "-m", "benchmarks.distributed_rank", side]))
+    return found
+
+
+def started(command: list[str]) -> str:
+    """Runs a command in each rank; returns what rank 0 prints."""
     environment = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(RANKS),
                    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "WENGERT_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "benchmarks.distributed_rank", side]
     ranks = [subprocess.Popen(command, env={**environment, "RANK": str(rank)}, cwd=HERE.parent, text=True,
                               stdout=subprocess.PIPE) for rank in range(RANKS)]
     outputs = [rank.communicate(timeout=600)[0] for rank in ranks]
     if any(rank.returncode for rank in ranks):
-        raise RuntimeError(f"the ranks of {side} ended with {[rank.returncode for rank in ranks]}")
-    found: dict[str, float] = json.loads(outputs[0])
-    return found
+        raise RuntimeError(f"the ranks of {' '.join(command)} ended with {[rank.returncode for rank in ranks]}")
+    return outputs[0]
 
 
 def rounds(count: int) -> dict[str, list[dict[str, float]]]:
@@ -72,21 +78,22 @@ def table(found: dict[str, list[dict[str, float]]]) -> str:
     return lined_up(rows)
 
 
-def hidden(found: dict[str, list[dict[str, float]]]) -> str:
-    """How much of the communication a step hides behind its backward."""
-    rows: list[tuple[str, ...]] = [("step", "alone", "with DDP", "communication", "hidden")]
-    for name in ("mlp", "resnet20"):
-        step, alone, sending = (median(each[key] for each in found["wengert"])
-                                for key in (name, f"({name} alone)", f"({name} communication)"))
-        share = 1 - max(0.0, step - alone) / sending
-        rows.append((name, duration(alone), duration(step), duration(sending), f"{max(0.0, share):.0%}"))
-    return lined_up(rows)
+def hidden() -> str:
+    """How much of the communication a step hides behind its backward; see `hiding`."""
+    ranks = started([sys.executable, "-m", "benchmarks.hiding", "--json"])
+    return hiding.table(json.loads(ranks))
 
 
-def run(count: int | None = None) -> Sequence[Any]:
-    """Measures both sides and prints the tables."""
-    found = rounds(ROUNDS if count is None else count)
-    print(table(found))
-    print()
-    print(hidden(found))
+def run(count: int | None = None, write: bool = False) -> Sequence[Any]:
+    """Measures both sides and prints the tables; with ``write`` they go into `RESULTS.md` too."""
+    rounds_of_each = ROUNDS if count is None else count
+    found = rounds(rounds_of_each)
+    text = (f"Two ranks with one thread each, medians of {rounds_of_each} rounds in which the sides take turns; "
+            "`ratio` is\nthe median of the rounds' ratios.\n\n"
+            f"{table(found)}\n\nHow much of the communication goes on behind backward (`benchmarks/hiding.py`):\n\n"
+            f"{hidden()}\n")
+    print(text)
+    if write:
+        report.put("distributed", f"`python -m benchmarks distributed --write`, {date.today():%Y-%m-%d}.\n"
+                   f"{report.machine()}.\n\n{text}")
     return [found]

@@ -53,12 +53,8 @@ def main() -> None:
         tensor = torch.zeros(count)
         found[f"all-reduce of {name}"] = typical(lambda tensor=tensor: dist.all_reduce(tensor), times)  # type: ignore[misc]
     for name, times in STEPS.items():
-        model, step = parallel_step(torch, parallel.DistributedDataParallel, name)
+        _, step = parallel_step(torch, parallel.DistributedDataParallel, name)
         found[name] = typical(step, times)
-        with model.no_sync():
-            found[f"({name} alone)"] = typical(step, times)
-        gradients = torch.zeros(sum(p.numel() for p in model.parameters()))
-        found[f"({name} communication)"] = typical(lambda g=gradients: dist.all_reduce(g), times)  # type: ignore[misc]
     if dist.get_rank() == 0:
         print(json.dumps(found))
     dist.destroy_process_group()
