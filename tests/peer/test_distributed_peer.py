@@ -89,7 +89,8 @@ for name, store in stores.items():
             store.num_keys() - first, tried(lambda: store.get("a")), tried(lambda: store.wait(["never"])),
             tried(lambda: store.wait(["n", "never"], timedelta(seconds=0.1))), store.wait(["n"]),
             store.compare_set("n", "-1", "7"), store.compare_set("n", "nothing", "8"),
-            store.compare_set("new", "", "5"), store.compare_set("none", "6", "7"), store.check(["none"]), store.append("x", "1"), store.append("x", "2"),
+            store.compare_set("new", "", "5"), store.compare_set("none", "6", "7"),
+            store.check(["none"]), store.append("x", "1"), store.append("x", "2"),
             store.get("x"), store.multi_set(["p", "q"], ["1", "2"]), store.multi_get(["q", "p"]),
             name == "file" or store.has_extended_api(), store.timeout]
     if name in ("hash", "tcp", "prefix"):
