@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import defaultdict, deque
 from typing import Any
 
 import numpy as np
@@ -560,3 +561,30 @@ def test_a_hessian_of_a_hundred_inputs_against_differences_of_values() -> None:
     for way in (jacfwd(jacfwd(f)), jacrev(jacrev(f)), jacrev(jacfwd(f))):
         np.testing.assert_allclose(way(torch.from_numpy(point)).numpy(), found, rtol=0, atol=1e-12)
     assert laplacian(f, torch.from_numpy(point)).item() == pytest.approx(np.trace(found), abs=1e-10)
+
+
+class Pair:
+    """A container of the program's own."""
+
+    def __init__(self, x: Any, y: Any, name: str = "") -> None:
+        self.x, self.y, self.name = x, y, name
+
+
+def test_containers_that_the_program_has_registered_are_nests() -> None:
+    tree = torch.utils._pytree
+    tree.register_pytree_node(Pair, lambda p: ([p.x, p.y], p.name), lambda parts, name: Pair(*parts, name))
+    x, rows = torch.arange(3.0), torch.arange(6.0).view(2, 3)
+    found = grad(lambda p: (p.x * p.y).sum())(Pair(x, x + 1, "n"))
+    assert isinstance(found, Pair) and found.name == "n"
+    assert torch.equal(found.x, x + 1) and torch.equal(found.y, x)
+    out = vmap(lambda p: Pair(p.x * 2, p.x + p.y), in_dims=(Pair(0, None, "m"),))(Pair(rows, x, "m"))
+    assert torch.equal(out.x, rows * 2) and torch.equal(out.y, rows + x)
+    value, moved = jvp(lambda p: Pair(p.y, p.x**2), (Pair(x, x),), (Pair(x, torch.ones(3)),))
+    assert torch.equal(moved.x, torch.ones(3)) and torch.equal(moved.y, 2 * x * x) and torch.equal(value.y, x * x)
+    with pytest.raises(ValueError, match="in_dims is not compatible"):
+        vmap(lambda p: p.x, in_dims=(Pair(0, None, "other"),))(Pair(rows, x, "m"))
+    with pytest.raises(RuntimeError, match="same python structure"):
+        jvp(lambda p: p.x, (Pair(x, x),), (Pair(x, x, "other"),))
+    for nest in (deque([x], 4), defaultdict(list, {0: x})):
+        g = grad(lambda nest: (nest[0] ** 2).sum())(nest)
+        assert type(g) is type(nest) and torch.equal(g[0], 2 * x)

@@ -7,6 +7,7 @@ states a `Nests` of its own, since each takes other containers from its users. W
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -45,6 +46,28 @@ def mapping(kind: type | None = None) -> ContainerKind:
         lambda members, context: context[0](zip(context[1], members, strict=True)),
         lambda context, count: context[1],
     )
+
+
+def double_ended() -> ContainerKind:
+    """Deques, of the length that they had."""
+    return ContainerKind(lambda value: (value, value.maxlen), lambda members, length: deque(members, length))
+
+
+def defaulting() -> ContainerKind:
+    """Dicts that make what is missing."""
+    return ContainerKind(
+        lambda value: (value.values(), (value.default_factory, tuple(value))),
+        lambda members, context: defaultdict(context[0], zip(context[1], members, strict=True)),
+        lambda context, count: context[1])
+
+
+REGISTERED: dict[type, ContainerKind] = {}
+"""Containers of the program's own, which it has named by `utils._pytree.register_pytree_node`."""
+
+
+def registered(value: object) -> ContainerKind | None:
+    """What sort of container of the program's own a value is, for the ``others`` of `Nests`."""
+    return REGISTERED.get(type(value))
 
 
 class Structure:

@@ -11,7 +11,17 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..core.trees import LEAF, ContainerKind, Nests, Structure, mapping, sequence
+from ..core.trees import (
+    LEAF,
+    REGISTERED,
+    ContainerKind,
+    Nests,
+    Structure,
+    defaulting,
+    double_ended,
+    mapping,
+    sequence,
+)
 
 __all__ = [
     "GetAttrKey", "LeafSpec", "MappingKey", "SequenceKey", "TreeSpec", "arg_tree_leaves", "key_get", "keystr",
@@ -72,12 +82,7 @@ _list, _tuple = _keyed(sequence(list), SequenceKey), _keyed(sequence(tuple), Seq
 _dict, _ordered = _keyed(mapping(dict), MappingKey), _keyed(mapping(OrderedDict), MappingKey)
 _named = ContainerKind(lambda value: (value, type(value)), lambda members, kind: getattr(kind, "_make", kind)(members),
                        lambda kind, count: map(GetAttrKey, kind._fields))
-_deque = ContainerKind(lambda value: (value, value.maxlen), lambda members, length: deque(members, length),
-                       lambda length, count: map(SequenceKey, range(count)))
-_default = ContainerKind(
-    lambda value: (value.values(), (value.default_factory, tuple(value))),
-    lambda members, context: defaultdict(context[0], zip(context[1], members, strict=True)),
-    lambda context, count: map(MappingKey, context[1]))
+_deque, _default = _keyed(double_ended(), SequenceKey), _keyed(defaulting(), MappingKey)
 
 _types: dict[ContainerKind, Any] = {_list: list, _tuple: tuple, _dict: dict, _ordered: OrderedDict, _deque: deque,
                                      _default: defaultdict, _named: namedtuple}
@@ -306,7 +311,7 @@ def register_pytree_node(
         apart, lambda members, context: unflatten_fn(list(members), getattr(context, "context", context)),
         lambda context, count: context.keys if isinstance(context, _Keyed) else map(SequenceKey, range(count)))
     _types[kind] = cls
-    _kinds[cls] = kind
+    _kinds[cls] = REGISTERED[cls] = kind
 
 
 class _Keyed:
