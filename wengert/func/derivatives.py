@@ -355,6 +355,10 @@ def jacfwd(func: Function, argnums: Argnums = 0, has_aux: bool = False, *, chunk
         if not call.inputs:
             raise AssertionError("[jacfwd] a tensor to differentiate by was expected; got none in the arguments that "
                                  f"argnums={argnums} names")
+        for x in call.inputs:
+            if not isinstance(x, Tensor):  # of PyTorch's class, which is that of an attribute asked of no tensor
+                raise AttributeError(f"[jacfwd] a tensor was expected to differentiate by; got {type(x).__name__}; "
+                                     "make it one with torch.tensor, or leave it out of argnums")
         rows = forward_jacobian(call, call.inputs, chunk_size, randomness)
         found = call.form.build(call.nested(row) for row in rows)
         return (found, call.aux) if has_aux else found

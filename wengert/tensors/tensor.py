@@ -213,7 +213,7 @@ class Tensor:
         """The address of the first element; 0 for a tensor without elements in memory."""
         if type(self._data) is Absent:
             return 0
-        return int(self._data.__array_interface__["data"][0])
+        return int(self._data.ctypes.data)
 
     def is_contiguous(self, memory_format: object = None) -> bool:
         """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps."""
