@@ -118,7 +118,8 @@ def jacobian(output: Tensor, inputs: Sequence[Any], create_graph: bool = True, s
         found = None if create_graph or strict is not None else run_rows(output, inputs, unit)
         parts.append(found or over_examples(rows, [unit], 1 if stop - start == 1 else None, recording=create_graph))
     columns = [column[0] if len(column) == 1 else P.cat(*column, dim=0) for column in zip(*parts, strict=True)]
-    return [P.reshape(column, shape=(*shape, *column._data.shape[1:])) for column in columns]
+    return [column if len(shape) == 1 else P.reshape(column, shape=(*shape, *column._data.shape[1:]))
+            for column in columns]
 
 
 def forward_jacobian(function: Flat, inputs: Sequence[Any], chunk: int | None = None,

@@ -87,8 +87,11 @@ def _places(module: Any) -> Places:
     return places
 
 
-def _all_names(places: Places, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> dict[str, Tensor]:
+def _all_names(places: Places, given: Mapping[str, Tensor], tie_weights: bool, strict: bool
+               ) -> Mapping[str, Tensor]:
     """What to put where: what was given, and the same under the other names of the same tensors."""
+    if not strict and len({id(table[name]) for table, name in places.values()}) == len(places):
+        return given  # no tensor has several names
     names: dict[int, list[str]] = {}
     own = [(path, table[name]) for path, (table, name) in places.items() if table[name] is not None]
     for name, tensor in own:
@@ -119,10 +122,11 @@ def _found(module: Any, places: Places, tensors: Mapping[str, Tensor]) -> list[t
     left out; one without an owner raises AttributeError."""
     found = []
     for path, tensor in tensors.items():
-        if path in places:
-            found.append((*places[path], tensor))
-        else:
+        place = places.get(path)
+        if place is None:
             module.get_submodule(path.rpartition(".")[0])
+        else:
+            found.append((place[0], place[1], tensor))
     return found
 
 
