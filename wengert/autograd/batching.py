@@ -153,7 +153,7 @@ class BatchLevel(Level):
         if True not in mapped or primitive.batch is None:
             return None
         if primitive.kind == "view":
-            return self._seen_at_once(primitive, operands[0]._data, params)
+            return self._seen_at_once(primitive, operands[0]._data, params, recorded)
         if primitive.name in _BY_VALUE:
             self._check_shape(primitive, arrays, mapped, params)
         result = state.here["quiet"](primitive.batch, primitive, arrays, mapped, params)
@@ -211,12 +211,28 @@ class BatchLevel(Level):
         array = array_of(value, below)
         return None if array is None else (array, mapped)
 
-    def _seen_at_once(self, primitive: Primitive, data: Batched, params: dict[str, Any]) -> Batched | None:
+    def brief_view(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any],
+                   recorded: bool) -> Any:
+        x = operands[0]
+        if self.outer is not None or len(operands) != 1 or type(x) not in TENSORS:
+            return None
+        data = x._data
+        if (type(data) is not Batched or data.level is not self or not data.mapped
+                or (data.steps and data.generation != data.root.generation) or array_of(data.value, recorded) is None):
+            return None
+        try:
+            return self._seen_at_once(primitive, data, params, recorded)
+        except FAILURES:
+            return None  # the longer way words it
+
+    def _seen_at_once(self, primitive: Primitive, data: Batched, params: dict[str, Any],
+                      recorded: bool) -> Batched | None:
         if primitive.behind is None:
             return None
         shape = data.value._data.shape
         params_below = primitive.behind(params, shape[0], shape[1:])
-        value = self.seen(data.value, primitive.run(data.value._data, **params_below), primitive, params_below)
+        seen = primitive.run(data.value._data, **params_below)
+        value = self.seen(data.value, seen, primitive, params_below, recorded)
         out = Batched(self, value, True)
         if value._alias is not None:
             out.part_of(data, (primitive, params))

@@ -129,6 +129,8 @@ class DualLevel(Level):
         return super().evaluate(primitive, operands, params)
 
     def brief(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], recorded: bool) -> Any:
+        if primitive.jvp is None or primitive.multiple or primitive.promotion == "where":
+            return None
         if self.outer is not None:
             return self._brief_over_batch(primitive, operands, params)
         primals: list[Any] = []
@@ -156,8 +158,7 @@ class DualLevel(Level):
             primals.append(x)
             tangents.append(moved)
             given.append(tangent)
-        if (dtype is None or primitive.jvp is None or dtype.char in primitive.refuses or primitive.kind == "view"
-                or primitive.multiple or primitive.promotion == "where"):
+        if dtype is None or dtype.char in primitive.refuses:
             return None
         try:
             out, total = state.here["quiet"](_run_both, primitive, primals, tangents, params, moves)
@@ -169,7 +170,7 @@ class DualLevel(Level):
         """The same just above a `vmap` above plain evaluation, of elementwise primitives."""
         outer = self.outer
         if (type(outer) is not BatchLevel or outer.outer is not None or primitive.kind != "elementwise"
-                or primitive.promotion == "where" or not primitive.is_diagonal):
+                or not primitive.is_diagonal):
             return None
         dtype = None
         for x in operands:
@@ -209,7 +210,7 @@ class DualLevel(Level):
         if moves and primitive.jvp is None:
             return None
         if primitive.kind == "view":
-            return self._seen_at_once(primitive, operands[0]._data, params)
+            return self._seen_at_once(primitive, operands[0]._data, params, recorded)
         found = state.here["quiet"](_run_both, primitive, primals, tangents, params, moves)
         out, pushed_ = found
         given = [x._data.tangent if type(x) in TENSORS else None for x in operands]
@@ -218,11 +219,26 @@ class DualLevel(Level):
                           for part, tangent in zip(out, pushed_ or [None] * len(out), strict=True)])
         return Dual(self, bare(out), _around(pushed_, tangents, given))
 
-    def _seen_at_once(self, primitive: Primitive, data: Dual, params: dict[str, Any]) -> Dual:
-        value = self.seen(data.value, primitive.run(data.value._data, **params), primitive, params)
+    def brief_view(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any],
+                   recorded: bool) -> Any:
+        x = operands[0]
+        if self.outer is not None or len(operands) != 1 or type(x) not in TENSORS:
+            return None
+        data = x._data
+        if (type(data) is not Dual or data.level is not self or array_of(data.value, recorded) is None
+                or (data.tangent is not None and array_of(data.tangent, recorded) is None)
+                or (data.steps and data.generation != data.root.generation)):
+            return None
+        try:
+            return self._seen_at_once(primitive, data, params, recorded)
+        except FAILURES:
+            return None  # the longer way words it
+
+    def _seen_at_once(self, primitive: Primitive, data: Dual, params: dict[str, Any], recorded: bool) -> Dual:
+        value = self.seen(data.value, primitive.run(data.value._data, **params), primitive, params, recorded)
         tangent = data.tangent
         if tangent is not None:
-            tangent = self.seen(tangent, primitive.run(tangent._data, **params), primitive, params)
+            tangent = self.seen(tangent, primitive.run(tangent._data, **params), primitive, params, recorded)
         out = Dual(self, value, tangent)
         if value._alias is not None:
             out.part_of(data, (primitive, params))

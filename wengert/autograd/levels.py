@@ -172,7 +172,8 @@ class Level(Tracer):
 
     def shortcut(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         grad = state.here["grad"]
-        data = self.brief(primitive, operands, params, grad or self.records_below())
+        view = primitive.kind == "view"
+        data = (self.brief_view if view else self.brief)(primitive, operands, params, grad or self.records_below())
         if data is None:
             return None
         out: Tensor = new(Tensor)
@@ -183,6 +184,8 @@ class Level(Tracer):
                            for x in operands])
             if edges.count(None) < len(edges):
                 record(primitive, self.lifted(operands), edges, out, params, False)
+        if view and data.root is operands[0]._data.root:
+            attach_view(operands[0], out, primitive, params, grad)
         if self.told:
             tell(self, primitive, operands, params, out, out._edge)
         return out
@@ -193,16 +196,22 @@ class Level(Tracer):
         arrays]."""
         return None
 
+    def brief_view(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any],
+                   recorded: bool) -> Any:
+        """The same of a view of a tensor of this level."""
+        return None
+
     @abstractmethod
     def at_once(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """What `ruled` gives, by the same rules on the arrays themselves, where the level below is plain evaluation and
         keeps no history of any operand; None where it does, or there is more to see to. See Note [on arrays]."""
 
-    def seen(self, value: Tensor, data: ndarray, primitive: Primitive, params: dict[str, Any]) -> Tensor:
+    def seen(self, value: Tensor, data: ndarray, primitive: Primitive, params: dict[str, Any],
+             recorded: bool) -> Tensor:
         """A tensor of the plain level below around a view of the array that ``value`` holds."""
         out = bare(data)
         if shares(data, value._data):
-            attach_view(value, out, primitive, params, self.records_below())
+            attach_view(value, out, primitive, params, recorded)
         return out
 
     @abstractmethod

@@ -12,7 +12,7 @@ generated kernel. So a derivative rule serves first order at the speed of numpy,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from types import ModuleType
 from typing import Any, cast
@@ -555,11 +555,17 @@ def diagonal(primitive: Primitive, tangents: Sequence[Any], operands: Sequence[A
     for i, tangent in enumerate(tangents):
         if tangent is None:
             continue
-        needs = tuple([j == i for j in range(len(tangents))])
+        needs = _alone(len(tangents), i)
         term = conjugate(rule(conjugate(tangent), (*operands, out, None), params, needs)[i])
         if term is not None:
             total = term if total is None else total + term
     return total
+
+
+@cache
+def _alone(count: int, place: int) -> tuple[bool, ...]:
+    """The needs of one operand of ``count`` alone."""
+    return tuple([i == place for i in range(count)])
 
 
 def _spec_by_elements(primitive: Primitive, shape: Rule, *specs: Spec | float, **params: Any) -> Spec:

@@ -202,6 +202,8 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         return out
 
     def general(x: Any, y: Any, rest: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        if type(x) in TENSORS and type(y) in TENSORS and not (rest or options):
+            return apply(primitive, (x, y), {})
         if full is not None:
             return full(*_given(x, y), *rest, **options)
         if rest:
