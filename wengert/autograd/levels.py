@@ -172,7 +172,7 @@ class Level(Tracer):
 
     def shortcut(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         grad = state.here["grad"]
-        view = primitive.kind == "view"
+        view = primitive.kind == "view" and not primitive.multiple
         data = (self.brief_view if view else self.brief)(primitive, operands, params, grad or self.records_below())
         if data is None:
             return None
