@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import TraceError
-from ..core.frames import warn
+from ..core.frames import user_trace, warn
 from ..core.state import state
 from ..ir import InstructionGraph, prune
 from ..tensors.tensor import Tensor
@@ -251,7 +251,13 @@ def _record(model: Callable[..., Any], inputs: Inputs, names: Sequence[str], ten
     distinct = [tensor.detach() for tensor in tensors]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"\[capture\] tensors made while")
-        program = record(exported, list(names), Arguments(list(names), tuple(distinct), {}), sizes)
+        try:
+            program = record(exported, list(names), Arguments(list(names), tuple(distinct), {}), sizes, once=True)
+        except TraceError as error:
+            where = user_trace(error.__traceback__)
+            if where is not None:
+                error.add_note(f"[onnx.export] at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}")
+            raise
     program.notes = sizes
     return program
 

@@ -56,11 +56,13 @@ class Translation:
         self.outputs = [self._symbols[value] for value in graph.outputs]
 
     def _translate(self, instr: Instr) -> None:
-        operands = [self._symbols[each] if type(each) is Value else each for each in instr.operands]
-        if self._fold(instr, operands):
-            return
         name = instr.primitive.name
         rule = RULES.get(name)
+        is_random = instr.primitive.kind == "random"  # its generator is no symbol
+        operands = [] if is_random else [self._symbols[each] if type(each) is Value else each
+                                         for each in instr.operands]
+        if not is_random and self._fold(instr, operands):
+            return
         if rule is None:
             raise UnsupportedOperatorError(
                 f"[onnx.export] operations that ONNX has a form for were expected; {name} at {instr.line} has none: "
@@ -122,7 +124,7 @@ class Translation:
     def _fold(self, instr: Instr, operands: Sequence[Any]) -> bool:
         """Computes what depends on constants alone; True where that is done."""
         arrays = [x.array if isinstance(x, Symbol) else x for x in operands]
-        if instr.primitive.kind == "random" or any(each is None and isinstance(x, Symbol)
+        if any(each is None and isinstance(x, Symbol)
                                                    for each, x in zip(arrays, operands, strict=True)):
             return False
         if _varies((instr.params, arrays, [result.spec.shape for result in instr.results])):

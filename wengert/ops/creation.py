@@ -402,6 +402,7 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
             raise ValueError(f"[arange] step must be nonzero; got one that is 0 in {wanted}")
     count = -((start - end) // step) if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else \
         math.ceil((end - start) / step)
+    count = count.__index__()  # it may come from the size of a tensor that is being recorded
     if meta:
         return nothing_of((count,), wanted.numpy, requires_grad)
     return finish(_progression(start, step, count, wanted.numpy), requires_grad)

@@ -131,10 +131,11 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
     return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
-def record(function: Callable[..., Any], names: list[str], arguments: Arguments, sizes: SizeNotes | None = None
-           ) -> Program:
+def record(function: Callable[..., Any], names: list[str], arguments: Arguments, sizes: SizeNotes | None = None,
+           once: bool = False) -> Program:
     """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were. With ``sizes``
-    it is noted what the function asks of sizes, and the program has the whole recording."""
+    it is noted what the function asks of sizes, and the program has the whole recording. What it changes besides
+    tensors is undone, and refused unless it is recorded for its graph alone, ``once``."""
     settle_optimizers(function)
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
@@ -158,7 +159,10 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
             arguments.refuse_changes((args, kwargs), recorder.stand_ins, floats)
             results = Results(recorder, result)
             del args, kwargs, result, floats
-            reads.refuse_changes()
+            if once:
+                reads.undo()
+            else:
+                reads.refuse_changes()
             effects(recorder, {argument for argument, tensor in zip(arguments.names, arguments.tensors, strict=True)
                                if not tensor.is_leaf})
             cut = _recorded_backward(recorder, results, arguments)

@@ -8,6 +8,7 @@ plain numbers; which of these change with a size, and how, is found out by compa
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from inspect import unwrap
@@ -90,6 +91,12 @@ class TracedSize(Computed):
 
     def __complex__(self) -> complex:
         return complex(self._asked())
+
+    def __floor__(self) -> Any:
+        return self.of(math.floor, self)
+
+    def __ceil__(self) -> Any:
+        return self.of(math.ceil, self)
 
     def __hash__(self) -> int:
         return hash(self.fixed())
