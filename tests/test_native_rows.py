@@ -352,3 +352,33 @@ def test_the_same_bits_for_any_number_of_threads() -> None:
 
     first, *others = (left(threads) for threads in (1, 2, 3))
     assert all(torch.equal(a, b) for other in others for a, b in zip(first, other, strict=True))
+
+
+def nests_of(f: Any) -> list[Nest]:
+    return [step for step in f.programs[0]._run.program.schedule.steps if isinstance(step, Nest)]
+
+
+@pytest.mark.parametrize(("length", "dtypes"), [(1024, {"float32"}), (130, {"float32", "float64"})])
+def test_long_rows_are_centred_before_their_squares_are_summed(length: int, dtypes: set[str]) -> None:
+    """Short ones go by sums in float64, one way through a row fewer. Either keeps what a large mean leaves."""
+    x = torch.randn(40, length) + 1e3
+    norm = torch.compile(lambda x: F.layer_norm(x, (length,)), fullgraph="native")
+    wide = x.numpy().astype(np.float64)
+    centred = wide - wide.mean(1, keepdims=True)
+    scale = np.sqrt((centred**2).mean(1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(norm(x).numpy(), centred / scale, atol=1e-4)
+    (nest,) = nests_of(norm)
+    assert {node.dtype for node in nest.nodes()} == dtypes
+
+
+def test_of_what_a_later_way_through_a_row_stores_the_lines_of_that_row_are_fetched() -> None:
+    """And of what is read those of the next rows, of which two are gone through at once."""
+    softmax = torch.compile(lambda x: (x * 2).softmax(-1), fullgraph="native")
+    softmax(torch.randn(512, 1024))
+    (nest,) = nests_of(softmax)
+    (root,) = nest.roots
+    written = emission._Emission(nest, "nest", engine().machine)
+    dearest, distance = written.ahead
+    assert dearest is not None and any(node.op == "exp" for node in dearest.nodes)
+    pair = 1 if written.pair is None else 2
+    assert distance == {place: 0 if place == root.place else pair * 1024 * 4 for place in written.places}
