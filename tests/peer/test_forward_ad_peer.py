@@ -119,3 +119,13 @@ def test_a_tensor_that_lived_through_a_level_is_plain() -> None:
     assert out.tolist() == [1.0, 4.0] and type(out._data) is np.ndarray
     total.backward()
     assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_dual_tensors_print_as_pytorchs() -> None:
+    shown = []
+    for library in (torch, wengert):
+        ad = library.autograd.forward_ad
+        with ad.dual_level():
+            dual = ad.make_dual(library.ones(2), library.tensor([2.0, 3.0]))
+            shown.append([repr(dual), repr(dual * dual), repr(ad.unpack_dual(dual).primal), repr(library.ones(1))])
+    assert shown[0] == shown[1]

@@ -4,6 +4,7 @@ tests, look for them."""
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -52,15 +53,65 @@ CALLS = {
     "empty, preserved": "torch.empty(2, 3, 4, 5, memory_format=torch.preserve_format)",
     "empty, channels of two": "torch.empty(2, 3, memory_format=torch.channels_last)",
     "contiguous, channels of three": "torch.zeros(2, 3, 4).contiguous(memory_format=torch.channels_last)",
+    "index of a number": "torch.tensor(3)[0]",
+    "slice of a number": "torch.tensor(3)[:]",
+    "index of nothing": "torch.zeros(0, 3)[torch.tensor([0])]",
+    "slice, step": "torch.zeros(3)[slice(0, 2, 0)]",
+    "slice, kind": "torch.zeros(3)[slice('a', 2)]",
+    "cat": "torch.cat((torch.ones(2, 3), torch.ones(2, 2)))",
+    "tensor_split, dimensions": "torch.tensor_split(torch.ones(5), torch.tensor([[1]]))",
+    "tensor_split, dtype": "torch.tensor_split(torch.ones(5), torch.tensor(1.5))",
+    "vsplit": "torch.vsplit(torch.ones(3), 3)",
+    "cartesian_prod": "torch.cartesian_prod(torch.ones(2, 2))",
+    "combinations": "torch.combinations(torch.ones(2), -1)",
+    "broadcast_shapes": "torch.broadcast_shapes((-1,))",
+    "meshgrid": "torch.meshgrid(torch.ones(2), torch.ones(3).int(), indexing='ij')",
+    "multi_margin_loss, weight": "F.multi_margin_loss(torch.ones(2, 3), torch.tensor([0, 1]), weight=torch.ones(2))",
+    "multi_margin_loss, target": "F.multi_margin_loss(torch.ones(2, 3), torch.tensor([0, 3]))",
+    "attention": "F.scaled_dot_product_attention(*[torch.ones(1, 2, 3)] * 3, attn_mask=torch.ones(2, 2).int())",
+    "pooling, too small": "F.max_pool2d(torch.randn(2, 3, 4, 4), 5)",
+    "pooling, no channels": "F.max_pool2d(torch.randn(2, 0, 4, 4), 2)",
+    "pooling to nothing": "F.adaptive_avg_pool2d(torch.randn(2, 3, 0, 4), 2)",
+    "unpooling, size": "F.max_unpool2d(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2).long(), 3, 2, 0, (9, 9))",
+    "unpooling, sizes": "F.max_unpool2d(torch.ones(1, 1, 2, 2), torch.zeros(1, 1, 2, 2).long(), 3, 2, 0, (9,))",
+    "unpooling, range": "F.max_unpool2d(torch.ones(1, 1, 2, 2), torch.full((1, 1, 2, 2), 100), 2)",
+    "unpooling, shapes": "F.max_unpool2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2).long(), 2)",
+    "fractional, samples": "F.fractional_max_pool2d(torch.ones(2, 3, 4, 4), 2, 1, _random_samples=torch.ones(1, 3, 2))",
+    "fractional, dtype": "F.fractional_max_pool2d(torch.ones(1, 3, 4, 4), 2, 1, "
+                         "_random_samples=torch.ones(1, 3, 2).double())",
+    "fractional, no channels": "F.fractional_max_pool2d(torch.ones(1, 0, 4, 4), 2, 1)",
+    "vjp, strict": "A.vjp(lambda x: x.detach(), torch.ones(2), torch.ones(2), strict=True)",
+    "jvp, strict": "A.jvp(lambda x: x.detach(), torch.ones(2), torch.ones(2), strict=True)",
+    "jvp, linear": "A.jvp(lambda x: x * 2, torch.ones(2), torch.ones(2), create_graph=True, strict=True)",
+    "jacobian, strict": "A.jacobian(lambda x: x.detach(), torch.ones(2), strict=True)",
+    "hessian, strict": "A.hessian(lambda x: x.sum(), torch.ones(2), strict=True)",
+    "vhp, strict": "A.vhp(lambda x: x.sum(), torch.ones(2), torch.ones(2), strict=True)",
+    "hvp, strict": "A.hvp(lambda x: x.sum(), torch.ones(2), torch.ones(2), strict=True)",
+    "vjp, vectors": "A.vjp(lambda x: x, torch.ones(2), (torch.ones(2), torch.ones(2)))",
+    "vjp, vector's size": "A.vjp(lambda x: (x, x), torch.ones(2), (torch.ones(2), torch.ones(3)))",
+    "vjp, number of vectors": "A.vjp(lambda x: (x, x), torch.ones(2), (torch.ones(2),))",
+    "jacobian, forward": "A.jacobian(lambda x: x, torch.ones(2), strategy='forward-mode')",
+    "tensor, kind of element": "torch.tensor([1, 'a'])",
+    "tensor, one word": "torch.tensor('a')",
+    "device, index": "torch.device('cpu', -2)",
+    "device, digits": "torch.device('cuda:01')",
+    "device, nothing": "torch.device('')",
+    "arange beyond": "torch.arange(2**63)",
+    "vander": "torch.linalg.vander(torch.ones(2), N=-1)",
+    "lstsq, driver": "torch.linalg.lstsq(torch.ones(2, 2), torch.ones(2, 1), driver='foo')",
+    "lstsq, rows": "torch.linalg.lstsq(torch.ones(2, 2), torch.ones(3, 1))",
+    "norm, order": "torch.norm(torch.ones(2, 2), p='foo')",
+    "norm, dimensions": "torch.norm(torch.ones(2, 2, 2), 'nuc')",
     "dim_order, open": "torch.ones(1, 1, 4, 5).dim_order(ambiguity_check=True)",
     "storage, index": "torch.FloatStorage([1, 2, 3])[5]",
     "storage, kind of index": "torch.FloatStorage([1, 2, 3])['a']",
 }
 
 
-def raised(library: object, call: str) -> BaseException:
+def raised(library: Any, call: str) -> BaseException:
     try:
-        eval(call, {"torch": library})
+        names = {"torch": library, "F": library.nn.functional, "A": library.autograd.functional}
+        eval(call, names)
     except Exception as error:
         return error
     raise AssertionError(f"{call} was expected to raise on {library}")

@@ -42,6 +42,8 @@ def pull(outputs: Sequence[Tensor], inputs: Sequence[Any], cts: Sequence[Tensor]
 
     Zeros by an input on which nothing depends: there it raises RuntimeError, in the name ``strict`` of an operation.
     """
+    if strict is not None:
+        check_moves(strict, outputs)
     reached = [i for i, output in enumerate(outputs) if output.requires_grad]
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     found: dict[int, Tensor] = {}
@@ -57,14 +59,32 @@ def pull(outputs: Sequence[Tensor], inputs: Sequence[Any], cts: Sequence[Tensor]
     if strict is not None and create_graph:
         for i, ct in found.items():
             if not ct.requires_grad:
-                raise RuntimeError(f"[{strict}] The jacobian of the user-provided function is independent of input "
-                                   f"{i}. This is not allowed in strict mode when create_graph=True.")
+                check_bends(strict, i)
     for i in independent:
         if not isinstance(inputs[i], Tensor):
             raise TypeError(f"[grad] inputs that are tensors were expected; got {type(inputs[i]).__name__}; "
                             "differentiate by the others alone")
         found[i] = P.zeros_like(off_tape(inputs[i]))
     return [found[i] for i in range(len(inputs))]
+
+
+def check_moves(op: str, outputs: Sequence[Any]) -> None:
+    """Raises for the first of the outputs on which no gradient would arrive."""
+    for i, output in enumerate(outputs):
+        if not output.requires_grad:
+            raise RuntimeError(f"[{op}] Output {i} of the user-provided function does not require gradients. The "
+                               "outputs must be computed in a differentiable manner from the input when running in "
+                               "strict mode.")
+
+
+def check_bends(op: str, i: int) -> None:
+    """Raises: the derivative by input ``i`` does not depend on it, and strict mode wants one that does."""
+    if op in ("hessian", "vhp", "hvp"):
+        raise RuntimeError(f"[{op}] While computing the hessian, found that the jacobian of the user-provided "
+                           f"function with respect to input {i} is independent of the input. This is not allowed in "
+                           "strict mode. You should ensure that your function is twice differentiable.")
+    raise RuntimeError(f"[{op}] The jacobian of the user-provided function is independent of input {i}. This is not "
+                       "allowed in strict mode when create_graph=True.")
 
 
 def push(function: Flat, inputs: Sequence[Any], tangents: Sequence[Tensor | None]) -> tuple[list[Tensor], list[Any]]:

@@ -39,12 +39,21 @@ class Dual(Lifted):
     def __repr__(self) -> str:
         return f"Dual({self.value!r}, tangent={self.tangent!r})"
 
+    def text(self, kind: str) -> str:
+        """How a tensor that holds it prints: where the program opened the level, as PyTorch's dual tensors do."""
+        if not getattr(self.level, "shows", False):
+            return f"<traced tensor {self!r}>"
+        value = self.value._text(kind)
+        return value if self.tangent is None else f"{value[:-1]}, tangent={self.tangent!r})"
+
 
 class DualLevel(Level):
     """One forward derivative in force."""
 
     name = "jvp"
     kind = Dual
+    shows = False
+    """Whether its tensors print as values with tangents."""
 
     def constant(self, value: Tensor, outside: bool) -> Dual:
         return Dual(self, value, None, outside)

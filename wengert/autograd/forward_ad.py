@@ -33,6 +33,7 @@ class _OpenLevel(DualLevel):
     """A forward derivative that the program enters and leaves: what holds its data afterwards is made plain again."""
 
     name = "forward_ad"
+    shows = True
     told = True
 
     def __init__(self) -> None:

@@ -46,7 +46,7 @@ class _Flat:
         return outputs
 
 
-def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...]) -> tuple[Any, ...]:
+def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
     """The vector of a product, of the shapes of ``like``; it may be left out where that is a single number."""
     if v is None:
         if len(like) != 1 or like[0]._data.size != 1:
@@ -54,17 +54,22 @@ def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...]) -> tuple[Any, 
                 f"[{name}] The vector v can only be None if the user-provided function has a single element; pass v"
             )
         return (_one(like[0]),)
-    return _check_vectors(name, v, like)
+    return _check_vectors(name, v, like, many)
 
 
-def _check_vectors(name: str, v: Any, like: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The vectors, held against the tensors that they belong to; none, if there is none."""
+def _check_vectors(name: str, v: Any, like: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
+    """The vectors, held against the tensors that they belong to, ``many`` in a tuple; none, if there is none."""
     vectors = () if v is None else _tuple("vector v", v)[1]
     if v is None:
         return vectors
-    if len(vectors) != len(like) or any(a._data.shape != b._data.shape for a, b in zip(vectors, like, strict=True)):
-        raise RuntimeError(f"[{name}] v has invalid size: should be {[list(x._data.shape) for x in like]} but got "
-                           f"{[list(x._data.shape) for x in vectors]}")
+    if len(vectors) != len(like):
+        why = (f"v is a tuple of invalid length: should be {len(like)} but got {len(vectors)}." if many else
+               f"The given v should contain a single Tensor.; got {len(vectors)}")
+        raise RuntimeError(f"[{name}] {why}")
+    for i, (vector, x) in enumerate(zip(vectors, like, strict=True)):
+        if vector._data.shape != x._data.shape:
+            entry = f"Entry {i} in " if many else ""
+            raise RuntimeError(f"[{name}] {entry}v has invalid size: should be {x.shape} but got {vector.shape}.")
     return vectors
 
 
@@ -84,7 +89,8 @@ def vjp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
         outputs = flat(flat.inputs)
-        found = pull(outputs, flat.inputs, _vectors("vjp", v, outputs), create_graph, "vjp" if strict else None)
+        vectors = _vectors("vjp", v, outputs, flat.many_out)
+        found = pull(outputs, flat.inputs, vectors, create_graph, "vjp" if strict else None)
     return _result(flat.many_out, outputs, create_graph), _result(flat.many_in, found, create_graph)
 
 
@@ -93,11 +99,15 @@ def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
     """``(func(*inputs), J v)``: the product of the Jacobian with a vector of the shape of the inputs."""
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
-        tangents = _vectors("jvp", v, flat.inputs)
+        tangents = _vectors("jvp", v, flat.inputs, flat.many_in)
         outputs, moved = push(flat, flat.inputs, tangents)
-        if strict and any(tangent is None for tangent in moved):
-            raise RuntimeError("[jvp] The output of the user-provided function is independent of the inputs. This is "
-                               "not allowed in strict mode.")
+        for i, tangent in enumerate(moved if strict else ()):
+            if tangent is None:
+                raise RuntimeError(f"[jvp] Output {i} of the user-provided function does not require gradients. The "
+                                   "outputs must be computed in a differentiable manner from the input when running in "
+                                   "strict mode.")
+            if create_graph and not tangent.requires_grad:
+                derivatives.check_bends("jvp", 0)
         found = list(map(moving, outputs, moved))
     return _result(flat.many_out, outputs, create_graph), _result(flat.many_out, found, create_graph)
 
@@ -108,14 +118,17 @@ def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fal
     With ``vectorize`` many rows are computed at once, else one by one; with ``strategy="forward-mode"``, which needs
     ``vectorize``, columns, forward."""
     if strategy not in ("forward-mode", "reverse-mode"):
-        raise AssertionError(f"[jacobian] Expected strategy to be either \"forward-mode\" or \"reverse-mode\"; got "
-                             f"{strategy!r}")
+        raise AssertionError('[jacobian] Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If '
+                             'your function has more outputs than inputs, "forward-mode" tends to be more performant. '
+                             f'Otherwise, prefer to use "reverse-mode"; got {strategy!r}')
     if strict and (vectorize or strategy == "forward-mode"):
         raise RuntimeError("[jacobian] torch.autograd.functional.jacobian: `strict=True` and `vectorize=True` are not "
                            "supported together, nor with strategy=\"forward-mode\"; set one of them")
     if strategy == "forward-mode" and (create_graph or not vectorize):
-        raise NotImplementedError("[jacobian] strategy=\"forward-mode\" needs vectorize=True, and create_graph=False; "
-                                  "use torch.func.jacfwd, which nests")
+        raise NotImplementedError("[jacobian] `create_graph=True` and `strategy=\"forward-mode\"` are not supported "
+                                  "together: Computing Jacobian using forward-AD or forward-over-reverse Hessian is "
+                                  "only implemented for `vectorize=True`, and create_graph=False; use "
+                                  "torch.func.jacfwd, which nests")
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
         if strategy == "forward-mode":
@@ -161,18 +174,24 @@ def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) 
 def vhp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
         strict: bool = False) -> Any:
     """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function that gives one number."""
+    return _product("vhp", func, inputs, v, create_graph, strict)
+
+
+def _product(name: str, func: Callable[..., Any], inputs: Tensors, v: Tensors | None, create_graph: bool, strict: bool
+             ) -> Any:
     many_in, tensors = _tuple("inputs", inputs)
-    _check_vectors("vhp", v, tensors)
-    _, product = vjp(_gradient_of(func, many_in, "vhp", strict), inputs, v, create_graph, False)
+    _check_vectors(name, v, tensors, many_in)
+    _, product = vjp(_gradient_of(func, many_in, name, strict), inputs, v, create_graph, False)
     return _value(func, tensors, create_graph), product
 
 
 def hvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
         strict: bool = False) -> Any:
     """``(func(*inputs), H v)``. The Hessian is symmetric, so this is `vhp`, which is cheaper than a product J v."""
-    return vhp(func, inputs, v, create_graph, strict)
+    return _product("hvp", func, inputs, v, create_graph, strict)
 
 
 def _value(func: Callable[..., Any], tensors: tuple[Any, ...], create_graph: bool) -> Any:
-    output = func(*tensors)
+    with enable_grad():
+        output = func(*[apart(x, create_graph) for x in tensors])
     return output if create_graph else output.detach()

@@ -26,14 +26,20 @@ class device:
 
     def __init__(self, type: str | int | device = "cpu", index: int | None = None) -> None:
         kind: str
+        if index is not None and index < 0:
+            raise RuntimeError(f"[device] Device index must not be negative; got {index}")
         if isinstance(type, device):
             kind, index = type.type, type.index
         elif isinstance(type, int):
             kind, index = "cuda", type
+        elif not isinstance(type, str):
+            raise TypeError(f"[device] the name of a device was expected, such as 'cpu'; got {type!r}")
         else:
+            if not type:
+                raise RuntimeError("[device] Device string must not be empty; a device looks like 'cpu' or 'cuda:0'")
             kind, colon, number = type.partition(":")
             if colon:
-                if not number.isdigit():
+                if not number.isdigit() or number != str(int(number)):
                     raise RuntimeError(
                         f"[device] Invalid device string: '{type}'; a device looks like 'cpu' or 'cuda:0'"
                     )

@@ -23,7 +23,8 @@ def check_window(op: str, kernel: Dims, stride: Dims, padding: Dims, dilation: D
     for (name, least), values in zip(_LEAST.items(), (kernel, stride, dilation, padding, extra), strict=True):
         if min(values) < least or max(values) > LARGEST:
             what = "non-negative" if least == 0 else "greater than zero"
-            raise ShapeError(f"[{op}] {name} should be {what}; got {tuple(values)}")
+            raise ShapeError(f"[{op}] {name} should be {what} (non-positive stride and negative padding are not "
+                             f"supported); got {tuple(values)}")
 
 
 def out_sizes(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,
@@ -49,8 +50,9 @@ def checked_out_sizes(op: str, sizes: Dims, kernel: Dims, stride: Dims, padding:
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(kernel, dilation, strict=True))
         raise ShapeError(f"[{op}] Calculated padded input size per channel: "
                          f"({padded}). Kernel size: ({reach}). Kernel size "
-                         f"can't be greater than actual input size; got an input of sizes {tuple(sizes)} with padding "
-                         f"{tuple(padding)}; give a larger input, more padding or a smaller kernel")
+                         f"can't be greater than actual input size: the calculated output size {found} is too small; "
+                         f"got an input of sizes {tuple(sizes)} with padding {tuple(padding)}; give a larger input, "
+                         "more padding or a smaller kernel")
     return found
 
 

@@ -398,6 +398,8 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
                                   "integers and cast them")
     if wanted.kind in "iu":
         start, end, step = int(start), int(end), int(step)
+        if any(abs(value) >= 2**63 + (value < 0) for value in (start, end, step)) and wanted is not dtypes.uint64:
+            raise RuntimeError(f"[arange] value cannot be converted to type int64_t without overflow: {start} -> {end}")
         if step == 0:
             raise ValueError(f"[arange] step must be nonzero; got one that is 0 in {wanted}")
     count = -((start - end) // step) if isinstance(start, int) and isinstance(end, int) and isinstance(step, int) else \
@@ -545,6 +547,8 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     if x.ndim != 1:
         raise RuntimeError(f"[vander] x must be a one-dimensional tensor; got shape {tuple(x.shape)}")
     columns = x._data.shape[0] if N is None else N
+    if columns < 0:
+        raise RuntimeError(f"[vander] N must be non-negative; got {N}")
     powers = np.arange(columns) if increasing else np.arange(columns)[::-1]
     base = x if x._data.dtype.kind in "fcVW" else x.to(dtypes.int64)
     return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))

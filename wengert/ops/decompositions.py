@@ -149,8 +149,12 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, 
     singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
     if isinstance(p, str):
         if p == "nuc":
+            if dim is None and input.ndim != 2:
+                raise RuntimeError("[norm] linalg.matrix_norm: dim must be a 2-tuple. Got "
+                                   f"{' '.join(map(str, range(input.ndim)))}; name the dimensions of the matrices")
             return linalg.matrix_norm(input, "nuc", (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
         if p != "fro":
-            raise RuntimeError(f"[norm] p must be a number, 'fro' or 'nuc'; got {p!r}")
+            raise RuntimeError(f"[norm] linalg.matrix_norm: Order {p} not supported.: p must be a number, 'fro' or "
+                               f"'nuc'; got {p!r}")
         p = 2
     return vector_norm(input, 2 if p is None else p, dim, keepdim, dtype, "norm")

@@ -17,12 +17,12 @@ from ..core.geometry import TENSOR, check_room
 from ..core.layout import has_channels_last
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
-from ..tensors.alias import own
+from ..tensors.alias import own, type_name
 from ..tensors.apply import in_one_node, result_type
 from ..tensors.evaluation import one_by_one
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
-from .arguments import check_one_dtype, integer, integers, only, tensors_of
+from .arguments import integer, integers, only, tensors_of
 from .conversion import cast
 from .registry import function, method
 from .shapes import expand, sliced, unsqueeze, view
@@ -48,7 +48,11 @@ def _joined(listed: tuple[Tensor, ...], dim: int, op: str) -> Tensor:
             raise ShapeError(f"[{op}] Tensors must have same number of dimensions: got {len(first)} and "
                              f"{len(shape)}; the shapes are {', '.join(str(tuple(y._data.shape)) for y in listed)}")
         if shape[:place] + shape[place + 1:] != first[:place] + first[place + 1:]:
-            raise ShapeError(f"[{op}] Sizes of tensors must match except in dimension {place}; the shapes are "
+            wrong = next(d for d, (n, m) in enumerate(zip(shape, first, strict=True)) if d != place and n != m)
+            number = next(i for i, y in enumerate(listed) if y is x)
+            raise ShapeError(f"[{op}] Sizes of tensors must match except in dimension {place}. Expected size "
+                             f"{first[wrong]} but got size {shape[wrong]} for tensor number {number} in the list; the "
+                             f"shapes are "
                              f"{', '.join(str(tuple(y._data.shape)) for y in listed)}")
     dtype = listed[0]._data.dtype
     if any([x._data.dtype is not dtype for x in listed]):
@@ -231,6 +235,12 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     place = wrap_dim(dim, input._data.ndim, "tensor_split")
     n = input._data.shape[place]
     if isinstance(indices_or_sections, Tensor):
+        if indices_or_sections._data.ndim > 1:
+            raise RuntimeError("tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+                               f"one-dimensional tensor, but got a tensor with {indices_or_sections.ndim} dims")
+        if indices_or_sections._data.dtype != np.int64:
+            raise RuntimeError("tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+                               f"{type_name(indices_or_sections._data.dtype)}; convert it with .long()")
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, (list, tuple)):
         cuts = [0, *(slice(None, i).indices(n)[1] for i in integers(indices_or_sections, "tensor_split")), n]
@@ -247,8 +257,8 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
 def _splitter(name: str, dim: int) -> None:
     def plain(input: Tensor, indices_or_sections: Any = None, **named: Any) -> tuple[Tensor, ...]:
         along = 0 if dim == 1 and input.ndim == 1 else dim
-        if input.ndim <= along:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {max(dim, 1) + (dim == 2)} "
+        if input.ndim <= along or (name == "vsplit" and input.ndim < 2):
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {(2, 1, 3)[dim]} "
                                f"dimension, but got a tensor with {input.ndim} dimensions!")
         for key in ("indices", "sections"):
             indices_or_sections = only(named, "indices sections", name).get(key, indices_or_sections)
@@ -466,7 +476,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError(f"torch.meshgrid: indexing must be one of \"xy\" or \"ij\", but received: {indexing}")
     if not listed:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
-    check_one_dtype("meshgrid", *listed)
+    if any([x._data.dtype != listed[0]._data.dtype for x in listed]):
+        raise RuntimeError("[meshgrid] torch.meshgrid expects all tensors to have the same dtype; convert them first")
     if any(x.ndim > 1 for x in listed):
         raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: "
                            f"{[tuple(x.shape) for x in listed]}")
@@ -485,6 +496,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All combinations of one element of each vector, as rows."""
     listed = tensors_of(tensors, "cartesian_prod")
+    for x in listed:
+        if x._data.ndim > 1:
+            raise RuntimeError(f"[cartesian_prod] Expect a 1D vector, but got shape {list(x.shape)}; flatten() it")
     if len(listed) == 1:
         return listed[0]
     columns = [P.reshape(grid, shape=(grid.numel(),)) for grid in meshgrid(*listed, indexing="ij")]
@@ -496,6 +510,10 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     """All choices of ``r`` elements of a vector, in order, as rows."""
     if input.ndim != 1:
         raise RuntimeError("Expect a 1D vector, but got shape " + str(list(input.shape)))
+    if r < 0:
+        raise RuntimeError(f"[combinations] Expect a non-negative number, but got {r}")
+    if not r:
+        return input[:0]
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input.numel()), r)), np.int64).reshape(-1, r)
     return P.index(input, make(rows, None), places=(True,))

@@ -219,9 +219,15 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     _matrices("lstsq", A)
     check_one_dtype("linalg.lstsq", A, B)
     driver = driver or "gelsy"
+    if driver not in ("gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss); got "
+                           f"{driver!r}")
     vector = B._data.ndim == A._data.ndim - 1
     right = B[..., None] if vector else B
     rows, columns = A._data.shape[-2:]
+    if right._data.ndim < 2 or right._data.shape[-2] != rows:
+        raise ShapeError(f"torch.linalg.lstsq: input.size(-2) should match other.size(-2): {rows} rows were expected; "
+                         f"got shape {list(B.shape)}")
     relative = finfo(to_real(A.dtype)).eps * max(rows, columns) if rcond is None else rcond
     solution = P.matmul(P.pinv(A, rtol=relative), right)
     rank = matrix_rank(A.detach(), rtol=relative)
@@ -538,6 +544,8 @@ def vander(x: Any, *, N: int | None = None) -> Any:
         raise RuntimeError("[linalg.vander] floating point, complex, and integer tensors are supported; got Bool; "
                            "convert it with .long()")
     count = x._data.shape[-1] if N is None else N
+    if N is not None and N <= 1:
+        raise RuntimeError(f"[linalg.vander] N must be greater than 1.; got {N}")
     base = cast(x, dtypes.int64) if x._data.dtype.kind in "biu" else x
     one = P.fill(base, value=1)[..., None]
     if not base._data.ndim:

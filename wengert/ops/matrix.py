@@ -33,7 +33,8 @@ def _check_operands(op: str, *operands: Any) -> None:
         if type(x) not in TENSORS:
             raise TypeError(f"{op}(): argument (position {position + 1}) must be Tensor, not {type(x).__name__}")
         if x._data.dtype != first._data.dtype:
-            raise RuntimeError(f"[{op}] expected m1 and m2 to have the same dtype, but got: "
+            both = "expected both vectors to have same dtype: " if op in ("dot", "vdot") else ""
+            raise RuntimeError(f"[{op}] {both}expected m1 and m2 to have the same dtype, but got: "
                                f"{type_name(first._data.dtype)} != "
                                f"{type_name(x._data.dtype)}; convert one with .to(...)")
 

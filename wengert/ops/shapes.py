@@ -328,7 +328,11 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 @function(method=False, out=False, takes_tensor=False)
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape to which the given shapes broadcast. Raises RuntimeError where they do not."""
-    return Size(broadcast_sizes(*(integers(shape, "broadcast_shapes") for shape in shapes), op="broadcast_shapes"))
+    listed = [integers(shape, "broadcast_shapes") for shape in shapes]
+    if any(n < 0 for shape in listed for n in shape):
+        raise ValueError("[broadcast_shapes] Attempting to broadcast a dimension with negative length!; got "
+                         f"{', '.join(map(str, listed))}")
+    return Size(broadcast_sizes(*listed, op="broadcast_shapes"))
 
 
 # --- parts ------------------------------------------------------------------------------------------------------------

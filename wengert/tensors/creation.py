@@ -79,13 +79,22 @@ def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
         return array
     culprit = _culprit(data)
     if isinstance(culprit, (str, bytes)):
-        raise ValueError(f"[tensor] too many dimensions {type(culprit).__name__!r}: numbers or booleans were "
-                         f"expected; got {culprit!r:.40}")
+        kind = type(culprit).__name__
+        if isinstance(data, (str, bytes)):
+            raise ValueError(f"[tensor] too many dimensions {kind!r}: numbers or booleans were expected; got "
+                             f"{culprit!r:.40}")
+        raise UnreadableError(f"[tensor] new(): invalid data type {kind!r} (too many dimensions {kind!r}): numbers or "
+                              f"booleans were expected; got {culprit!r:.40}")
     if culprit is _NOTHING and dtype is not None and dtype.kind in "fcb":
         return array.astype(np.complex128 if dtype.kind == "c" else np.float64)
     if culprit is _NOTHING:
         raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
     raise _no_number(culprit)
+
+
+class UnreadableError(TypeError, ValueError):
+    """What cannot be the element of a tensor, among what can. (PyTorch raises TypeError or ValueError, by its place.)
+    """
 
 
 _NOTHING = object()

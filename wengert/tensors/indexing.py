@@ -43,6 +43,10 @@ def _slice(x: Tensor, basic: tuple[Any, ...]) -> Any:
     try:
         return _sliced(x, params={"index": basic})
     except IndexError as error:
+        if not x._data.ndim:
+            why = ("slice() cannot be applied to a 0-dim tensor." if type(basic[0]) is slice else
+                   "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
+            raise OutOfRangeError(f"[slice] {why}; got {basic}") from error
         raise OutOfRangeError(str(error).replace("axis", "dimension")) from error
 
 
@@ -54,6 +58,9 @@ def _out_of_range(part: Tensor, places: Sequence[bool], arrays: Sequence[Tensor]
         mask = next(a for a in arrays if a._data.dtype == bool)
         return IndexError(f"The shape of the mask {list(mask._data.shape)} does not match the shape of the indexed "
                           f"tensor {list(part._data.shape)}: {error}")
+    if "from an empty" in str(error):
+        return OutOfRangeError(f"[index] index is out of bounds for dimension with size 0; got a tensor of shape "
+                               f"{list(part._data.shape)}; an index without elements was expected")
     return OutOfRangeError(str(error).replace("axis", "dimension"))
 
 
@@ -209,9 +216,12 @@ def _checked(item: object) -> Any:
         start, stop, step = item.start, item.stop, item.step
         if step is None and type(start) in _PLACES and type(stop) in _PLACES:
             return item
+        if any([i is not None and not hasattr(i, "__index__") for i in (start, stop, step)]):
+            raise TypeError("[index] slice indices must be integers or None or have an __index__ method; got "
+                            f"{start!r}, {stop!r} and {step!r}")
         start, stop, step = (None if i is None else i.__index__() for i in (start, stop, step))
         if step is not None and step <= 0:
-            raise ValueError("step must be greater than zero")
+            raise ValueError("slice step cannot be zero" if not step else "step must be greater than zero")
         return slice(start, stop, step)
     return item
 

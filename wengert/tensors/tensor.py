@@ -579,7 +579,8 @@ class Tensor:
         elif isinstance(self._data, ndarray):
             array = self._concrete("repr")
         else:
-            return f"<traced tensor {self._data!r}>"
+            shown = getattr(self._data, "text", None)
+            return f"<traced tensor {self._data!r}>" if shown is None else shown(kind)
         edge = edge_of(self)
         leaf = edge is None or type(edge) is Leaf
         fn = None if leaf else self.grad_fn.name()

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...core.dtypes import bool_
-from ...core.errors import ShapeError
+from ...core.errors import DTypeError, ShapeError
 from ...ops import cat, full, ones, zeros
 from ...ops.halves import in_float32
 from ...tensors.evaluation import tracing
@@ -55,6 +55,10 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         weights = weights.masked_fill(_later(query.shape[-2], key.shape[-2]), -math.inf)
     elif attn_mask is not None:
         masked = attn_mask.dtype is bool_
+        if not masked and not attn_mask.is_floating_point() and attn_mask.dtype is not query.dtype:
+            raise DTypeError("[scaled_dot_product_attention] Expected attn_mask dtype to be bool or float or to match "
+                             f"query dtype, but got attn_mask.dtype: {attn_mask.dtype} and  query.dtype: "
+                             f"{query.dtype} instead.; convert it with .bool()")
         weights = weights.masked_fill(~attn_mask, -math.inf) if masked else weights + attn_mask
     weights = _softmax(weights) if attn_mask is not None else weights.softmax(-1)
     if dropout_p > 0.0:
@@ -116,7 +120,8 @@ def multi_head_attention_forward(
     if width % num_heads:
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
     if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+                           "`generate_square_subsequent_mask` to create this mask.")
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
     q, k, v = _projections(query, key, value, in_proj_weight, separate, in_proj_bias)
     mask = _score_mask(query, key, key_padding_mask, attn_mask, num_heads)

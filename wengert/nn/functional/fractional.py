@@ -7,7 +7,7 @@ from typing import Any
 
 from ...core.errors import ShapeError
 from ...core.primitive import P
-from ...ops import rand
+from ...ops import rand, zeros
 from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
@@ -44,6 +44,25 @@ def fractional_max_pool3d_with_indices(*args: Any, **kwargs: Any) -> Any:
     return fractional_max_pool3d(*args, **{**kwargs, "return_indices": True})
 
 
+def _checked(op: str, samples: Tensor, dtype: Any, wanted: tuple[int, int, int]) -> Tensor:
+    """The given samples, those of the batch; they may be more."""
+    shape, why = tuple(samples.shape), ""
+    if samples.dtype is not dtype:
+        why = "have the same dtype as input"
+    elif len(shape) != 3:
+        why = f"have 3 dimensions, got {len(shape)}"
+    elif shape[0] < wanted[0]:
+        why = "be no fewer: Expect _random_samples.size(0) no less then input batch size."
+    elif shape[1] != wanted[1]:
+        why = "fit: Expect _random_samples.size(1) equals to input channel size."
+    elif shape[2] != wanted[2]:
+        why = f"fit: Expect _random_samples.size(2) equals to {wanted[2]}."
+    if why:
+        raise ShapeError(f"[{op}] Expect _random_samples to {why}; shape {wanted} and dtype {dtype} were expected; got "
+                         f"shape {shape} and dtype {samples.dtype}")
+    return samples[:wanted[0]]
+
+
 def _pool(
     rank: int, input: Tensor, kernel_size: Any, output_size: Any, output_ratio: Any, samples: Tensor | None
 ) -> tuple[Tensor, Tensor]:
@@ -62,18 +81,23 @@ def _pool(
     # PyTorch asks for room to spare in three dimensions, though none is needed.
     spare = 1 if rank == 3 else 0
     for n, k, count in zip(sizes, kernel, counts, strict=True):
-        if count < 1 or k < 1 or count + k - 1 + spare > n:
+        if count < 0 or k < 1 or count + k - 1 + spare > n:
             raise ShapeError(
-                f"[{op}] {count} windows of {k} do not fit into {n} elements; at most {n - k + 1 - spare} do"
+                f"[{op}] pool size {k} too large relative to input size {n}: {count} windows of {k} do not fit into "
+                f"{n} elements; at most {n - k + 1 - spare} do"
             )
     channels = input.shape[-rank - 1]
+    if not channels or 0 in sizes:
+        raise ShapeError(f"[{op}] {op}(): Expected input to have non-zero size for non-batch dimensions, but got "
+                         f"{list(input.shape)}")
+    if 0 in counts:
+        none = zeros(*input.shape[:-rank], *counts, dtype=input.dtype)
+        return none, none.long()
     batch = input.shape[0] if input.dim() == rank + 2 else 1
     if samples is None:
         samples = rand(batch, channels, rank, dtype=input.dtype)
-    elif tuple(samples.shape) != (batch, channels, rank):
-        raise ShapeError(
-            f"[{op}] expected _random_samples of shape {(batch, channels, rank)}; got {list(samples.shape)}"
-        )
+    else:
+        samples = _checked(op, samples, input.dtype, (batch, channels, rank))
     places = P.fractional_places(samples.detach(), sizes=tuple(sizes), kernel=tuple(kernel), counts=tuple(counts))
     flat = input.reshape(batch, channels, prod(sizes))
     windows = flat.gather(2, places.reshape(batch, channels, prod(places.shape[2:]))).reshape(places.shape)

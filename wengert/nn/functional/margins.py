@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...core.errors import DTypeError, ShapeError
+from ...core.errors import DTypeError, OutOfRangeError, ShapeError
 from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, TRUTHS, P
 from ...ops import arange, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
@@ -133,6 +133,14 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
                          f"samples (batch size). Expected target size [{samples}], but got {list(target.shape)}. Input "
                          f"has shape {list(input.shape)}.")
     scores, classes = (input.reshape(1, -1), target.reshape(1)) if alone else (input, target)
+    count = scores.shape[1]
+    if samples and not count:
+        raise ShapeError("[multi_margin_loss] Expected non-empty vector or matrix with optional 0-dim batch size, but "
+                         f"got: {list(input.shape)}")
+    if weight is not None and weight.numel() != count:
+        raise ShapeError(f"[multi_margin_loss] inconsistent weight size, expected {count} but got {list(weight.shape)}")
+    if not tracing() and classes.numel() and not (0 <= int(classes.min()) and int(classes.max()) < count):
+        raise OutOfRangeError(f"[multi_margin_loss] target out of range: classes from 0 to {count - 1} were expected")
     chosen = classes.unsqueeze(1)
     slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)
     slack = slack if p == 1 else slack * slack

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.dtypes import int64
-from ...core.errors import DTypeError, ShapeError
+from ...core.errors import DTypeError, OutOfRangeError, ShapeError
 from ...core.geometry import check_room
 from ...core.primitive import COMPLEX, REAL_ONLY, P
 from ...core.windows import check_window
@@ -22,6 +22,7 @@ from ...ops.halves import in_float32
 from ...ops.registry import with_out
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
+from ...tensors.evaluation import tracing
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
@@ -157,8 +158,12 @@ def _window(
             f"{list(input.shape)}"
         )
     if 0 in input.shape[-rank - 1:]:
+        first = input.dim() - rank - 1
+        empty = next(dim for dim in range(first, input.dim()) if not input.shape[dim])
         raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch "
-                         f"size for input, but got {list(input.shape)}")
+                         f"size for input, but got {list(input.shape)}: Expected input to have non-zero size for "
+                         f"non-batch dimensions, but got {list(input.shape)} with dimension {empty} being empty. "
+                         "Expected input's non-batch dimensions to have positive length")
     size = tuple_of(kernel_size, rank, op, "kernel_size")
     steps = size if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
     window = {
@@ -248,12 +253,15 @@ def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, .
         raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}")
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
     if len(given) != rank:
-        raise ShapeError(f"[{op}] output_size must have {rank} entries; got {tuple(given)}")
+        raise ShapeError(f"[{op}] {op}(): output_size.size() must be {rank}: output_size must have {rank} entries; got "
+                         f"{tuple(given)}")
     sizes = tuple(input.shape[dim - rank] if n is None else integer(n, op) for dim, n in enumerate(given))
     if min(sizes) < 0:
         raise ShapeError(f"[{op}] elements of output_size must be greater than or equal to 0; got {sizes}")
     if 0 in input.shape[-rank:]:
-        raise ShapeError(f"[{op}] an input with elements in every plane was expected; got {list(input.shape)}")
+        empty = next(dim for dim in range(input.dim() - rank, input.dim()) if not input.shape[dim])
+        raise ShapeError(f"[{op}] {op}(): Expected input to have non-zero size for non-batch dimensions, but input has "
+                         f"sizes {list(input.shape)} with dimension {empty} being empty")
     check_room(op, (*input.shape[:-rank], *sizes), input.element_size())
     return sizes
 
@@ -340,17 +348,25 @@ def _unpool(
     sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True))
     if output_size is not None:
         wanted = tuple(output_size)[-rank:]
-        if len(output_size) not in (rank, rank + 2) or any(
-            abs(found - usual) >= step for found, usual, step in zip(wanted, sizes, steps, strict=True)
-        ):
-            raise ValueError(f"invalid output_size {tuple(output_size)}: {sizes} was expected, or less than {steps} "
-                             "more or less")
+        if len(output_size) not in (rank, rank + 2):
+            raise ValueError(f"output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a "
+                             f"length of '{len(output_size)}'")
+        for dim, (found, usual, step) in enumerate(zip(wanted, sizes, steps, strict=True)):
+            if abs(found - usual) >= step:
+                raise ValueError(f'invalid output_size "{wanted}" (dim {dim} must be between {usual - step} and '
+                                 f"{usual + step})")
         sizes = wanted
     if input.shape != indices.shape:
         raise ShapeError(
-            f"[{op}] Expected shape of indices to be that of the input {list(input.shape)}; got {list(indices.shape)}"
+            f"[{op}] Expected shape of indices to be same as that of the input tensor ({list(input.shape)}) but got "
+            f"indices tensor with shape: {list(indices.shape)}"
         )
     lead = input.shape[:-rank]
+    if not tracing() and indices.numel():
+        for place in (int(indices.min()), int(indices.max())):
+            if not 0 <= place < prod(sizes):
+                raise OutOfRangeError(f"[{op}] Found an invalid max index: {place} (output volumes are of size "
+                                      f"{'x'.join(map(str, sizes))})")
     flat = zeros(*lead, prod(sizes), dtype=input.dtype)
     count = prod(input.shape[-rank:])
     found = flat.scatter(-1, indices.reshape(*lead, count), input.reshape(*lead, count))

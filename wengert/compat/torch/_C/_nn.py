@@ -37,7 +37,27 @@ def log_sigmoid(self: Any) -> Any:
     return functional.logsigmoid(self)
 
 
+def _upsample(name: str, mode: str) -> Any:
+    def upsample(input: Any, output_size: Any, align_corners: Any = None, *scales: Any) -> Any:
+        align = align_corners if mode not in ("nearest", "nearest-exact") else None
+        return functional.interpolate(input, size=output_size, mode=mode, align_corners=align)
+
+    upsample.__name__ = upsample.__qualname__ = name
+    upsample.__doc__ = f"`interpolate` of mode {mode!r} to a size."
+    return upsample
+
+
+_UPSAMPLING = {
+    **{f"upsample_nearest{rank}d": "nearest" for rank in (1, 2, 3)}, "upsample_linear1d": "linear",
+    **{f"_upsample_nearest_exact{rank}d": "nearest-exact" for rank in (1, 2, 3)}, "upsample_bilinear2d": "bilinear",
+    "upsample_bicubic2d": "bicubic", "upsample_trilinear3d": "trilinear",
+}
+"""PyTorch's inner names for what `interpolate` does to a given size, and the mode of each."""
+
+
 def __getattr__(name: str) -> Any:
+    if name in _UPSAMPLING:
+        return _upsample(name, _UPSAMPLING[name])
     if not name.startswith("_"):
         for owner in (functional, wengert):
             found = getattr(owner, name, None)
