@@ -31,7 +31,8 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
     if isinstance(data, (np.ndarray, np.generic)):
         return converted(np.asarray(data), (dtype or dtypes.from_numpy(data.dtype)).numpy)
     if isinstance(data, (str, bytes)):
-        raise TypeError(f"[tensor] a number, sequence or array was expected; got {type(data).__name__}: {data!r:.40}")
+        raise TypeError(f"[tensor] new(): invalid data type {type(data).__name__!r}: a number, sequence or array was "
+                        f"expected; got {data!r:.40}")
     if not isinstance(data, (bool, int, float, complex, Sequence)):
         if hasattr(data, "__array__"):
             return np.array(data, dtype=None if dtype is None else dtype.numpy)
@@ -80,9 +81,6 @@ def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
     culprit = _culprit(data)
     if isinstance(culprit, (str, bytes)):
         kind = type(culprit).__name__
-        if isinstance(data, (str, bytes)):
-            raise ValueError(f"[tensor] too many dimensions {kind!r}: numbers or booleans were expected; got "
-                             f"{culprit!r:.40}")
         raise UnreadableError(f"[tensor] new(): invalid data type {kind!r} (too many dimensions {kind!r}): numbers or "
                               f"booleans were expected; got {culprit!r:.40}")
     if culprit is _NOTHING and dtype is not None and dtype.kind in "fcb":
