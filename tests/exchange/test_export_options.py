@@ -193,6 +193,8 @@ SIZED = {
     "one hot": lambda x: F.one_hot(x.argmax(-1), 4),
     "a diagonal": lambda x: torch.diagonal(x @ x.transpose(1, 2), dim1=1, dim2=2),
     "attention": lambda x: F.scaled_dot_product_attention(x, x, x, is_causal=True),
+    "a size as a number": lambda x: x.reshape(int(x.shape[0]) * 4, -1) * float(x.shape[1]),
+    "a comparison with another size": lambda x: x + torch.zeros(x.shape[0], 1, 4).expand(x.shape),
     "arithmetic with sizes": lambda x: x * x.shape[1] + x.size(0) // 1,
 }
 

@@ -191,7 +191,10 @@ def _joined(axes: Sequence[Axis], tensors: Sequence[Tensor]) -> list[Axis]:
 def _for_sizes(model: Callable[..., Any], inputs: Inputs, names: Sequence[str], axes: Sequence[Axis]
                ) -> tuple[Program, InstructionGraph]:
     """The graph for all sizes: first where everything grows evenly with them, then with products; sizes one more than
-    the example's first, then its multiples, as a model may only take these."""
+    the example's first, then its multiples, as a model may only take these.
+
+    What the model's code decides by a size, or reads of one, need not be looked into: where that changes what is
+    computed, the recordings are not of one form."""
     base: dict[str, int] = {}
     for axis in axes:
         size = inputs.tensors[axis.place].shape[axis.dim]
@@ -208,11 +211,10 @@ def _for_sizes(model: Callable[..., Any], inputs: Inputs, names: Sequence[str], 
                 for sizes in samples:
                     key = tuple(sizes.values())
                     if key not in known:
-                        known[key] = _record(model, inputs, names, _example(inputs, axes, sizes), SizeNotes())
+                        known[key] = _record(model, inputs, names, _example(inputs, axes, sizes), PlainSizes())
                     programs.append(known[key])
                 recordings = [program.recording for program in programs]
                 graph = put_together(samples, [each for each in recordings if each is not None], degree)
-                _check_conditions([program for program in programs])
                 return programs[0], prune(graph)
             except Unlike as error:
                 failure = failure or error
@@ -223,6 +225,16 @@ def _for_sizes(model: Callable[..., Any], inputs: Inputs, names: Sequence[str], 
                 break
     assert failure is not None, base
     raise failure
+
+
+class PlainSizes(SizeNotes):
+    """Has the whole recording kept, and sizes be plain integers: what follows from them is found by comparison."""
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
+        return shape
+
+    def fix(self, shape: tuple[int, ...]) -> None:
+        """Nothing is fixed."""
 
 
 def _samples(base: Mapping[str, int], steps: Mapping[str, int], degree: int) -> list[dict[str, int]]:
@@ -258,17 +270,7 @@ def _record(model: Callable[..., Any], inputs: Inputs, names: Sequence[str], ten
             if where is not None:
                 error.add_note(f"[onnx.export] at {where.tb_frame.f_code.co_filename}:{where.tb_lineno}")
             raise
-    program.notes = sizes
     return program
-
-
-def _check_conditions(programs: Sequence[Program]) -> None:
-    """What the model's code found out of sizes must be so for all of them."""
-    for program in programs:
-        for other in programs:
-            words = program.notes.hold(other.notes.read)
-            if words is not None:
-                raise Unlike(words)
 
 
 def _warn_of_effects(graph: InstructionGraph) -> None:

@@ -93,7 +93,8 @@ class Translation:
                     out._replace(dtype=float32) for out in outs]
         found = rule(self.writer, outs, *operands, **params)
         found = found if primitive.multiple else [found]
-        self._note(found[0], primitive.name, operands)
+        if found:
+            self._note(found[0], primitive.name, operands)
         return found
 
     def _note(self, found: Any, name: str, operands: Sequence[Any]) -> None:

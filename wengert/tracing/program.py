@@ -91,8 +91,6 @@ class Program:
         self._run: Interpreter | Runner = Interpreter(graph)
         self.stages = Stages()
         self.recording: Recording | None = None
-        self.notes: Any = None
-        """What was noted about sizes (`sizes.SizeNotes`), where somebody asks for that later."""
         self.sizes: Any = None
         """The `generalised.Family` of recordings that differ in sizes alone, if it is one of these."""
 

@@ -95,6 +95,18 @@ def _std(w: Writer, outs: Any, x: Symbol, dim: Any, keepdim: bool = False, corre
     return w.op("Sqrt", _variance(w, x, dim, keepdim, correction))
 
 
+def _with_mean(spread: Callable[..., Any]) -> Any:
+    def write(w: Writer, outs: Any, x: Symbol, dim: Any, keepdim: bool = False, correction: float = 1) -> Any:
+        return (spread(w, outs, x, dim, keepdim, correction) if outs[0] is not None else None,
+                _mean(w, outs[1:], x, dim, keepdim) if outs[1] is not None else None)
+
+    return write
+
+
+rule("var_mean")(_with_mean(_var))
+rule("std_mean")(_with_mean(_std))
+
+
 @rule("vector_norm")
 def _vector_norm(w: Writer, outs: Any, x: Symbol, ord: float, dim: Any, keepdim: bool = False) -> Any:
     if ord in (1, 2):

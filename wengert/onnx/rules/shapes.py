@@ -241,6 +241,23 @@ def _cat(w: Writer, outs: Any, *parts: Symbol, dim: int, **params: Any) -> Any:
     return kept[0] if len(kept) == 1 else w.op("Concat", *kept, axis=dim % rank)
 
 
+@rule("parts")
+def _parts(w: Writer, outs: Any, x: Symbol, dim: int, sizes: Any = None, label: str = "") -> Any:
+    """Those that are needed, each on its own: the numbers along a dimension, or slices of these sizes."""
+    found: list[Any] = []
+    start: Any = 0
+    for i, out in enumerate(outs):
+        stop = i + 1 if sizes is None else start + sizes[i]
+        if out is None:
+            found.append(None)
+        elif sizes is None:
+            found.append(w.op("Gather", x, w.number(i, int64), axis=dim))
+        else:
+            found.append(w.op("Slice", x, w.ints([start]), w.ints([stop]), w.ints([dim])))
+        start = stop
+    return found
+
+
 @rule("flip")
 def _flip(w: Writer, outs: Any, x: Symbol, dims: Sequence[int]) -> Any:
     if not dims:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtypes import float32
+from ...core.dtypes import float32, int64
 from ..sizes import Extent
 from ..writer import NoFormError, Symbol, Writer
 from .reductions import reduced
@@ -140,6 +140,26 @@ def _as(w: Writer, x: Symbol, dtype: Any) -> Symbol:
     return found
 
 
-absent("it is recorded in backward passes alone",
-       "normalize_gradient window_put window_spread window_take window_winner")
+@rule("window_winner")
+def _window_winner(w: Writer, outs: Any, x: Symbol, best: Symbol, size: Any, stride: Any, padding: Any, dilation: Any
+                   ) -> Any:
+    """The first place of the largest, among the places of every window beside each other."""
+    assert x.shape is not None and best.shape is not None, x
+    rank, lead = len(size), len(x.shape) - len(size)
+    sizes, counts = x.shape[lead:], best.shape[lead:]
+    if any(isinstance(n, Extent) for n in (*sizes, *counts)):
+        raise NoFormError("the places of maxima of a size that varies")
+    reach = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(counts, stride, dilation, size, strict=True)]
+    after = [max(r - n - p, 0) for r, n, p in zip(reach, sizes, padding, strict=True)]
+    lowest = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype.numpy).min)
+    found = w.op("Pad", x, w.ints([0] * lead + [*padding] + [0] * lead + after), w.number(lowest, x.dtype))
+    for d in range(rank):
+        places = np.arange(counts[d])[:, None] * stride[d] + np.arange(size[d]) * dilation[d]
+        found = w.op("Gather", found, w.constant(places, int64), axis=lead + 2 * d)
+    order = [*range(lead), *range(lead, lead + 2 * rank, 2), *range(lead + 1, lead + 2 * rank, 2)]
+    rows = w.op("Reshape", w.op("Transpose", found, perm=order), w.ints([0] * (lead + rank) + [-1]))
+    return w.op("ArgMax", rows, dtype=int64, axis=lead + rank, keepdims=0)
+
+
+absent("it is recorded in backward passes alone", "normalize_gradient window_put window_spread window_take")
 absent("its windows are drawn at random", "fractional_places")
