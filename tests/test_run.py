@@ -191,11 +191,14 @@ def test_input_from_a_pipe(tmp_path: Path) -> None:
     assert done.stdout == "one two train.py\n"
 
 
-def test_what_to_use_instead_is_said(tmp_path: Path) -> None:
-    done = run(tmp_path, "from torch.utils.tensorboard import SummaryWriter\n")
-    assert done.returncode == 1 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("train.py:1: torch.utils.tensorboard is not in wengert yet; ")
-    assert "tensorboardX" in done.stderr
+def test_the_extra_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['tensorboard'] = None\n")
+    (tmp_path / "train.py").write_text("from torch.utils.tensorboard import SummaryWriter\n")
+    environment = {**ENVIRONMENT, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([*COMMAND, "train.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          env=environment)
+    assert done.returncode == 1
+    assert "pip install 'wengert[tensorboard]'" in done.stderr.splitlines()[-1]
 
 
 def test_cuda_without_a_device() -> None:

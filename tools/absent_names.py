@@ -108,6 +108,8 @@ def is_module(name: str) -> bool:
         find_module(name)
     except (MissingModuleError, AttributeError):
         return False
+    except ModuleNotFoundError:
+        return True  # one that wants an extra, which it names
     return True
 
 

@@ -73,6 +73,7 @@ _publish(
             "clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype "
             "is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled"
         ),
+        "compat.extension": "load_ipython_extension unload_ipython_extension",
         "nn.compiled": "compile",
         "cuda": "OutOfMemoryError",
         "examination": "doctor",

@@ -28,6 +28,9 @@ from .autograd.modes import (
     enable_grad as enable_grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled,
 )
+from .compat.extension import (
+    load_ipython_extension as load_ipython_extension, unload_ipython_extension as unload_ipython_extension,
+)
 from .core.device import device as device
 from .core.dtypes import (
     bfloat16 as bfloat16, bool_ as _bool, complex128 as _cdouble, complex64 as _cfloat, complex32 as _chalf,

@@ -19,12 +19,15 @@ is_available = is_initialized = is_bf16_supported = is_tf32_supported = answers(
 )
 device_count = answers(0, "0: there are no devices.")
 memory_allocated = memory_reserved = max_memory_allocated = answers(0, "0 bytes of a device.")
-manual_seed = manual_seed_all = seed = seed_all = empty_cache = answers(
+is_current_stream_capturing = is_available
+manual_seed = manual_seed_all = seed = seed_all = empty_cache = reset_peak_memory_stats = answers(
     None, "Nothing: there is no device whose generator or memory it would be about."
 )
 
 current_device = _absent("current_device")
 current_stream = _absent("current_stream")
+get_rng_state = _absent("get_rng_state")
+set_rng_state = _absent("set_rng_state")
 get_device_capability = _absent("get_device_capability")
 get_device_name = _absent("get_device_name")
 get_device_properties = _absent("get_device_properties")
@@ -32,3 +35,11 @@ init = _absent("init")
 mem_get_info = _absent("mem_get_info")
 set_device = _absent("set_device")
 synchronize = _absent("synchronize")
+
+
+def get_rng_state_all() -> list[Any]:
+    """The states of the generators of all devices: none."""
+    return []
+
+
+set_rng_state_all = answers(None, "Nothing: there are no devices.")

@@ -11,7 +11,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from .finder import torch_is_wengert
-from .report import Use, describe, names_asked
+from .report import Use, describe, missing_part, names_asked
 
 
 class PackageError(ValueError):
@@ -38,6 +38,17 @@ def check(package: str) -> tuple[str, int]:
         unread.append(f"  {compiled} is compiled code for PyTorch's libraries, which cannot run without them\n")
     found = [*gaps, *unread]
     return head + "".join(found), len(found)
+
+
+def missing_names(package: str) -> list[str]:
+    """The names of torch that an installed package's source asks for and that wengert does not have, sorted. Raises
+    `PackageError`."""
+    files, _ = sources(package)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asked = {use.name for file in files for use in names_asked(file.read_bytes(), file.name)}
+    with torch_is_wengert():
+        return sorted({gap.name for gap in map(missing_part, asked) if gap is not None})
 
 
 def sources(package: str) -> tuple[list[Path], Path]:

@@ -101,13 +101,6 @@ class _Alias(Loader):
                 sys.modules[f"{alias.name}.{name}"] = inner
 
 
-# What to use in the place of modules that wengert will not have.
-INSTEAD = {
-    "torch.utils.tensorboard": "write event files with the package tensorboardX, whose SummaryWriter has the same "
-    "methods: pip install tensorboardX, and `from tensorboardX import SummaryWriter`",
-}
-
-
 def find_module(name: str) -> ModuleType:
     """Wengert's module for a name such as ``torch.nn.functional``. Raises MissingModuleError."""
     root, *rest = name.split(".")
@@ -125,8 +118,7 @@ def find_module(name: str) -> ModuleType:
             if found is None:
                 found = _import_inside(f"{owner}.{part}")
         if found is None:
-            words = explain(owner, part, dir(module))
-            raise MissingModuleError("; ".join([words, *filter(None, [INSTEAD.get(f"{owner}.{part}")])]), name=name)
+            raise MissingModuleError(explain(owner, part, dir(module)), name=name)
         module, owner = found, f"{owner}.{part}"
     return module
 
@@ -173,11 +165,12 @@ def torch_is_wengert() -> Iterator[None]:
         with in_children(install):
             yield
     finally:
-        sys.meta_path.remove(finder)
-        sys.meta_path.remove(inside)
-        for name in _taken():
-            del sys.modules[name]
-        sys.modules.update(kept)
+        if sys.meta_path is not None:  # it is, where the interpreter ends within the context
+            sys.meta_path.remove(finder)
+            sys.meta_path.remove(inside)
+            for name in _taken():
+                del sys.modules[name]
+            sys.modules.update(kept)
 
 
 def _taken() -> list[str]:

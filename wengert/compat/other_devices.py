@@ -25,7 +25,7 @@ def fill(namespace: dict[str, Any], device: str) -> None:
                          "max_memory_reserved", "current_allocated_memory", "driver_allocated_memory"),
                         answers(0, "0: there are none here.")),
         **dict.fromkeys(("synchronize", "empty_cache", "manual_seed", "manual_seed_all", "seed", "seed_all",
-                         "reset_peak_memory_stats", "set_rng_state_all"),
+                         "reset_peak_memory_stats", "set_rng_state_all", "clear_graph_cache"),
                         answers(None, "Nothing: there are none here.")),
         **{name: needs(name) for name in (
             "current_device", "set_device", "device", "get_device_name", "get_device_properties", "current_stream",

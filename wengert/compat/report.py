@@ -106,8 +106,26 @@ class Missing:
     nearest: str
 
 
+OTHERS = frozenset("""
+    torch.backends.mudnn torch.backends.musa torch.hpu torch.mlu torch.musa torch.neuron torch.npu torch.sdaa torch.supa
+    torch.tpu torch.version.cann torch.version.supa
+""".split())
+"""Names that PyTorch has not either, until the package of another device is imported."""
+
+
+def of_others(name: str) -> bool:
+    """Whether PyTorch itself does not have a name: other packages put it there, as operators of their own
+    (``torch.ops.pyg.knn``), as classes in C++, or as a device."""
+    parts = name.split(".")
+    registered = parts[:2] == ["torch", "classes"] or parts[:2] == ["torch", "ops"] and len(parts) > 3
+    return registered and parts[2] not in ("aten", "prim", "prims") or any(
+        ".".join(parts[:end]) in OTHERS for end in (2, 3))
+
+
 def missing_part(name: str) -> Missing | None:
-    """The part of ``name`` that wengert does not have, None if it has the whole."""
+    """The part of ``name`` that wengert does not have and PyTorch has, None if it has the whole."""
+    if of_others(name):
+        return None
     root, *rest = name.split(".")
     try:
         owner: Any = find_module(root)
@@ -141,6 +159,9 @@ def describe(uses: Iterable[Use], what: str, gaps_alone: bool = False) -> str:
         lines[use.name].append(f"{use.file}:{use.line}" if several else str(use.line))
     gaps = {name: gap for name in lines if (gap := missing_part(name)) is not None}
     number = f"{len(gaps)} of them missing" if gaps else "all there"
+    others = sum(map(of_others, lines))
+    if others:
+        number += f"; {others} are not PyTorch's: other packages bring them"
     text = [f"{what} asks for {len(lines)} name{'' if len(lines) == 1 else 's'} of torch, {number}"]
     width = max((len(name) for name in lines), default=0)
     for name in sorted(gaps if gaps_alone else lines, key=lambda name: (name not in gaps, name)):

@@ -32,8 +32,8 @@ from .selective import (
 __all__ = [
     "SAC_IGNORED_OPS", "CheckpointError", "CheckpointFunction", "CheckpointPolicy", "GraphExecGroup",
     "SelectiveCheckpointContext", "check_backward_validity", "checkpoint", "checkpoint_sequential",
-    "create_selective_checkpoint_contexts", "detach_variable", "noop_context_fn", "set_checkpoint_debug_enabled",
-    "set_checkpoint_early_stop",
+    "create_selective_checkpoint_contexts", "detach_variable", "get_device_states", "noop_context_fn",
+    "set_checkpoint_debug_enabled", "set_checkpoint_early_stop", "set_device_states",
 ]
 
 
@@ -308,3 +308,15 @@ def checkpoint_sequential(functions: Sequence[Callable[..., Any]] | Iterable[Cal
         input = checkpoint(piece(i * size, (i + 1) * size), input, use_reentrant=use_reentrant,
                            preserve_rng_state=preserve_rng_state)
     return piece((segments - 1) * size, len(chain))(input)
+
+
+def get_device_states(*args: Any) -> tuple[list[int], list[Any]]:
+    """The accelerators that the tensors among the arguments lie on, and the states of their generators: none, as all
+    lie on the CPU."""
+    return [], []
+
+
+def set_device_states(devices: Sequence[int], states: Sequence[Any], *, device_type: str | None = None) -> None:
+    """Puts back what `get_device_states` gave. Raises ValueError for a device: there is none."""
+    if len(devices):
+        raise ValueError(f"[set_device_states] no devices were expected, as there are none; got {list(devices)}")

@@ -25,6 +25,11 @@ class ExceptionWrapper:
         raise self.exc_type(f"Caught {self.exc_type.__name__} {self.where}.\nOriginal {self.exc_msg}")
 
 
+def _element_size(dtype: Any) -> int:
+    """The bytes of an element."""
+    return dtype.itemsize
+
+
 def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int:
     """-1 for the CPU. Raises ValueError for other devices."""
     if str(device) == "cpu" and allow_cpu:

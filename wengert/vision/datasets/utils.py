@@ -50,9 +50,9 @@ def check_integrity(fpath: Path, md5: str | None = None) -> bool:
 
 
 def _progress(total: int | None, what: str) -> Any:
-    """A bar that counts bytes."""
+    """A bar that counts bytes: in a terminal a line, in a notebook a widget."""
     try:
-        from tqdm import tqdm
+        from tqdm.auto import tqdm
     except ImportError as error:
         raise ImportError("downloads show their progress with tqdm: pip install 'wengert[vision]'") from error
     return tqdm(total=total, unit="B", unit_scale=True, desc=what)

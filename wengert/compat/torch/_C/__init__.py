@@ -36,6 +36,7 @@ _log_api_usage_once = answers(None, "Nothing: wengert counts no uses.")
 _get_tracing_state = answers(None, "None: TorchScript traces nothing here.")
 _cuda_getDeviceCount = answers(0, "0.")
 _is_tracing = answers(False, "False.")
+_get_accelerator = answers(device("cpu"), "The CPU: there is no accelerator.")
 _jit_set_profiling_executor = _jit_set_profiling_mode = answers(False, "False.")
 
 _cuda_isInBadFork = _are_functorch_transforms_active = _is_tracing
