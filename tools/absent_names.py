@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from wengert._missing import BASES
 from wengert.compat.finder import MissingModuleError, find_module
+from wengert.compat.hollow_modules import WORDS
 
 ROOT = Path(__file__).parents[1]
 SOURCE, PAGE = ROOT / "wengert" / "_absent.py", ROOT / "docs" / "coming_from_pytorch.md"
@@ -86,6 +87,7 @@ def walk() -> Walked:
                 ours: Any = find_module(module)
             except MissingModuleError:
                 ours = None
+            ours = None if getattr(ours, "__doc__", "") == WORDS else ours
             names = sorted(public(theirs))
             counts[module] = len(names)
             absent[module] = [name for name in names if not hasattr(ours, name) and not is_module(f"{module}.{name}")]
@@ -105,12 +107,11 @@ def walk() -> Walked:
 def is_module(name: str) -> bool:
     """Whether wengert has a module of PyTorch's."""
     try:
-        find_module(name)
+        return find_module(name).__doc__ != WORDS
     except (MissingModuleError, AttributeError):
         return False
     except ModuleNotFoundError:
         return True  # one that wants an extra, which it names
-    return True
 
 
 def public(module: ModuleType) -> set[str]:

@@ -90,6 +90,7 @@ TABLE["distributed.fsdp.api"] = TABLE["distributed.fsdp.fully_sharded_data_paral
 ABOVE = {f"torch.{name[:place]}" for name in TABLE for place, letter in enumerate(name) if letter == "."}
 """Every module above one of these: what is asked of it is answered by others, or by nothing."""
 
+WORDS = "Not in wengert: names that can be imported."
 _made: dict[str, ModuleType] = {}
 
 
@@ -97,7 +98,7 @@ def hollow_module(name: str) -> ModuleType | None:
     """The module that stands for PyTorch's ``name``, always the same one; None if it is not in the table."""
     inner = name.removeprefix("torch.")
     if name not in _made and (inner in TABLE or name in ABOVE):
-        made = ModuleType(name, "Not in wengert: names that can be imported.")
+        made = ModuleType(name, WORDS)
         made.__spec__ = ModuleSpec(name, None, is_package=True)
         made.__path__ = []
         names = TABLE.get(inner, "").split()

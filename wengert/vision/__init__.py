@@ -13,7 +13,10 @@ from .._public import publish as _publish
 from ..version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import datasets as datasets, io as io, models as models, ops as ops, transforms as transforms, utils as utils
+    from . import (
+        datasets as datasets, io as io, models as models, ops as ops, transforms as transforms,
+        tv_tensors as tv_tensors, utils as utils,
+    )
 
 
 def get_image_backend() -> str:
@@ -27,4 +30,4 @@ def set_image_backend(backend: str) -> None:
         raise ValueError(f"[set_image_backend] 'PIL' was expected, the one library that wengert uses; got {backend!r}")
 
 
-_publish(__name__, "datasets io models ops transforms utils")
+_publish(__name__, "datasets io models ops transforms tv_tensors utils")

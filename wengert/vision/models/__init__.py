@@ -23,4 +23,4 @@ from .vgg import (
 )
 from .weights import WeightsEnum as WeightsEnum, get_model as get_model, list_models as list_models
 
-_publish(__name__, "resnet vgg")
+_publish(__name__, "feature_extraction resnet vgg")

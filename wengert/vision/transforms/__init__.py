@@ -27,4 +27,4 @@ from .transforms import (
     ToPILImage as ToPILImage, ToTensor as ToTensor,
 )
 
-_publish(__name__, "autoaugment functional transforms")
+_publish(__name__, "autoaugment functional transforms v2")
