@@ -38,9 +38,6 @@ gather parallel_apply replicate scatter
     "DeviceMesh": """
 device_type
 """,
-    "Dim": """
-AUTO DYNAMIC STATIC
-""",
     "DistributedDataParallel": """
 broadcast_buffers gather join_device join_hook join_process_group scatter to_kwargs will_sync_module_buffers
 """,
@@ -49,11 +46,6 @@ device elapsed_time event_id from_ipc_handle ipc_handle query record synchronize
 """,
     "EventList": """
 export_chrome_trace export_stacks supported_export_stacks_metrics table total_average
-""",
-    "ExportedProgram": """
-buffers call_spec constants dialect example_inputs graph graph_module graph_signature module module_call_graph
-named_buffers named_parameters parameters range_constraints run_decompositions state_dict tensor_constants validate
-verifier verifiers
 """,
     "FileStore": """
 path
@@ -257,7 +249,7 @@ batch_norm_gather_stats_with_counts batch_norm_stats batch_norm_update_stats bit
 ccol_indices_copy choose_qparams_optimized classproperty col_indices_copy compiled_with_cxx11_abi cond contrib cpp
 crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm cudnn_convolution cudnn_convolution_add_relu
 cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler cudnn_is_acceptable dequantize eig embedding_bag
-empty_quantized fake_quantize_per_channel_affine fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight
+empty_quantized export fake_quantize_per_channel_affine fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight
 fbgemm_linear_fp16_weight_fp32_activation fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation
 fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix fork frobenius_norm from_file
 fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_file_path has_lapack
@@ -267,7 +259,7 @@ is_vulkan_available lstsq matrix_rank merge_type_from_type_comment miopen_batch_
 miopen_convolution_add_relu miopen_convolution_relu miopen_convolution_transpose miopen_ctc_loss
 miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d mkldnn_convolution mkldnn_linear_backward_weights
 mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer monitor native_dropout native_norm nativert nested nuclear_norm
-package parse_ir parse_schema parse_type_comment prepare_multiprocessing_environment
+numa package parse_ir parse_schema parse_type_comment prepare_multiprocessing_environment
 profiler_allow_cudagraph_cupti_lazy_reinit_cuda12 q_per_channel_axis q_per_channel_scales q_per_channel_zero_points
 q_scale q_zero_point qscheme quantization quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic
 quantized_batch_norm quantized_gru quantized_gru_cell quantized_lstm quantized_lstm_cell quantized_max_pool1d
@@ -312,7 +304,7 @@ get_allocator_backend get_gencode_flags get_per_process_memory_fraction get_stre
 graph_pool_handle graphs green_contexts has_half has_magma host_memory_stats host_memory_stats_as_nested_dict
 initial_seed is_tf32_supported jiterator list_gpu_processes make_graphed_callables max_memory_cached memory
 memory_cached memory_snapshot memory_stats_as_nested_dict memory_summary memory_usage nccl nvtx power_draw profiler
-random reset_accumulated_host_memory_stats reset_accumulated_memory_stats reset_max_memory_cached
+reset_accumulated_host_memory_stats reset_accumulated_memory_stats reset_max_memory_cached
 reset_peak_host_memory_stats set_per_process_memory_fraction set_stream set_sync_debug_mode sparse streams temperature
 tunable use_mem_pool utilization
 """,
@@ -323,14 +315,16 @@ amp_definitely_not_available autocast_mode common grad_scaler
 AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions
 BuiltinCommHookType DebugLevel GatherOptions GroupName Logger ProcessGroupGloo ReduceOptions ReduceScatterOptions
 Reducer ScatterOptions all_gather_coalesced all_gather_single all_reduce_coalesced argparse_util autograd breakpoint
-c10d_logger collective_utils config debug flight_recorder get_backend_config get_debug_level
-get_default_backend_for_device get_pg_count launch logging_handlers record_comm reduce_op reduce_scatter_single
-register_rendezvous_handler remote_device set_debug_level set_debug_level_from_env shrink_group supports_complex
+c10d_logger checkpoint collective_utils config debug flight_recorder fsdp get_backend_config get_debug_level
+get_default_backend_for_device get_pg_count launch launcher logging_handlers pipelining record_comm reduce_op
+reduce_scatter_single register_rendezvous_handler remote_device rpc set_debug_level set_debug_level_from_env
+shrink_group supports_complex tensor utils
 """,
     "torch.export": """
-AdditionalInputs Constraint CustomDecompTable ExportBackwardSignature ExportGraphSignature FlatArgsAdapter
-ModuleCallEntry ModuleCallSignature ShapesCollection UnflattenedModule custom_obj custom_ops default_decompositions
-dims draft_export dynamic_shapes experimental exported_program graph_signature passes pt2_archive unflatten
+AdditionalInputs Constraint CustomDecompTable Dim ExportBackwardSignature ExportGraphSignature ExportedProgram
+FlatArgsAdapter ModuleCallEntry ModuleCallSignature ShapesCollection UnflattenedModule custom_obj custom_ops
+decomp_utils default_decompositions dims draft_export dynamic_shapes experimental export exported_program
+graph_signature load passes pt2_archive register_dataclass save unflatten
 """,
     "torch.fft": """
 Tensor
@@ -368,7 +362,7 @@ as_nested_tensor masked_select narrow nested_tensor nested_tensor_from_jagged to
 backends cpp grad intrinsic qat quantizable quantized
 """,
     "torch.nn.attention": """
-activate_flash_attention_impl bias current_flash_attention_impl experimental list_flash_attention_impls
+activate_flash_attention_impl bias current_flash_attention_impl experimental flex_attention list_flash_attention_impls
 register_flash_attention_impl restore_flash_attention_impl varlen
 """,
     "torch.nn.functional": """
@@ -418,9 +412,9 @@ SparseSemiStructuredTensor SparseSemiStructuredTensorCUSPARSELT SparseSemiStruct
 solve spsolve to_sparse_semi_structured
 """,
     "torch.utils": """
-ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace debug_log deterministic
-file_baton generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn mobile_optimizer model_dump
-model_zoo module_tracker rename_privateuse1_backend serialization set_module show_pickle tensorboard
+ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace cpp_extension debug_log
+deterministic file_baton generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn mobile_optimizer
+model_dump model_zoo module_tracker rename_privateuse1_backend serialization set_module show_pickle
 throughput_benchmark viz
 """,
     "torch.utils.benchmark": """
@@ -429,11 +423,12 @@ FuzzedTensor Fuzzer Language ParameterAlias TaskSpec examples op_fuzzers ordered
 timer trim_sigfig unit_to_english utils
 """,
     "torch.utils.checkpoint": """
-DefaultDeviceType SavedTensor get_device_states set_device_states
+DefaultDeviceType SavedTensor
 """,
     "torch.utils.data": """
-DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation backward_compatibility functional_datapipe graph
-guaranteed_datapipes_determinism non_deterministic runtime_validation runtime_validation_disabled
+DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation backward_compatibility datapipes
+functional_datapipe graph graph_settings guaranteed_datapipes_determinism non_deterministic runtime_validation
+runtime_validation_disabled
 """,
     "torch.utils.dlpack": """
 DLDeviceType
@@ -444,11 +439,10 @@ BackwardHook
     "torch.xpu": """
 Event MemPool Stream StreamContext XPUGraph XPUPluggableAllocator can_device_access_peer change_current_allocator
 clock_rate default_generators device device_memory_used device_of get_arch_list get_gencode_flags
-get_per_process_memory_fraction get_rng_state get_rng_state_all get_stream_from_external graph graph_pool_handle
-graphs initial_seed is_current_stream_capturing make_graphed_callables max_memory_reserved memory memory_snapshot
-memory_stats memory_stats_as_nested_dict memory_usage power_draw random reset_accumulated_memory_stats
-reset_peak_memory_stats set_per_process_memory_fraction set_rng_state set_rng_state_all set_stream stream streams
-temperature use_mem_pool utilization
+get_per_process_memory_fraction get_stream_from_external graph graph_pool_handle graphs initial_seed
+make_graphed_callables max_memory_reserved memory memory_snapshot memory_stats memory_stats_as_nested_dict
+memory_usage power_draw random reset_accumulated_memory_stats set_per_process_memory_fraction set_stream stream
+streams temperature use_mem_pool utilization
 """,
 }
 
@@ -497,12 +491,9 @@ torch.optim.swa_utils torch.quasirandom torch.special torch.testing torch.types
 """
 
 INSIDE = """
-torch.export torch.functional torch.mps torch.mtia torch.numa torch.storage torch.amp.autocast_mode
-torch.amp.grad_scaler torch.cpu.amp torch.cuda.amp torch.distributed.checkpoint torch.distributed.constants
-torch.distributed.distributed_c10d torch.distributed.elastic torch.distributed.fsdp torch.distributed.launcher
-torch.distributed.optim torch.distributed.pipelining torch.distributed.rpc torch.distributed.tensor
-torch.distributed.utils torch.export.decomp_utils torch.fx.experimental torch.jit.annotations
-torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.attention.flex_attention
-torch.nn.parallel.distributed torch.nn.parallel.scatter_gather torch.utils.cpp_extension torch.utils.flop_counter
-torch.utils.weak torch.utils.data.datapipes torch.utils.data.graph_settings
+torch.functional torch.mps torch.mtia torch.storage torch.amp.autocast_mode torch.amp.grad_scaler torch.cpu.amp
+torch.cuda.amp torch.cuda.random torch.distributed.constants torch.distributed.distributed_c10d
+torch.distributed.elastic torch.distributed.optim torch.fx.experimental torch.jit.annotations
+torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.parallel.distributed
+torch.nn.parallel.scatter_gather torch.utils.flop_counter torch.utils.weak
 """
