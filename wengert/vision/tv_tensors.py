@@ -14,7 +14,8 @@ from typing import Any
 
 import wengert as torch
 from wengert import Tensor
-from wengert.overrides import DisableTorchFunctionSubclass
+
+from ..overrides import DisableTorchFunctionSubclass
 
 _returned = "Tensor"
 

@@ -118,7 +118,7 @@ def get_graph_node_names(model: nn.Module, tracer_kwargs: dict[str, Any] | None 
     >>> from wengert import nn
     >>> from wengert.vision.models.feature_extraction import get_graph_node_names
     >>> get_graph_node_names(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))[0]
-    ['input_1', '0', '1']
+    ['input', '0', '1']
     """
     told, training = _settings(tracer_kwargs), model.training
     try:
