@@ -65,6 +65,17 @@ def test_a_dropout_is_called_so() -> None:
     assert [node.operation for node in g if node.kind == "operation"] == ["mul", "sum"], "a product of one's own is one"
 
 
+def test_a_dropout_that_is_called_as_a_function_is_called_so_too() -> None:
+    x = torch.ones(2, 8, 3, requires_grad=True)
+    for function in (nn.functional.dropout, nn.functional.dropout1d, lambda x: nn.functional.dropout(x, inplace=True)):
+        y = x * 2
+        graph = torch.graph(function(y).sum())
+        assert [node.operation for node in graph if node.kind == "operation"][:2] == ["mul", "dropout"]
+    product = x * torch.tensor([0.0, 2.0, 0.0])
+    assert next(node.operation for node in torch.graph(product.sum()) if node.kind == "operation") == "mul"
+    assert nn.functional.dropout(x).grad_fn.name() == "MulBackward0"
+
+
 def test_nothing_is_added_to_nothing() -> None:
     """Python's `sum` begins with 0."""
     s = torch.tensor(2.0, requires_grad=True)

@@ -91,7 +91,7 @@ def _settled(inputs: Sequence[Tensor], found: Sequence[ndarray | None], count: i
 
 def _sees(node: Any) -> bool:
     """Whether a node has hooks, or other things of its own to see to."""
-    return node.rare is not None and (type(node) is Leaf or bool(node.rare.keys() - {"label", "line"}))
+    return node.rare is not None and (type(node) is Leaf or bool(node.rare.keys() - {"label", "line", "shown"}))
 
 
 def _rule_of(node: Any) -> Any:

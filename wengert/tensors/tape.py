@@ -523,6 +523,14 @@ def labelled(out: Any, label: str) -> Any:
     return out
 
 
+def shown_as(out: Any, word: str) -> Any:
+    """``out``, whose node, a product, is drawn under the ``word`` for what a function did by it; its name stays."""
+    node = out._edge
+    if type(node) is Node and node.primitive.name == "mul":
+        node.rarely()["shown"] = word
+    return out
+
+
 class RemovableHandle:
     """What registering a hook returns; ``remove()`` takes the hook off. Usable as a context manager."""
 

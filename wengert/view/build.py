@@ -25,7 +25,7 @@ from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
 from .model import PLACES, Gradients, GraphEdge, GraphNode, output_id
-from .names import assigned_names, constants_in, leaf_modules, modules_of, name_dropouts, names_in, scopes_of, values_in
+from .names import assigned_names, constants_in, leaf_modules, modules_of, names_in, scopes_of, values_in
 from .partials import REAL, added_array, added_number, selection, unit_rows
 from .pushes import bottom, pull_on_arrays, tangent_of, through
 from .taped import (
@@ -312,7 +312,6 @@ class GraphBuilder:
         there = {node.module for node in graph}
         whole = {".".join(path.split(".")[: i + 1]) for path in there for i in range(path.count(".") + 1)}
         graph.modules = {path: words for path, words in self.modules.items() if path in whole}
-        name_dropouts(graph)
         _mark_masks(graph, self.order)
         return graph
 
@@ -365,7 +364,7 @@ class GraphBuilder:
     def _operation(self, node: Any, graph: Graph, shapes: dict[int, Any]) -> list[GraphNode]:
         """The node of an operation, and one for each of its results where several are shown."""
         note = self.notes.get(node.sequence) or Note()
-        name = node.primitive.name
+        name = (node.rare or {}).get("shown", node.primitive.name)
         made = GraphNode(
             node.sequence,
             "operation",

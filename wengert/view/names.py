@@ -116,17 +116,6 @@ def modules_of(scopes: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
-def name_dropouts(graph: GraphModel) -> None:
-    """A product with a mask in a module for dropout is called so."""
-    into = graph.into() if any("Dropout" in text for text in graph.modules.values()) else {}
-    for id, operands in into.items():
-        node = graph.nodes[id]
-        if node.operation == "mul" and "Dropout(" in graph.modules.get(node.module, ""):
-            masks = [graph.nodes[edge.source] for edge in operands if graph.nodes[edge.source].kind == "constant"]
-            if len(masks) == 1:
-                node.operation = "dropout"
-
-
 def is_module(value: Any) -> bool:
     """Whether a value is an `nn.Module` (told by its methods: this layer does not import `nn`)."""
     kind = type(value)

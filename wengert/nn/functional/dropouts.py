@@ -8,6 +8,7 @@ from ...core.errors import DTypeError
 from ...core.frames import warn
 from ...ops import empty, empty_like
 from ...tensors.alias import check_writable, type_name
+from ...tensors.tape import shown_as
 from ...tensors.tensor import Tensor
 
 # What selu approaches for x → −∞, negated: the value that dropped elements take in `alpha_dropout`.
@@ -81,7 +82,7 @@ def _drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training:
     if p == 1:
         return input.mul_(0) if inplace else input * input.new_zeros(())
     mask = _kept(input, mask_shape, p).div_(1 - p)
-    return input.mul_(mask) if inplace else input * mask
+    return shown_as(input.mul_(mask) if inplace else input * mask, "dropout")
 
 
 def _kept(input: Tensor, mask_shape: tuple[int, ...] | None, p: float) -> Tensor:
