@@ -88,3 +88,35 @@ def test_nothing_is_added_to_nothing() -> None:
 def test_a_page_opens_modules_to_a_depth() -> None:
     _, graph = both()
     assert '"depth":2' in graph.html(depth=2) and '"depth":0' in graph.html()
+
+
+class Pictures(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.LeakyReLU(),
+            nn.Dropout(0.0), nn.MaxPool2d(2), nn.Dropout(0.2))
+        self.classifier = nn.Sequential(nn.Flatten(), nn.Linear(4, 3), nn.LogSoftmax(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(x))
+
+
+def homes(graph: Graph) -> list[tuple[str, str]]:
+    return [(node.operation, node.module) for node in graph if node.kind == "operation"]
+
+
+def test_modules_of_a_sequence_are_those_of_a_recording() -> None:
+    model, x = Pictures(), torch.randn(2, 1, 10, 10)
+    loss = model(x).sum()
+    plain = torch.graph(loss)
+    with torch.graph.record() as recorded:
+        model(x).sum()
+    assert homes(plain) == homes(recorded)
+    assert ("max_pool", "features.7") in homes(plain) and ("log_softmax", "classifier.2") in homes(plain)
+
+
+def test_a_function_behind_a_sequence_is_none_of_its_modules() -> None:
+    model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
+    loss = model(torch.ones(1, 2)).relu().sum()
+    assert homes(torch.graph(loss)) == [("linear", "0"), ("tanh", "1"), ("linear", "2"), ("relu", ""), ("sum", "")]

@@ -308,7 +308,7 @@ class GraphBuilder:
                 if each.shape is None and each.id in shapes:
                     each.shape = shapes[each.id]
                 graph.nodes[each.id] = each
-        leaf_modules(graph)
+        leaf_modules(graph, self.modules)
         there = {node.module for node in graph}
         whole = {".".join(path.split(".")[: i + 1]) for path in there for i in range(path.count(".") + 1)}
         graph.modules = {path: words for path, words in self.modules.items() if path in whole}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import re
 import types
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -204,9 +205,10 @@ def source_excerpt(line: str, around: int = 2) -> list[tuple[int, str]]:
     return rows if any(text for _, text in rows) else []
 
 
-def leaf_modules(graph: GraphModel) -> None:
+def leaf_modules(graph: GraphModel, modules: Mapping[str, str]) -> None:
     """Puts leaves that are parameters into the module that uses them, and operations whose module nobody recorded into
-    the module whose parameters they read."""
+    the module whose parameters they read; those without parameters into the one of ``modules`` (texts by path) that
+    stands there in a sequence."""
     users: dict[int, list[int]] = {}
     for edge in graph.edges:
         users.setdefault(edge.source, []).append(edge.target)
@@ -216,6 +218,7 @@ def leaf_modules(graph: GraphModel) -> None:
             if node.kind == "leaf" and "." in node.name:
                 for target in _readers(graph, users, node.id):
                     graph.nodes[target].module = graph.nodes[target].module or node.name.rpartition(".")[0]
+        _modules_in_sequence(graph, users, modules)
         _modules_between(graph, users)
     for node in graph:
         if node.kind in ("leaf", "constant"):
@@ -234,6 +237,42 @@ def _readers(graph: GraphModel, users: dict[int, list[int]], id: int) -> list[in
         if graph.nodes[target].operation in ("reshape", "permute", "expand", "cast") and len(further) == 1:
             found += further
     return found
+
+
+_SKIPPED = ("identity", "dropout")
+"""Modules that may leave no operation."""
+_SHAPES = {"flatten": "reshape", "unflatten": "reshape"}
+"""What the operations of modules are called that change a shape alone."""
+
+
+def _modules_in_sequence(graph: GraphModel, users: dict[int, list[int]], modules: Mapping[str, str]) -> None:
+    """An operation behind one of the module ``features.3``, or before it, belongs to ``features.4``, or ``features.2``,
+    where that module is one that does what the operation does."""
+    operands: dict[int, list[int]] = {}
+    for source, targets in users.items():
+        for target in targets:
+            operands.setdefault(target, []).append(source)
+    for step, neighbours in ((1, operands), (-1, users)):
+        for node in list(graph)[::step]:
+            homes = {graph.nodes[id].module for id in neighbours.get(node.id, ())
+                     if graph.nodes[id].kind == "operation"}
+            if node.kind == "operation" and not node.module and len(homes) == 1:
+                node.module = _neighbour(homes.pop(), step, node.operation, modules)
+
+
+def _neighbour(path: str, step: int, operation: str, modules: Mapping[str, str]) -> str:
+    """The path of the module before or behind the one at ``path``, in a sequence, if it does what ``operation`` does;
+    otherwise no path."""
+    parent, _, number = path.rpartition(".")
+    while number.isdecimal():
+        number = str(int(number) + step)
+        found = f"{parent}.{number}" if parent else number
+        kind = re.sub(r"\d+d$", "", modules.get(found, "").partition("(")[0]).lower()
+        if kind and _SHAPES.get(kind, kind) == operation.replace("_", ""):
+            return found
+        if kind not in _SKIPPED:
+            break
+    return ""
 
 
 def _modules_between(graph: GraphModel, users: dict[int, list[int]]) -> None:
