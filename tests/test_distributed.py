@@ -40,7 +40,7 @@ def test_the_launchers_environment() -> None:
 @pytest.mark.parametrize(("arguments", "words"), [
     (("--nproc-per-node", "gpu", "x.py"), "got gpu, of which there is none"),
     (("--nproc-per-node", "0", "x.py"), "--nproc-per-node: a whole number, 1 or more, was expected; got '0'"),
-    (("--nnodes", "2", "x.py"), "--node-rank: needed with several machines"),
+    (("--nnodes", "2", "x.py"), "--rdzv-endpoint: HOST:PORT of the first machine is needed"),
     (("--nnodes", "2", "--node-rank", "2", "x.py"), "a number from 0 to 1 was expected; got 2"),
     (("--nnodes", "2", "--node-rank", "1", "x.py"), "--rdzv-endpoint: HOST:PORT of the first machine is needed"),
     (("--nnodes", "2", "--standalone", "--node-rank", "1", "x.py"), "--standalone: one machine was expected"),

@@ -24,6 +24,7 @@ ENDINGS = {
                       + r"; rank 1: collective 3, broadcast from 0 of float32 \[3\] at \S+failing.py:\d+"),
     "has another shape": (1, r"got rank 0: collective 3, " + LINE + r"; rank 1: .* float32 \[4\] at \S+failing.py:\d+"),
     "has another dtype": (1, r"got rank 0: collective 3, " + LINE + r"; rank 1: .* int32 \[3\] at \S+failing.py:\d+"),
+    "misses a key": (1, r"DistStoreError: \[HashStore.wait\] keys were expected within 0.1 s; never did not come"),
     "is late": (1, r"rank 0 waited 3 s for the others in collective 3, " + LINE
                 + r"; rank 1 last called collective 2, .*, and is at \S+failing.py:\d+"),
     "sends nothing": (1, r"rank \d waited 3 s for the others in "),

@@ -54,15 +54,41 @@ def test_a_rank_that_is_there_already_is_refused() -> None:
     assert sum("rank 1 is there already" in err for _, _, err in found) == 1, found
 
 
-def test_two_launchers_make_one_world(tmp_path: Path) -> None:
+SUM = """import os, torch, torch.distributed as dist
+dist.init_process_group()
+x = torch.ones(1)
+dist.all_reduce(x)
+print(x.item(), dist.get_rank(), os.environ["LOCAL_RANK"], os.environ["GROUP_RANK"])
+"""
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+def test_two_launchers_make_one_world(numbered: bool, tmp_path: Path) -> None:
     program = tmp_path / "sum.py"
-    program.write_text("import os, torch, torch.distributed as dist\ndist.init_process_group()\nx = torch.ones(1)\n"
-                       "dist.all_reduce(x)\nprint(x.item(), dist.get_rank(), os.environ['LOCAL_RANK'])\n")
-    port = free_port()
+    program.write_text(SUM)
     command = [sys.executable, "-m", "wengert.distributed.run", "--nnodes=2", "--nproc_per_node=1",
-               f"--rdzv_endpoint=127.0.0.1:{port}", "--node-rank"]
-    both = [subprocess.Popen([*command, str(node), str(program)], stdout=subprocess.PIPE, text=True) for node in (0, 1)]
-    assert [process.communicate(timeout=40)[0] for process in both] == ["[0] 2.0 0 0\n", "[1] 2.0 1 0\n"]
+               "--rdzv_backend=c10d", "--rdzv_id=job", f"--rdzv_endpoint=127.0.0.1:{free_port()}"]
+    found = ends([started([*command, *(["--node-rank", str(node)] if numbered else []), str(program)])
+                  for node in (0, 1)])
+    said = [out for _, out, _ in found]
+    assert (said if numbered else sorted(said)) == ["[0] 2.0 0 0 0\n", "[1] 2.0 1 0 1\n"], found
+
+
+def test_a_launcher_too_many_is_refused(tmp_path: Path) -> None:
+    program = tmp_path / "waits.py"
+    program.write_text("import time\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "wengert.distributed.run", "--nnodes=2", "--nproc_per_node=1",
+               f"--rdzv_endpoint=127.0.0.1:{free_port()}", str(program)]
+    first, second = started(command), started(command)
+    third = started(command)
+    assert eventually(lambda: any(each.poll() is not None for each in (first, second, third)), 20)
+    ended = [each for each in (first, second, third) if each.poll() is not None]
+    for each in (first, second, third):
+        each.terminate()
+    [refused] = ends(ended)
+    ends([each for each in (first, second, third) if each not in ended])
+    assert refused[0] == 2, refused
+    assert "as many launchers as machines, 2, were expected; this is number 3" in refused[2], refused
 
 
 def spawned(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,6 +24,7 @@ from typing import IO, Any
 from ..core import tether
 from .rendezvous import SERVED
 from .start import TOKEN, Started, start_server
+from .store import OWN, TCPStore
 from .watch import GRACE, DistNetworkError
 from .world import NEEDED
 
@@ -43,7 +44,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     option("--nproc-per-node", default="1", metavar="N", help="ranks on this machine; auto: one a processor")
     option("--nnodes", default="1", metavar="N", help="machines")
-    option("--node-rank", type=int, default=None, metavar="K", help="which of the machines this is, from 0")
+    option("--node-rank", type=int, default=None, metavar="K",
+           help="which of the machines this is, from 0; without it they find out at the endpoint")
     option("--rdzv-endpoint", default="", metavar="HOST:PORT", help="where the first machine listens")
     option("--rdzv-backend", default="static", metavar="NAME", help="static or c10d, which mean the same here")
     option("--rdzv-id", default="none", metavar="ID", help="a name for the job")
@@ -79,10 +81,11 @@ class Plan:
             if self.nodes > 1:
                 raise ValueError(f"argument --standalone: one machine was expected; got --nnodes {self.nodes}")
             self.host, self.port = "127.0.0.1", 0
-        if self.nodes > 1 and options.node_rank is None:
-            raise ValueError("argument --node-rank: needed with several machines: 0 on the first, then 1, 2 and so on")
-        self.node = options.node_rank or 0
-        if not 0 <= self.node < self.nodes:
+        self.node: int | None = 0 if self.nodes == 1 and options.node_rank is None else options.node_rank
+        """Which of the machines this is; None until they have found out (`_number_of_this_machine`)."""
+        self.server: TCPStore | None = None
+        """The connection to the first machine's, which keeps that from ending before the ranks have come."""
+        if self.node is not None and not 0 <= self.node < self.nodes:
             raise ValueError(f"argument --node-rank: a number from 0 to {self.nodes - 1} was expected; got {self.node}")
         if self.nodes > 1 and not self.port:
             raise ValueError("argument --rdzv-endpoint: HOST:PORT of the first machine is needed with several machines")
@@ -90,6 +93,11 @@ class Plan:
             raise ValueError("argument --max-restarts: a number of 0 or more, and with several machines 0, was "
                              f"expected; got {options.max_restarts}")
         self.size = self.nodes * self.local
+
+    def rank(self, local_rank: int) -> int:
+        """The number in the world of a rank of this machine."""
+        assert self.node is not None
+        return self.node * self.local + local_rank
 
     def command(self) -> list[str]:
         """What each rank runs."""
@@ -103,9 +111,9 @@ class Plan:
         """The environment of one rank, with torchrun's names."""
         options = self.options
         set_here = {
-            "RANK": self.node * self.local + local_rank, "LOCAL_RANK": local_rank, "WORLD_SIZE": self.size,
+            "RANK": self.rank(local_rank), "LOCAL_RANK": local_rank, "WORLD_SIZE": self.size,
             "LOCAL_WORLD_SIZE": self.local, "GROUP_RANK": self.node, "GROUP_WORLD_SIZE": self.nodes,
-            "ROLE_NAME": options.role, "ROLE_RANK": self.node * self.local + local_rank, "ROLE_WORLD_SIZE": self.size,
+            "ROLE_NAME": options.role, "ROLE_RANK": self.rank(local_rank), "ROLE_WORLD_SIZE": self.size,
             "MASTER_ADDR": self.host, "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": options.rdzv_id,
             "TORCHELASTIC_RESTART_COUNT": attempt, "TORCHELASTIC_MAX_RESTARTS": options.max_restarts,
             "PYTHONUNBUFFERED": 1, SERVED: 1, TOKEN: token,
@@ -219,7 +227,7 @@ def run_once(plan: Plan, port: int, token: str, attempt: int) -> int:
     held: list[int] = []
     try:
         for local_rank in range(plan.local):
-            number = plan.node * plan.local + local_rank
+            number = plan.rank(local_rank)
             log: IO[str] | None = None
             if plan.options.log_dir:
                 os.makedirs(plan.options.log_dir, exist_ok=True)
@@ -315,7 +323,9 @@ def _run(options: argparse.Namespace) -> int:
         token = os.environ.get(TOKEN) or (secrets.token_hex(16) if plan.nodes == 1 else "")
         for attempt in range(options.max_restarts + 1):
             port = plan.port
-            if plan.node == 0:
+            if plan.node is None:
+                server = _number_of_this_machine(plan, token)
+            elif plan.node == 0:
                 server = start_server(plan.host, plan.port, token, tied=True)
                 port = server.port
             code = run_once(plan, port, token, attempt)
@@ -330,6 +340,23 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         _stop(server)
     return 0
+
+
+def _number_of_this_machine(plan: Plan, token: str) -> Started | None:
+    """Decides which of the machines this is: the first is the one that can listen at the endpoint, and starts the
+    server; the others are numbered by it as they come."""
+    try:
+        server = start_server(plan.host, plan.port, token, tied=True)
+    except DistNetworkError:  # it is another machine's address, or another launcher was here first
+        plan.server = TCPStore(plan.host, plan.port)
+        number = plan.server.add(f"{OWN}machines", 1)
+        if number >= plan.nodes:
+            raise ValueError(f"argument --nnodes: as many launchers as machines, {plan.nodes}, were expected; this is "
+                             f"number {number + 1} at {plan.host}:{plan.port}") from None
+        plan.node = number
+        return None
+    plan.node = 0
+    return server
 
 
 def _stop(server: Started | None) -> None:

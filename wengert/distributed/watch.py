@@ -231,8 +231,8 @@ _watches: list[Watch] = []
 
 
 def report(error: BaseException) -> None:
-    """Tells the other ranks of an error by which this process will end."""
-    if isinstance(error, (SystemExit, DistError)):
+    """Tells the other ranks of an error by which this process will end, unless it follows from one that they know."""
+    if isinstance(error, SystemExit):
         return
     lines = traceback.extract_tb(error.__traceback__)
     theirs = [line for line in lines if not line.filename.startswith((frames._PACKAGE, "<frozen"))]
@@ -266,13 +266,17 @@ def _forget() -> None:
 
 
 _before = sys.excepthook
+_installed = False
 
 
 def install() -> None:
     """Makes this process say how it ends, from now on."""
-    global _before
+    global _before, _installed
     if sys.excepthook is not _excepthook:
         _before, sys.excepthook = sys.excepthook, _excepthook
+    if _installed:
+        return
+    _installed = True
     atexit.register(_leave)
     util.Finalize(None, _leave, exitpriority=100)  # a process of multiprocessing ends without `atexit`
     in_child(_forget)

@@ -34,6 +34,8 @@ if rank == 1:
             x = torch.ones(4)
         case "has another dtype":
             x = torch.ones(3, dtype=torch.int32)
+        case "misses a key":
+            dist.HashStore().wait(["never"], timedelta(seconds=0.1))
         case "is late":
             time.sleep(15)
         case "sends nothing":
