@@ -337,6 +337,21 @@ def test_tied_and_viewed_weights_are_kept_once() -> None:
     assert [each.name for each in program.model_proto.graph.initializer] == ["embed.weight"]
 
 
+def test_layers_that_onnx_has_are_one_operator() -> None:
+    def kinds(model: Any, x: Any) -> list[str]:
+        graph = agree(model, (x,), input_names=["x"], dynamic_axes={"x": [0]}).model_proto.graph
+        return [node.op_type for node in graph.node if node.op_type not in ("Constant", "Unsqueeze", "Gather")]
+
+    image = torch.randn(2, 3, 8, 8)
+    assert kinds(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)), image) == [
+        "Conv", "BatchNormalization", "Relu", "MaxPool"]
+    assert kinds(nn.Sequential(nn.Flatten(2), nn.BatchNorm1d(3), nn.Linear(64, 2), nn.Softmax(1)), image) == [
+        "Reshape", "BatchNormalization", "Transpose", "MatMul", "Add", "Softmax"]
+    assert kinds(nn.Sequential(nn.LayerNorm(8), nn.Sigmoid(), nn.ConvTranspose2d(3, 2, 2)), image) == [
+        "LayerNormalization", "Sigmoid", "ConvTranspose"]
+    assert "LSTM" in kinds(nn.LSTM(3, 4), torch.randn(5, 2, 3))
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 

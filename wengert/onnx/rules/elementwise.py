@@ -266,7 +266,7 @@ def _direct(name: str) -> Any:
     return lambda w, outs, *operands, **params: FUNCTIONS[name](w, *operands)
 
 
-DERIVED = """acos acosh add addcdiv addcmul asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor
+DERIVED = """acos acosh addcdiv addcmul asin asinh atan atan2 atanh bitwise_and bitwise_not bitwise_or bitwise_xor
 copysign cos cosh deg2rad div elu eq exp exp2 expm1 fmax fmin frac gelu_tanh hypot isfinite isinf isnan log log10
 log1p log2 log_sigmoid logaddexp2 logical_and logical_not logical_or logical_xor
 maximum minimum mul ne positive rad2deg signbit sin sinc sinh sqrt square sub tan tanh"""

@@ -11,6 +11,7 @@ import numpy as np
 from ...core.dtypes import float32, int64
 from ..sizes import Extent
 from ..writer import NoFormError, Symbol, Writer
+from .elementwise import FUNCTIONS
 from .reductions import reduced
 from .table import absent, rule
 
@@ -109,6 +110,43 @@ def _patches_sum(w: Writer, outs: Any, ct: Symbol, size: Any, stride: Any, paddi
                  ) -> Any:
     return w.op("Col2Im", ct, w.ints(sizes), w.ints(size), strides=list(stride), pads=[*padding, *padding],
                 dilations=list(dilation))
+
+
+@rule("add")
+def _add(w: Writer, outs: Any, x: Any, y: Any) -> Any:
+    found = _batch_normalization(w, x, y)
+    return FUNCTIONS["add"](w, x, y) if found is None else found
+
+
+def _batch_normalization(w: Writer, scaled: Any, shift: Any) -> Any:
+    """Batch normalisation in eval mode, which wengert records as (x - mean) (weight / sqrt(var + eps)) + bias, each of
+    these laid along the channels, as the one operator for it; None for any other sum."""
+
+    def made(symbol: Any, name: str) -> Any:
+        known = w.producers.get(getattr(symbol, "name", ""))
+        return known[1] if known is not None and known[0] == name else None
+
+    product = made(scaled, "mul")
+    centred = product and made(product[0], "sub")
+    if not centred:
+        return None
+    x = centred[0]
+    laid = [made(each, "reshape") for each in (centred[1], product[1], shift)]
+    if not isinstance(x, Symbol) or not all(laid) or len(x.shape or ()) < 2:
+        return None
+    mean, factor, bias = (each[0] for each in laid)
+    parts = made(factor, "mul")
+    root = parts and made(parts[0], "rsqrt")
+    variance = root and made(root[0], "add")
+    if not variance or type(variance[1]) is not float:
+        return None
+    assert x.shape is not None, x
+    along = (1, x.shape[1], *[1] * (len(x.shape) - 2))
+    fits = [each.shape for each in (centred[1], product[1], shift)] == [along] * 3
+    each_channel = [each.shape for each in (mean, variance[0], parts[1], bias)] == [(x.shape[1],)] * 4
+    if not fits or not each_channel:
+        return None
+    return w.op("BatchNormalization", x, parts[1], bias, mean, variance[0], epsilon=variance[1])
 
 
 @rule("normalize")
