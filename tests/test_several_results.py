@@ -108,3 +108,13 @@ def test_inside_transformations_the_numbers_are_the_same(name: str) -> None:
     assert torch.allclose(torch.func.jvp(total, (x,), (x,))[1], (plain * x).sum())
     assert torch.allclose(torch.func.vmap(torch.func.grad(total))(torch.stack([x, x]))[1], plain)
     assert torch.allclose(torch.compile(torch.func.grad(total))(x), plain)
+
+
+def test_a_variance_may_be_written_as_its_derivative_does_not_read_it() -> None:
+    x = value(3, 4)
+    spread, mean = torch.var_mean(x * 1, 0)
+    spread.mul_(2)
+    (spread + mean).sum().backward()
+    y = x.detach().requires_grad_()
+    (2 * y.var(0) + y.mean(0)).sum().backward()
+    assert torch.allclose(x.grad, y.grad)

@@ -240,3 +240,12 @@ def test_a_view_that_is_turned_where_nothing_is_recorded_stays_a_part_of_its_who
     (whole * torch.arange(6.0).reshape(2, 3)).sum().backward()
     assert x.grad.tolist() == [[0, 3, 2], [9, 12, 5]]
     assert part.grad_fn is not None and part.sum().grad_fn is not None
+
+
+def test_a_lazy_clone_is_a_copy_to_whoever_writes() -> None:
+    x = torch.ones(2, requires_grad=True)
+    whole = x * 1
+    copy = whole._lazy_clone()
+    copy.mul_(3)
+    (whole.sum() + copy.sum()).backward()
+    assert whole.tolist() == [1, 1] and copy.tolist() == [3, 3] and x.grad.tolist() == [4, 4]

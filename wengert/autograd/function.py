@@ -471,6 +471,7 @@ class _Once(Function):
 
 
 _Once._node_class.name = lambda self: "Error"  # type: ignore[method-assign]
+_Once._node_class.__name__ = "Error"  # PyTorch's name for it
 
 
 class InplaceFunction(Function):

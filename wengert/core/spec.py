@@ -92,9 +92,14 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
     if type(dims) is int:
         only = wrap_dim(dims, rank, op)
         return (only,) if rank else ()
-    listed = (dims,) if isinstance(dims, int) or hasattr(dims, "__index__") else tuple(dims)
+    alone = isinstance(dims, int) or hasattr(dims, "__index__") or not hasattr(dims, "__iter__")
+    listed: tuple[Any, ...] = (dims,) if alone else tuple(dims)  # type: ignore[arg-type]
     if not listed:
         return tuple(range(rank))
+    for dim in listed:
+        if not hasattr(dim, "__index__"):
+            raise TypeError(f"[{op}] {op}() received an invalid combination of arguments: dim must be an int, or a "
+                            f"tuple of ints; got {dims!r}")
     wrapped = tuple([wrap_dim(dim.__index__(), rank, op) for dim in listed])
     if len(set(wrapped)) != len(wrapped):
         repeated = next(dim for dim in wrapped if wrapped.count(dim) > 1)

@@ -176,6 +176,12 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return P.clone(input, order="C")
 
 
+@method("_lazy_clone")
+def _lazy_clone(self: Tensor) -> Tensor:
+    """`clone`: PyTorch's copies when the first of the two is written to, which shows in nothing but its time."""
+    return clone(self)
+
+
 def _channels_last(x: Tensor, memory_format: Any) -> Tensor:
     """A copy whose channels, dimension 1, lie innermost in memory."""
     check_rank(x.ndim, memory_format)
@@ -325,15 +331,17 @@ def _hooks_of(self: Tensor) -> Any:
     """The hooks on a tensor's gradient by the ids of their handles; None where there are none."""
     edge = edge_of(self)
     if edge is None:
-        return None
+        return None if self._rare is None else self._rare.get("idle_hooks")
     node, index = node_and_index(edge)
     return (node.rare or {}).get("tensor_hooks", {}).get(index)
 
 
 def _put_hooks(self: Tensor, hooks: Any) -> None:
-    """Hooks in the place of those that there are; a tensor without a history has none that could run."""
+    """Hooks in the place of those that there are; a tensor without a history keeps them, though none will run."""
     edge = edge_of(self)
-    if edge is not None:
+    if edge is None:
+        self._rarely()["idle_hooks"] = hooks
+    else:
         node, index = node_and_index(edge)
         node.rarely().setdefault("tensor_hooks", {})[index] = {} if hooks is None else hooks
 

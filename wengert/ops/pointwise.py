@@ -99,7 +99,8 @@ _rounding("trunc", P.trunc, "Each element without its fraction.", "fix")
 def sign(input: Any) -> Tensor:
     """−1, 0 or 1 as each element is negative, zero or positive."""
     if input._data.dtype.kind in "cW":
-        raise RuntimeError("Unlike NumPy, torch.sign doesn't support complex numbers: use torch.sgn")
+        raise DTypeError("[sign] Unlike NumPy, torch.sign is not intended to support complex numbers: it doesn't "
+                         "support them. Please use torch.sgn instead.")
     return P.sign(input)
 
 
@@ -405,8 +406,8 @@ def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) 
             raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
         meeting = result_type(name, (input, other))
         if meeting.kind not in kinds:
-            raise DTypeError(f"[{name}] {name} not implemented for '{type_name(meeting.name)}'; {_KINDS[kinds]} "
-                             "operands were expected")
+            raise DTypeError(f"[{name}] \"{name}_cpu\" not implemented for '{type_name(meeting.name)}': "
+                             f"{_KINDS[kinds]} operands were expected")
         return run(input, other)
 
     plain.__name__, plain.__doc__ = name, doc

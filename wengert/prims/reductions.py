@@ -118,8 +118,8 @@ std = reduction(
     jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))
 
 
-def _with_mean(name: str, spread: Any) -> Any:
-    """The node of a spread and the mean, taken along the same dimensions."""
+def _with_mean(name: str, spread: Any, reads: tuple[str, ...]) -> Any:
+    """The node of a spread, whose rule ``reads`` these, and the mean, taken along the same dimensions."""
 
     def evaluate(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction: float = 1
                  ) -> tuple[Array, Array]:
@@ -129,7 +129,7 @@ def _with_mean(name: str, spread: Any) -> Any:
         x, out, shapes = saved
         grads = []
         if 0 in ct:
-            grads.extend(spread.rule("vjp")(ct[0], (x, out[0], shapes), params, needs))
+            grads.extend(spread.rule("vjp")(ct[0], (x, None if out is None else out[0], shapes), params, needs))
         if 1 in ct:
             grads.extend(mean.rule("vjp")(ct[1], saved, params, needs))
         return (grads[0] if len(grads) == 1 else grads[0] + grads[1],)
@@ -138,13 +138,13 @@ def _with_mean(name: str, spread: Any) -> Any:
         along_dims = {key: params[key] for key in ("dim", "keepdim") if key in params}
         return spread.jvp(tangents, operands, out[0], params), mean.rule("jvp")(tangents, operands, out[1], along_dims)
 
-    return opaque(name, evaluate, vjp=vjp, jvp=jvp, saves=("x", "out", "shapes"), keeps=(0,), multiple=True,
+    return opaque(name, evaluate, vjp=vjp, jvp=jvp, saves=(*reads, "shapes"), keeps=(0,), multiple=True,
                   batch=along, samples=cases(((3, 4), {"dim": (1,)}), ((2, 3), {"dim": (0,), "keepdim": True})),
                   doc=f"The node of `{name}`, whose results are computed apart.")
 
 
-var_mean = _with_mean("var_mean", var)
-std_mean = _with_mean("std_mean", std)
+var_mean = _with_mean("var_mean", var, ("x",))
+std_mean = _with_mean("std_mean", std, ("x", "out"))
 
 
 def _others(x: Numbers, dim: Dims) -> Any:
