@@ -120,7 +120,7 @@ def test_blocks_of_windows_by_the_code_of_programs(seed: int, monkeypatch: pytes
     monkeypatch.setattr(blocks, "MOST_OF_SUMS", draw.choice([2**12, blocks.MOST_OF_SUMS]))
     out, (kernel, stride, padding, dilation, groups) = ct.shape[2:], [
         g[name] for name in ("kernel", "stride", "padding", "dilation", "groups")]
-    placed = generated._geometry(x.shape, dtype, out, len(weight), kernel, stride, padding, dilation, groups)
+    placed = generated._geometry(x.shape, x.dtype.char, out, len(weight), kernel, stride, padding, dilation, groups)
     assert placed is not None
     least = draw.choice([1, 2, 3])
     forward, gradient = ([blocks._block(placed, parts > 0, least), parts] for parts in (0, draw.choice([1, 2, 8])))

@@ -485,10 +485,10 @@ def _plan(geometry: Geometry, gradient: bool, parts: int) -> Plan:
 
 
 @lru_cache(maxsize=512)
-def _geometry(shape: Sizes, dtype: str, out: Sizes, out_channels: int, kernel: Sizes, stride: Sizes, padding: Sizes,
+def _geometry(shape: Sizes, letter: str, out: Sizes, out_channels: int, kernel: Sizes, stride: Sizes, padding: Sizes,
               dilation: Sizes, groups: int) -> Geometry | None:
     """The geometry with three dimensions, of an input of this shape; None where there is no generated code."""
-    if dtype not in ("float32", "float64") or len(kernel) > 3 or not generated_code_is_possible():
+    if letter not in memory.NAMES or len(kernel) > 3 or not generated_code_is_possible():
         return None
     sizes = shape[2:]
     if prod(kernel) == 1 and all(s == 1 for s in stride) and not any(padding) and tuple(sizes) == tuple(out):
@@ -496,7 +496,7 @@ def _geometry(shape: Sizes, dtype: str, out: Sizes, out_channels: int, kernel: S
         kernel = stride = dilation = (1,)
         padding = (0,)
     return Geometry(shape[0], shape[1], _triple(sizes), out_channels, _triple(out), _triple(kernel),
-                    _triple(stride), _triple(padding, 0), _triple(dilation), groups, dtype)
+                    _triple(stride), _triple(padding, 0), _triple(dilation), groups, memory.NAMES[letter])
 
 
 @lru_cache(maxsize=512)
@@ -544,7 +544,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, out: Sizes, stride: Si
     prove (`check_reach` of `wengert.core.windows`). None where numpy should compute it: another dtype than float32 or
     float64, more than three dimensions.
     """
-    geometry = _geometry(x.shape, x.dtype.name, out, weight.shape[0], weight.shape[2:], stride, padding, dilation,
+    geometry = _geometry(x.shape, x.dtype.char, out, weight.shape[0], weight.shape[2:], stride, padding, dilation,
                          groups)
     if geometry is None:
         return None
@@ -583,7 +583,7 @@ def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Sizes, padding: 
                     groups: int) -> Array | None:
     """The gradient of the weight, (O, C / groups, *kernel), from the input and the cotangent (N, O, *out); None as in
     `convolve`."""
-    geometry = _geometry(x.shape, x.dtype.name, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
+    geometry = _geometry(x.shape, x.dtype.char, ct.shape[2:], ct.shape[1], kernel, stride, padding, dilation, groups)
     if geometry is None:
         return None
     memory.check_alike("convolution", (x.shape[0], *ct.shape[1:]), x.dtype, ct)

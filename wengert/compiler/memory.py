@@ -24,6 +24,10 @@ from ..core.errors import NoDataError, ShapeError
 DATA_OFFSET = object.__basicsize__
 """Bytes from the beginning of an array object to the pointer to its elements: Note [object]."""
 
+NAMES = {"f": "float32", "d": "float64"}
+"""Names of the dtypes of generated code by their letters: numpy puts ``dtype.name`` together anew each time it is
+asked, which takes some microseconds."""
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 KEPT_BLOCK = 64 * 2**20

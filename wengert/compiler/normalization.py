@@ -195,7 +195,7 @@ def normalize(x: Array, weight: Array | None, bias: Array | None, dim: tuple[int
     mean, variance = np.empty(kept, x.dtype), np.empty(kept, x.dtype)
     arrays = {"x": np.ascontiguousarray(x), "out": out, "mean": mean, "variance": variance}
     arrays |= {name: np.ascontiguousarray(array) for name, array in given.items()}
-    form = Form(x.dtype.name, weight is not None, bias is not None, along)
+    form = Form(memory.NAMES[x.dtype.char], weight is not None, bias is not None, along)
     _run(False, form, shape, parts_of(x.size, shape[1]), arrays, eps)
     return out, mean, variance
 
@@ -221,6 +221,6 @@ def normalize_gradient(g: Array, x: Array, weight: Array | None, mean: Array, va
               "by_weight": sums[0], "by_bias": sums[1]}
     if weight is not None:
         arrays["weight"] = np.ascontiguousarray(weight)
-    _run(True, Form(x.dtype.name, weight is not None, False, along), shape, parts, arrays, eps)
+    _run(True, Form(memory.NAMES[x.dtype.char], weight is not None, False, along), shape, parts, arrays, eps)
     by_weight, by_bias = [np.add.reduce(part, axis=0) for part in sums]
     return out, by_weight, by_bias
