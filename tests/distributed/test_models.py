@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +33,10 @@ def test_groups_meshes_objects_messages_and_other_worlds() -> None:
     done = launch("groups.py", ranks=4)
     assert done.code == 0, done.err
     assert done.lines(0) == cases("groups.py")
+
+
+def test_a_program_as_torchvisions_references_with_synchronised_normalisation(tmp_path: Path) -> None:
+    done = launch("references.py", "--sync-bn", "--output-dir", str(tmp_path))
+    assert done.code == 0, done.err
+    assert [line.partition(":")[0] for line in done.lines(0)[:6]] == ["Epoch", "Test", "EMA"] * 2
+    assert done.lines(1) == [] and (tmp_path / "checkpoint.pth").exists()

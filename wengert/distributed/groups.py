@@ -141,7 +141,9 @@ class ProcessGroup:
         """A group of the same ranks whose collectives are in no order with this one's: gradients are reduced when they
         come, which may be before or after a layer's own collective in backward. All ranks call it."""
         if self._beside is None:
-            self._beside = ProcessGroup._of(self.world, self.communicator.Dup(), self.ranks, f"{self.name}, gradients",
+            # In the order of this group's collectives, as it is one for MPI.
+            communicator = self.run("DistributedDataParallel.group", "", lambda call: self.communicator.Dup())
+            self._beside = ProcessGroup._of(self.world, communicator, self.ranks, f"{self.name}, gradients",
                                             self.timeout, self.backend, self.group_desc)
         return self._beside
 

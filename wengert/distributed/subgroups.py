@@ -89,9 +89,10 @@ def split_group(parent_pg: ProcessGroup | None = None, split_ranks: Sequence[Seq
                          f"{[list(part) for part in split_ranks]}")
     mine = next((index for index, part in enumerate(split_ranks) if parent.rank() in part), None)
     world = parent.world
-    parent.run("split_group", f"into {[list(part) for part in split_ranks]}", lambda call: None)
     key = 0 if mine is None else list(split_ranks[mine]).index(parent.rank())
-    communicator = parent.communicator.Split(world.mpi.UNDEFINED if mine is None else mine, key)
+    color = world.mpi.UNDEFINED if mine is None else mine
+    communicator = parent.run("split_group", f"into {[list(part) for part in split_ranks]}",
+                              lambda call: parent.communicator.Split(color, key))
     if mine is None:
         return None
     parent.splits += 1

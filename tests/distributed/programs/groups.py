@@ -158,6 +158,20 @@ def case_work():
     assert (rank > 1) or first.timeout == 9
 
 
+def case_calls_under_way():
+    """What makes a group, or a model, comes after what is under way."""
+    tensors = [torch.full((200_000,), float(rank)) for _ in range(5)]
+    works = [dist.all_reduce(tensor, async_op=True) for tensor in tensors]
+    half = dist.split_group(split_ranks=[[0, 1], [2, 3]])
+    ddp = DDP(nn.Linear(2, 1), init_sync=False, process_group=half)
+    more = [dist.all_reduce(tensor, group=half, async_op=True) for tensor in tensors]
+    ddp(torch.ones(1, 2) * (rank + 1)).sum().backward()
+    for work in works + more:
+        work.wait()
+    assert [tensor[0].item() for tensor in tensors] == [12.0] * 5
+    assert ddp.module.weight.grad[0, 0].item() == (1.5 if rank < 2 else 3.5)
+
+
 def case_dtypes():
     kinds = [torch.float8_e4m3fn, torch.float8_e5m2, torch.complex32, torch.uint16, torch.uint32, torch.uint64,
              torch.bfloat16, torch.float16, torch.bool, torch.complex128]
