@@ -23,6 +23,7 @@ release = version = wengert.__version__
 exclude_patterns = ["gallery"]
 html_title = "wengert"
 myst_heading_anchors = 3
+toc_object_entries_show_parents = "hide"
 
 # Pages link to files as one finds them in the repository. On the site these are pages, or the gallery beside them.
 PLACES = {r"\]\(\.\./SECURITY\.md\)": "](project/security.md)"}
@@ -30,12 +31,13 @@ GALLERY = re.compile(r"\[([^]]*)\]\((?:\.\./)*gallery/index\.html\)")
 
 
 def as_on_the_site(app: Sphinx, page: str, source: list[str]) -> None:
-    """Turns links to files into links to pages of the site."""
+    """Turns links to files into links to pages of the site, and names of the reference into links to it."""
     text = source[0]
     for pattern, place in PLACES.items():
         text = re.sub(pattern, place, text)
     up = "../" * page.count("/")
-    source[0] = GALLERY.sub(rf'<a href="{up}gallery/index.html">\1</a>', text)
+    text = GALLERY.sub(rf'<a href="{up}gallery/index.html">\1</a>', text)
+    source[0] = text if page.startswith("reference/") else reference.with_links(text, reference.documented())
 
 
 def with_gallery(app: Sphinx, failure: Exception | None) -> None:

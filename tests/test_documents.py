@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -27,7 +28,7 @@ MODULES = ["wengert", *(name for name in FOUND if name != PRELOAD)]
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 # What every reader of an example takes to be imported.
-NAMES = {"wengert": wengert, "torch": wengert, "nn": wengert.nn, "np": np}
+NAMES = {"wengert": wengert, "torch": wengert, "nn": wengert.nn, "F": wengert.nn.functional, "np": np}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -39,7 +40,16 @@ def test_examples_in_docstrings(name: str) -> None:
         if "pip install 'wengert[" not in str(error):
             raise
         pytest.skip(str(error))
-    results = doctest.testmod(module, extraglobs=NAMES, optionflags=FLAGS)
+    with warnings.catch_warnings():
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        if "pip install 'wengert[" not in str(error):
+            raise
+        pytest.skip(str(error))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(deprecated|Anomaly Detection has been enabled)")
+        results = doctest.testmod(module, extraglobs=NAMES, optionflags=FLAGS)
     assert results.failed == 0
 
 

@@ -1,19 +1,28 @@
 """Writes the pages of the reference from docstrings: ``python -m tools.reference FOLDER``, as the site does.
+``python -m tools.reference`` alone lists the public names that lack a summary or an example.
 
 The one idea to know: a page lists the names of a public module, where users import them from; what stands under a name
-is its docstring, turned into Markdown line by line.
+is its docstring, turned into Markdown line by line. One thing has one example: other names of it, the method that a
+function is too, and the forms that write in place or copy refer to it.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+import wengert
+from wengert.core import errors
+from wengert.core.primitive import P
 
 PAGES = {
     "wengert": "Tensors and functions",
@@ -52,9 +61,140 @@ TENSOR = "wengert.Tensor"
 FENCE, INNER = "`" * 5, "`" * 4
 
 
+LESSONS = Path(__file__).parents[1] / "docs" / "lessons"
+
+
 def main() -> int:
-    write(Path(sys.argv[1]))
-    return 0
+    if len(sys.argv) > 1:
+        write(Path(sys.argv[1]))
+        return 0
+    missing = lacking()
+    print("\n".join(missing) or "every name has a summary and an example")
+    return bool(missing)
+
+
+def lacking() -> list[str]:
+    """The public names without a summary, or without an example of their own or of what they stand for."""
+    shown = homes()
+    found = []
+    for page in PAGES:
+        for name, value in members(page):
+            home = shown[id(value)]
+            if not summary(value):
+                found.append(f"{page}.{name}: no summary")
+            elif not example(value) and base(home, shown) is None:
+                found.append(f"{page}.{name}: no example")
+    return found
+
+
+def summary(value: Any) -> str:
+    """What a docstring says before its first example."""
+    return (inspect.getdoc(value) or "").partition(">>>")[0].strip()
+
+
+def example(value: Any) -> bool:
+    """Whether a docstring has an example."""
+    return ">>>" in (value.__doc__ or "")
+
+
+KINDS = {"truth values": "bool", "integers": "int64", "real numbers": "float32", "complex numbers": "complex64"}
+"""Sorts of elements, and a dtype of each."""
+
+
+MEASURED = ("nn.functional.activations", "nn.layers.activations", "ops.activations", "ops.reductions", "ops.statistics",
+            "ops.scans", "ops.sorting", "ops.decompositions", "ops.factorizations", "ops.linalg", "ops.fourier")
+"""The modules whose functions of one operand are called to see what they take."""
+
+
+@functools.cache
+def facts(value: Any) -> tuple[str, ...]:
+    """What a function takes, found by calling it: of elementwise ones what comes of shapes, for each sort of elements
+    whether it is taken and what it gives, and whether there is a derivative. Nothing of what needs other arguments."""
+    primitive = vars(P).get(getattr(value, "__name__", ""))
+    elementwise = primitive is not None and primitive.kind == "elementwise" and _count(value) == primitive.arity
+    if not elementwise and (value.__module__.removeprefix("wengert.") not in MEASURED or value.__name__ == "multi_dot"
+                            or _count(value) != (0 if inspect.isclass(value) else 1)):
+        return ()
+    function: Any = value() if inspect.isclass(value) else value
+    count = primitive.arity if elementwise else 1
+    taken: dict[str, str] = {}
+    refused: dict[str, list[str]] = {}
+    for sort, dtype in KINDS.items():
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                result = _first(function(*[wengert.eye(2, dtype=getattr(wengert, dtype)) for _ in range(count)]))
+            taken[sort] = str(result.dtype).removeprefix("torch.")
+        except (TypeError, RuntimeError) as error:
+            refused.setdefault(type(error).__name__, []).append(sort)
+    if "real numbers" not in taken and not elementwise or not taken:
+        return ()
+    accepted = [sort if dtype == KINDS[sort] else f"{sort} (giving {dtype})" for sort, dtype in taken.items()]
+    shape = ("The operands are broadcast against each other. " if count > 1 else
+             "The shape is that of the operand. " if elementwise or value.__module__.endswith("activations") and
+             _first(function(wengert.ones(2, 4))).shape == (2, 4) else "")
+    found = [f"{shape}Takes {_listed(accepted)}."]
+    found += [f"Raises {_link(f'wengert.core.errors.{error}') if error in errors.__all__ else f'`{error}`'} for "
+              f"{_listed(sorts)}." for error, sorts in refused.items()]
+    found.append(_derivative(function, count, primitive))
+    return " ".join(filter(None, found)),
+
+
+def _derivative(function: Any, count: int, primitive: Any) -> str:
+    """Whether a function of real numbers has a derivative."""
+    why = "" if primitive is None else primitive.missing.get("vjp", "")
+    if why:
+        return f"It has no derivative: {why}."
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            result = function(*[wengert.eye(2).requires_grad_() for _ in range(count)])
+    except (TypeError, RuntimeError):
+        return ""
+    some = any(part.requires_grad for part in (result if isinstance(result, tuple) else (result,)))
+    return "It has a derivative." if some else "It has no derivative."
+
+
+def _first(result: Any) -> Any:
+    """The first tensor of what a function returns."""
+    return result[0] if isinstance(result, tuple) else result
+
+
+def _count(value: Any) -> int:
+    """How many operands a function must be given."""
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except (TypeError, ValueError):
+        return -1
+    return sum(parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+               for parameter in parameters)
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+@functools.cache
+def homes() -> dict[int, str]:
+    """The full name under which each documented thing is shown whole, by its id: the one that it calls itself."""
+    found: dict[int, str] = {}
+    for page in PAGES:
+        for name, value in members(page):
+            known = found.setdefault(id(value), f"{page}.{name}")
+            if known.startswith(f"{page}.") and name == getattr(value, "__name__", "") != known.rpartition(".")[2]:
+                found[id(value)] = f"{page}.{name}"
+    return found
+
+
+def base(name: str, shown: dict[int, str]) -> str | None:
+    """The full name of the function of which ``name`` is the form in place, or that copies, or the old name, if it has
+    an example."""
+    page, _, own = name.rpartition(".")
+    for plain in (own.removesuffix("_"), own.removesuffix("_copy"), f"{own}_"):
+        if plain != own:
+            for owner in (page, TENSOR, "wengert"):
+                value = getattr(_owner(owner), plain, None)
+                if value is not None and example(value) and id(value) in shown:
+                    return shown[id(value)]
+    return None
 
 
 def write(folder: Path) -> None:
@@ -81,20 +221,20 @@ def places() -> dict[str, str]:
 def members(page: str) -> Iterator[tuple[str, Any]]:
     """The public callables of a page, by name."""
     owner = _owner(page)
-    names = dir(owner) if page == TENSOR else getattr(owner, "__all__", None) or [
+    # What is imported late is not in the package's __all__, which would import it.
+    names = dir(owner) if page in (TENSOR, "wengert") else getattr(owner, "__all__", None) or [
         name for name, value in vars(owner).items() if str(getattr(value, "__module__", "")).startswith("wengert")]
     for name in sorted(set(names), key=lambda name: (name.lower(), name)):
         value = getattr(owner, name, None)
-        if not name.startswith("_") and not isinstance(value, ModuleType) and callable(value) and value.__doc__:
+        if not name.startswith("_") and not isinstance(value, ModuleType) and callable(value) and value.__doc__ \
+                and getattr(value, "__module__", "wengert").startswith(("wengert", "torch")):
             yield name, value
 
 
 def page_of(page: str, known: dict[str, str]) -> str:
     """The text of a page."""
     head = [f"# {PAGES[page]}: `{page}`", ""]
-    summary = inspect.getdoc(_owner(page))
-    if summary:
-        head += [*markdown(summary, known), ""]
+    head += [*markdown(_about(page), known), ""]
     parts = [entry(page, name, value, known) for name, value in members(page)]
     return "\n".join([*head, *[line for part in parts for line in (*part, "")]])
 
@@ -102,13 +242,30 @@ def page_of(page: str, known: dict[str, str]) -> str:
 def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:
     """The lines about one name, of a class about its own methods too."""
     kind = "class" if inspect.isclass(value) else "method" if page == TENSOR else "function"
-    lines = [f"{FENCE}{{py:{kind}}} {page}.{name}{signature(value)}", "", *markdown(inspect.getdoc(value) or "", known)]
+    lines = [f"{FENCE}{{py:{kind}}} {page}.{name}{signature(value)}", ""]
+    home = homes()[id(value)]
+    plain = None if example(value) else base(home, homes())
+    if plain is not None:
+        return [*lines, *markdown(inspect.getdoc(value) or "", known), "", f"An example is with {_link(plain)}.", FENCE]
+    if home != f"{page}.{name}":
+        what = "The function" if page == TENSOR and home.rpartition(".")[2] == name else "Another name of"
+        return [*lines, *markdown(summary(value), known), "", f"{what} {_link(home)}, where an example is.", FENCE]
+    lines += markdown(inspect.getdoc(value) or "", known)
+    lines += [line for fact in facts(value) for line in ("", fact)]
+    told = lessons().get(home)
+    if told:
+        links = ", ".join(f"[{int(lesson[:2])}](../lessons/{lesson}.md)" for lesson in told)
+        lines += ["", f"In lesson{'s' if len(told) > 1 else ''} {links}."]
     if kind == "class" and f"{page}.{name}" != TENSOR:
         for method, function in sorted(vars(value).items()):
             if not method.startswith("_") and _is_method(value, function) and function.__doc__:
                 lines += ["", f"{INNER}{{py:method}} {page}.{name}.{method}{signature(function)}", "",
                           *markdown(function.__doc__, known), INNER]
     return [*lines, FENCE]
+
+
+def _link(full: str) -> str:
+    return f"{{py:obj}}`{full.removeprefix('wengert.')} <{full}>`"
 
 
 def _is_method(owner: type, function: Any) -> bool:
@@ -175,8 +332,81 @@ def _linked(line: str, known: dict[str, str]) -> str:
     return "".join([*parts, _escaped(line[last:])])
 
 
+_SPAN = re.compile(r"(?<![`}])`((?:torch|wengert|nn|F|optim|func|autograd|linalg|fft)\.[\w.]+)(\([^`]*\))?`(?!`)")
+_ALSO = {"torch": "wengert", "wengert": "wengert", "F": "wengert.nn.functional"}
+
+
+def full_name(name: str) -> str:
+    """`torch.relu`, `nn.Linear` or `F.relu` as it is called from wengert."""
+    first, _, rest = name.partition(".")
+    return f"{_ALSO.get(first, f'wengert.{first}')}.{rest}"
+
+
+def spoken_of(text: str) -> Iterator[str]:
+    """The names that the prose of a page puts in code spans, in full."""
+    for match in _SPAN.finditer(_prose(text)):
+        yield full_name(match[1])
+
+
+def _prose(text: str) -> str:
+    """A page without its code blocks and headings."""
+    return re.sub(r"^(`{3,}).*?^\1`*\n|^#[^\n]*\n", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def with_links(text: str, documented: frozenset[str]) -> str:
+    """A page in which code spans that name something of the reference are links to it."""
+
+    def one(match: re.Match[str]) -> str:
+        full = full_name(match[1])
+        return f"{{py:obj}}`{match[1]}{match[2] or ''} <{full}>`" if full in documented else match[0]
+
+    parts = re.split(r"(^(?:`{3,}).*?^`{3,}\n|^#[^\n]*\n)", text, flags=re.MULTILINE | re.DOTALL)
+    return "".join(part if place % 2 else _SPAN.sub(one, part) for place, part in enumerate(parts))
+
+
+@functools.cache
+def documented() -> frozenset[str]:
+    """The full names of everything on the pages, methods of classes too."""
+    found = {f"{page}.{name}": value for page in PAGES for name, value in members(page)}
+    methods = {f"{name}.{method}" for name, value in found.items() if inspect.isclass(value) and name != TENSOR
+               for method, function in vars(value).items()
+               if not method.startswith("_") and _is_method(value, function) and function.__doc__}
+    return frozenset({*found, *methods})
+
+
+@functools.cache
+def lessons() -> dict[str, list[str]]:
+    """The first lessons, at most three, that speak of each thing or use it, by its full name."""
+    found: dict[str, list[str]] = {}
+    shown = {f"{page}.{name}": homes()[id(value)] for page in PAGES for name, value in members(page)}
+    for lesson in sorted(LESSONS.glob("*.md")):
+        text = lesson.read_text(encoding="utf-8")
+        for name in {*spoken_of(text), *used_in(text)}:
+            told = found.setdefault(shown.get(name, name), [])
+            if lesson.stem not in told and len(told) < 3:
+                told.append(lesson.stem)
+    return found
+
+
+def used_in(text: str) -> Iterator[str]:
+    """The names that the cells of a lesson use, in full."""
+    for cell in re.findall(r"^```\{code-cell\}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
+        for node in ast.walk(ast.parse(re.sub(r"^:.*\n", "", cell, flags=re.MULTILINE))):
+            if isinstance(node, ast.Attribute):
+                name = ast.unparse(node)
+                if re.fullmatch(r"(torch|nn|F|optim)(\.\w+)+", name):
+                    yield full_name(name)
+
+
 def _escaped(text: str) -> str:
     return re.sub(r"([*_\[\]<>$#|\\])", r"\\\1", text)
+
+
+def _about(page: str) -> str:
+    """What is said of a page as a whole: of one that shows the names of a module, what that says."""
+    text = inspect.getdoc(_owner(page)) or ""
+    shown = re.search(r"the public names of `([\w.]+)`", text)
+    return inspect.getdoc(import_module(shown[1])) or "" if shown else text
 
 
 def _owner(page: str) -> Any:

@@ -98,6 +98,11 @@ from .nn.functional.upsampling import (
 from .ops.activations import (
     celu as celu, hardshrink as hardshrink, prelu as prelu, selu as selu, threshold as threshold,
 )
+from .ops.arithmetic import (
+    add as add, addcdiv as addcdiv, addcmul as addcmul, div as div, div as _divide, float_power as float_power,
+    floor_divide as floor_divide, fmod as fmod, ldexp as ldexp, mul as mul, mul as _multiply, pow as pow,
+    remainder as remainder, rsub as rsub, sub as sub, sub as _subtract, true_divide as true_divide,
+)
 from .ops.assorted import (
     fill as fill, frexp as frexp, gradient as gradient, hash_tensor as hash_tensor, is_inference as is_inference,
     is_same_size as is_same_size, is_signed as is_signed, unravel_index as unravel_index,
@@ -154,14 +159,11 @@ from .ops.matrix import (
     outer as outer, tensordot as tensordot, trace as trace, vdot as vdot,
 )
 from .ops.pointwise import (
-    add as add, addcdiv as addcdiv, addcmul as addcmul, angle as angle, clamp as clamp, clamp_max as clamp_max,
-    clamp_min as clamp_min, clamp as _clip, conj as conj, conj_physical as conj_physical, deg2rad as deg2rad,
-    digamma as digamma, div as div, div as _divide, float_power as float_power, floor_divide as floor_divide,
-    fmod as fmod, frac as frac, igamma as igamma, igammac as igammac, ldexp as ldexp, lerp as lerp, logit as logit,
-    mul as mul, mvlgamma as _multigammaln, mul as _multiply, mvlgamma as mvlgamma, nan_to_num as nan_to_num,
-    polygamma as polygamma, positive as positive, pow as pow, digamma as _psi, rad2deg as rad2deg,
-    remainder as remainder, round as round, rsub as rsub, sign as sign, square as square, sub as sub, sub as _subtract,
-    true_divide as true_divide, where as where, xlogy as xlogy,
+    angle as angle, clamp as clamp, clamp_max as clamp_max, clamp_min as clamp_min, clamp as _clip, conj as conj,
+    conj_physical as conj_physical, deg2rad as deg2rad, digamma as digamma, frac as frac, igamma as igamma,
+    igammac as igammac, lerp as lerp, logit as logit, mvlgamma as _multigammaln, mvlgamma as mvlgamma,
+    nan_to_num as nan_to_num, polygamma as polygamma, positive as positive, digamma as _psi, rad2deg as rad2deg,
+    round as round, sign as sign, square as square, where as where, xlogy as xlogy,
 )
 from .ops.randomness import (
     _dirichlet_grad as _dirichlet_grad, _sample_dirichlet as _sample_dirichlet, _standard_gamma as _standard_gamma,

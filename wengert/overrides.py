@@ -35,6 +35,14 @@ from .tensors.overrides import (
 )
 from .tensors.tensor import NOT_WRAPPED, Tensor
 
+__all__ = [
+    "BaseTorchFunctionMode", "DisableTorchFunction", "DisableTorchFunctionSubclass", "TorchFunctionMode",
+    "enable_reentrant_dispatch", "get_default_nowrap_functions", "get_ignored_functions", "get_overridable_functions",
+    "get_testing_overrides", "handle_torch_function", "has_torch_function", "has_torch_function_unary",
+    "has_torch_function_variadic", "is_tensor_like", "is_tensor_method_or_property", "resolve_name",
+    "wrap_torch_function",
+]
+
 _Implementation = TypeVar("_Implementation", bound=Callable[..., Any])
 
 _MODULES = {"torch.nn.functional": "nn.functional", "torch.nn.init": "nn.init",
@@ -116,24 +124,42 @@ def _reading(function: Callable[[Tensor], Any]) -> Any:
 
 
 def is_tensor_like(inp: Any) -> bool:
-    """Whether an object is a tensor, or takes part in functions as one: has ``__torch_function__``."""
+    """Whether an object is a tensor, or takes part in functions as one: has ``__torch_function__``.
+
+    >>> class Metres:
+    ...     def __torch_function__(self, func, types, args=(), kwargs=None): ...
+    >>> torch.overrides.is_tensor_like(torch.ones(2)), torch.overrides.is_tensor_like(Metres())
+    (True, True)
+    """
     return type(inp) is Tensor or hasattr(inp, "__torch_function__")
 
 
 def has_torch_function(relevant_args: Any) -> bool:
-    """Whether somebody is to be asked for a call with these arguments: one of them, or a mode."""
+    """Whether somebody is to be asked for a call with these arguments: one of them, or a mode.
+
+    >>> torch.overrides.has_torch_function((torch.ones(2), 3))
+    False
+    """
     if state.overrides == ALL_OFF:
         return False
     return bool(state.modes) or (not state.overrides and bool(asked(relevant_args)))
 
 
 def has_torch_function_unary(obj: Any) -> bool:
-    """`has_torch_function` of one argument."""
+    """`has_torch_function` of one argument.
+
+    >>> torch.overrides.has_torch_function_unary(torch.ones(2))
+    False
+    """
     return has_torch_function((obj,))
 
 
 def has_torch_function_variadic(*relevant_args: Any) -> bool:
-    """`has_torch_function` of several arguments."""
+    """`has_torch_function` of several arguments.
+
+    >>> torch.overrides.has_torch_function_variadic(torch.ones(2), torch.zeros(2))
+    False
+    """
     return has_torch_function(relevant_args)
 
 
@@ -141,13 +167,35 @@ def handle_torch_function(public_api: Callable[..., Any], relevant_args: Any, *a
     """Asks the arguments ``relevant_args``, and the modes in force, for what ``public_api(*args, **kwargs)`` gives.
 
     Raises TypeError where all of them decline, by returning NotImplemented.
+
+    >>> class Metres:
+    ...     @classmethod
+    ...     def __torch_function__(cls, func, types, args=(), kwargs=None):
+    ...         return f"metres were given to {func.__name__}"
+    >>> def triple(x):
+    ...     if torch.overrides.has_torch_function((x,)):
+    ...         return torch.overrides.handle_torch_function(triple, (x,), x)
+    ...     return 3 * x
+    >>> triple(Metres())
+    'metres were given to triple'
     """
     return ask(public_api, [] if state.overrides else asked(relevant_args), args, kwargs)
 
 
 def wrap_torch_function(dispatcher: Callable[..., Any]) -> Callable[[_Implementation], _Implementation]:
     """A decorator for functions of one's own that ask for ``__torch_function__``: ``dispatcher``, of the same
-    arguments, gives those of them that are to be asked."""
+    arguments, gives those of them that are to be asked.
+
+    >>> class Metres:
+    ...     @classmethod
+    ...     def __torch_function__(cls, func, types, args=(), kwargs=None):
+    ...         return f"metres were given to {func.__name__}"
+    >>> @torch.overrides.wrap_torch_function(lambda x: (x,))
+    ... def triple(x):
+    ...     return 3 * x
+    >>> triple(Metres()), triple(torch.tensor(2))
+    ('metres were given to triple', tensor(6))
+    """
 
     def decorate(function: Any) -> Any:
         @functools.wraps(function)
@@ -167,7 +215,7 @@ class TorchFunctionMode:
     public function, also of those that get plain tensors only. Within it the mode itself is off.
 
     >>> import wengert as torch
-    >>> class Counting(TorchFunctionMode):
+    >>> class Counting(torch.overrides.TorchFunctionMode):
     ...     calls = 0
     ...     def __torch_function__(self, func, types, args=(), kwargs=None):
     ...         self.calls += 1
@@ -197,7 +245,12 @@ class TorchFunctionMode:
 
 
 class BaseTorchFunctionMode(TorchFunctionMode):
-    """A mode that changes nothing."""
+    """A mode that changes nothing.
+
+    >>> with torch.overrides.BaseTorchFunctionMode():
+    ...     torch.tensor(1.0) + 1
+    tensor(2.)
+    """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **(kwargs or {}))
@@ -224,7 +277,11 @@ def _get_current_function_mode_stack() -> list[Any]:
 
 
 def get_overridable_functions() -> dict[Any, list[Any]]:
-    """The functions that ask for ``__torch_function__``, by the namespace in which they are."""
+    """The functions that ask for ``__torch_function__``, by the namespace in which they are.
+
+    >>> torch.add in torch.overrides.get_overridable_functions()[torch]
+    True
+    """
     homes: dict[str, Any] = {"torch.Tensor": Tensor}
     found: dict[Any, list[Any]] = {}
     for name, function in _functions():
@@ -237,17 +294,29 @@ def get_overridable_functions() -> dict[Any, list[Any]]:
 
 
 def get_ignored_functions() -> set[Any]:
-    """Public functions that do not ask for ``__torch_function__``."""
+    """Public functions that do not ask for ``__torch_function__``.
+
+    >>> isinstance(torch.overrides.get_ignored_functions(), set)
+    True
+    """
     return {registry.FUNCTIONS[name] for name in _NOT_ASKED if name in registry.FUNCTIONS}
 
 
 def get_default_nowrap_functions() -> set[Any]:
-    """Functions whose results `Tensor.__torch_function__` leaves as they are: attributes that are tensors already."""
+    """Functions whose results `Tensor.__torch_function__` leaves as they are: attributes that are tensors already.
+
+    >>> len(torch.overrides.get_default_nowrap_functions()) > 0
+    True
+    """
     return set(NOT_WRAPPED)
 
 
 def get_testing_overrides() -> dict[Any, Callable[..., Any]]:
-    """For each function that asks, one of the same signature that returns -1."""
+    """For each function that asks, one of the same signature that returns -1.
+
+    >>> torch.overrides.get_testing_overrides()[torch.add](1, 2)
+    -1
+    """
     return {function: _minus_one(function) for _, function in _functions()}
 
 
@@ -261,7 +330,11 @@ def _minus_one(function: Any) -> Callable[..., Any]:
 
 
 def resolve_name(f: Any) -> str | None:
-    """The full name of a function that asks, such as ``"torch.Tensor.add"``; None for one that does not."""
+    """The full name of a function that asks, such as ``"torch.Tensor.add"``; None for one that does not.
+
+    >>> torch.overrides.resolve_name(torch.Tensor.view)
+    'torch.Tensor.view'
+    """
     names = {function: name for name, function in _functions()}
     try:
         if f in names:
@@ -273,11 +346,22 @@ def resolve_name(f: Any) -> str | None:
 
 
 def is_tensor_method_or_property(func: Any) -> bool:
-    """Whether a function is a method of `Tensor`, or reads one of its attributes."""
+    """Whether a function is a method of `Tensor`, or reads one of its attributes.
+
+    >>> torch.overrides.is_tensor_method_or_property(torch.Tensor.add)
+    True
+    >>> torch.overrides.is_tensor_method_or_property(torch.tensor)
+    False
+    """
     return func in list(vars(Tensor).values()) or isinstance(getattr(func, "__self__", None), property)
 
 
 @contextmanager
 def enable_reentrant_dispatch() -> Iterator[None]:
-    """Does nothing: functions that are asked from within another ask in their turn."""
+    """Does nothing: functions that are asked from within another ask in their turn.
+
+    >>> with torch.overrides.enable_reentrant_dispatch():
+    ...     torch.tensor(1.0) + 1
+    tensor(2.)
+    """
     yield

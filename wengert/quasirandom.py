@@ -21,6 +21,10 @@ from .ops.arguments import dtype_of, integer
 from .tensors.generator import Generator
 from .tensors.tensor import Tensor, wrap
 
+__all__ = [
+    "SobolEngine",
+]
+
 Ints = np.ndarray[Any, np.dtype[np.int64]]
 
 _POLYNOMIALS = (1, 1, 2, 2, 6, 6, 18, 16, 48, 60, 176, 144, 630, 756, 1800, 2048, 7710, 7776)
@@ -77,7 +81,7 @@ class SobolEngine:
     ``scramble`` randomises the sequence and keeps how evenly it fills the cube; ``seed`` says how. The numbers are
     those of PyTorch. Raises ValueError for another number of dimensions.
 
-    >>> SobolEngine(2).draw(3)
+    >>> torch.quasirandom.SobolEngine(2).draw(3)
     tensor([[0.0000, 0.0000],
             [0.5000, 0.5000],
             [0.7500, 0.2500]])

@@ -29,7 +29,11 @@ mm, addmm, sum = _products.sparse_mm, _products.sparse_addmm, _reductions.sparse
 
 
 class SparseTensorType(_TensorType):
-    """The metaclass of PyTorch's old sparse types: ``FloatTensor(indices, values, size)``, ``FloatTensor(2, 3)``."""
+    """The metaclass of PyTorch's old sparse types: ``FloatTensor(indices, values, size)``, ``FloatTensor(2, 3)``.
+
+    >>> isinstance(torch.eye(2).to_sparse(), torch.sparse.FloatTensor)
+    True
+    """
 
     layout = _sparse_coo
 
@@ -48,8 +52,9 @@ class SparseTensorType(_TensorType):
 
 
 _TYPES: dict[str, Any] = {
-    name: SparseTensorType(name, (), {"dtype": kind.dtype, "__doc__": f"Sparse tensors of dtype {kind.dtype.name}.",
-                                      "__module__": __name__})
+    name: SparseTensorType(name, (), {"dtype": kind.dtype, "__module__": __name__, "__doc__": (
+        f"Sparse tensors of dtype {kind.dtype.name}.\n\n>>> x = torch.sparse.{name}(2, 3)\n>>> x.dtype, x.layout\n"
+        f"(torch.{kind.dtype.name}, torch.sparse_coo)")})
     for name, kind in _DENSE_TYPES.items() if name != "BoolTensor"
 }
 globals().update(_TYPES)
@@ -57,7 +62,12 @@ globals().update(_TYPES)
 
 class check_sparse_tensor_invariants(AbstractContextManager["check_sparse_tensor_invariants"]):
     """PyTorch's switch for checks of indices. Here these are always checked, as an entry outside of a tensor has no
-    meaning; the switch can be set and read, and changes nothing."""
+    meaning; the switch can be set and read, and changes nothing.
+
+    >>> with torch.sparse.check_sparse_tensor_invariants():
+    ...     torch.sparse.check_sparse_tensor_invariants.is_enabled()
+    True
+    """
 
     _enabled = False
 
@@ -103,7 +113,11 @@ class check_sparse_tensor_invariants(AbstractContextManager["check_sparse_tensor
 
 
 def as_sparse_gradcheck(gradcheck: Callable[..., bool] = _gradcheck) -> Callable[..., bool]:
-    """A `gradcheck` that takes functions of sparse tensors. That of `autograd` does so itself, and is returned."""
+    """A `gradcheck` that takes functions of sparse tensors. That of `autograd` does so itself, and is returned.
+
+    >>> torch.sparse.as_sparse_gradcheck(torch.autograd.gradcheck) is torch.autograd.gradcheck
+    True
+    """
     return gradcheck
 
 

@@ -61,5 +61,10 @@ class autocast:
 
 
 def is_autocast_available(device_type: str) -> bool:
-    """Whether the device is one that `autocast` takes."""
+    """Whether the device is one that `autocast` takes.
+
+    >>> from wengert.amp import is_autocast_available
+    >>> is_autocast_available("cpu")
+    True
+    """
     return device_type in DEVICES

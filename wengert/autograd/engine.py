@@ -515,7 +515,13 @@ def node_hooks(rare: dict[str, Any], grads: Sequence[Any], ct: Array | Tensor | 
 
 class GradientEdge(NamedTuple):
     """A place on the tape: a node and the number of its output. It may stand for a tensor among the inputs of
-    `backward` and `grad`, and, with a gradient given, among the outputs."""
+    `backward` and `grad`, and, with a gradient given, among the outputs.
+
+    >>> y = torch.tensor(3.0, requires_grad=True) * 2
+    >>> edge = torch.autograd.graph.GradientEdge(y.grad_fn, 0)
+    >>> torch.autograd.grad(y * y, edge)
+    (tensor(12.),)
+    """
 
     node: Any
     output_nr: int
@@ -610,6 +616,11 @@ def backward(tensors: Tensor | Sequence[Tensor], grad_tensors: Seeds = None, ret
     ``grad_tensors`` are the cotangents, one per tensor and of its shape; None stands for 1 for a single element.
     ``retain_graph`` (default: ``create_graph``) keeps the graph for another run. ``inputs`` restricts the accumulation
     to these leaves (or other tensors of the graph). Raises `GradError`.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> torch.autograd.backward(x * x, torch.tensor([1.0, 10.0]))
+    >>> x.grad
+    tensor([ 2., 40.])
     """
     outputs = _sequence(tensors)
     pairs = _cotangents("backward", outputs, grad_tensors if grad_variables is None else grad_variables)
@@ -663,6 +674,13 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     Arguments as for `backward`. An input that the outputs do not depend on raises `GradError`, unless
     ``allow_unused`` (then None) or ``materialize_grads`` (then zeros). With ``is_grads_batched`` each of
     ``grad_outputs`` has a first dimension more, and so have the gradients: one run back for all places along it.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> slope, = torch.autograd.grad(x**3, x, create_graph=True)
+    >>> slope
+    tensor(27., grad_fn=<MulBackward0>)
+    >>> torch.autograd.grad(slope, x)
+    (tensor(18.),)
     """
     if is_grads_batched:
         given = [] if grad_outputs is None else _sequence(grad_outputs)

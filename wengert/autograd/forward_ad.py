@@ -23,7 +23,13 @@ __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_le
 
 
 class UnpackedDualTensor(NamedTuple):
-    """A tensor's primal, and its tangent or None."""
+    """A tensor's primal, and its tangent or None.
+
+    >>> import wengert.autograd.forward_ad as fwd
+    >>> with fwd.dual_level():
+    ...     fwd.unpack_dual(torch.tensor(3.0)).tangent is None
+    True
+    """
 
     primal: Tensor
     tangent: Tensor | None
@@ -92,7 +98,15 @@ def _checked(level: object) -> _OpenLevel | None:
 
 
 def enter_dual_level() -> Any:
-    """Enters a level of forward mode; returns it. Raises RuntimeError inside another one. See `dual_level`."""
+    """Enters a level of forward mode; returns it. Raises RuntimeError inside another one. See `dual_level`.
+
+    >>> import wengert.autograd.forward_ad as fwd
+    >>> level = fwd.enter_dual_level()
+    >>> x = fwd.make_dual(torch.tensor(3.0), torch.tensor(1.0))
+    >>> fwd.unpack_dual(x * x).tangent
+    tensor(6.)
+    >>> fwd.exit_dual_level()
+    """
     if _current() is not None:
         raise RuntimeError("[forward_ad] Nested forward mode AD is not supported at the moment; nest "
                            "torch.func.jvp instead")
@@ -100,7 +114,15 @@ def enter_dual_level() -> Any:
 
 
 def exit_dual_level(*, level: Any = None) -> None:
-    """Leaves the level: tangents are gone, and the tensors that had one are plain."""
+    """Leaves the level: tangents are gone, and the tensors that had one are plain.
+
+    >>> import wengert.autograd.forward_ad as fwd
+    >>> level = fwd.enter_dual_level()
+    >>> x = fwd.make_dual(torch.tensor(3.0), torch.tensor(1.0))
+    >>> fwd.exit_dual_level()
+    >>> fwd.unpack_dual(x).tangent is None
+    True
+    """
     current = _checked(level)
     if current is None:
         raise RuntimeError("[forward_ad] Trying to exit a forward AD level that was not the last one that was created. "
@@ -138,6 +160,12 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
     """A tensor with the value of ``tensor``, that moves along ``tangent``, of the same shape and dtype.
 
     Raises RuntimeError outside of a level and for another shape, ValueError for integers.
+
+    >>> import wengert.autograd.forward_ad as fwd
+    >>> with fwd.dual_level():
+    ...     x = fwd.make_dual(torch.tensor(3.0), torch.tensor(1.0))
+    ...     fwd.unpack_dual(x**2).tangent
+    tensor(6.)
     """
     for x in (tensor, tangent):
         _check_tensor("make_dual", x, AttributeError)  # PyTorch's, by accident, and so what programs catch
@@ -162,7 +190,14 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
 
 
 def unpack_dual(tensor: Tensor, *, level: Any = None) -> UnpackedDualTensor:
-    """The primal and the tangent of a tensor; None for that of one that does not move, and outside of a level."""
+    """The primal and the tangent of a tensor; None for that of one that does not move, and outside of a level.
+
+    >>> import wengert.autograd.forward_ad as fwd
+    >>> with fwd.dual_level():
+    ...     x = fwd.make_dual(torch.tensor(2.0), torch.tensor(1.0))
+    ...     fwd.unpack_dual(x * x)
+    UnpackedDualTensor(primal=tensor(4.), tangent=tensor(4.))
+    """
     _check_tensor("unpack_dual", tensor)
     current = _checked(level)
     if current is None:

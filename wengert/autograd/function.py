@@ -441,7 +441,23 @@ def _as_view(x: Tensor) -> Any:
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     """Marks a ``backward`` that cannot itself be differentiated: it runs with recording off, and differentiating its
-    result raises `GradError`."""
+    result raises `GradError`.
+
+    >>> from wengert.autograd.function import Function, once_differentiable
+    >>> class Square(Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...     @staticmethod
+    ...     @once_differentiable
+    ...     def backward(ctx, grad):
+    ...         return 2 * ctx.saved_tensors[0] * grad
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> Square.apply(x).backward()
+    >>> x.grad
+    tensor(6.)
+    """
 
     @functools.wraps(backward)
     def wrapped(ctx: Any, *grads: Any) -> Any:

@@ -85,7 +85,12 @@ def _result(many: bool, tensors: Sequence[Tensor], create_graph: bool) -> Any:
 
 def vjp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
         strict: bool = False) -> Any:
-    """``(func(*inputs), v^T J)``: the product of a vector, of the shape of the output, with the Jacobian."""
+    """``(func(*inputs), v^T J)``: the product of a vector, of the shape of the output, with the Jacobian.
+
+    >>> x, v = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0])
+    >>> torch.autograd.functional.vjp(lambda x: x**2, x, v)
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
         outputs = flat(flat.inputs)
@@ -96,7 +101,12 @@ def vjp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
 
 def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
         strict: bool = False) -> Any:
-    """``(func(*inputs), J v)``: the product of the Jacobian with a vector of the shape of the inputs."""
+    """``(func(*inputs), J v)``: the product of the Jacobian with a vector of the shape of the inputs.
+
+    >>> x, v = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0])
+    >>> torch.autograd.functional.jvp(lambda x: x**2, x, v)
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
     with enable_grad():
         flat = _Flat(func, inputs, create_graph)
         tangents = _vectors("jvp", v, flat.inputs, flat.many_in)
@@ -116,7 +126,12 @@ def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fal
              vectorize: bool = False, strategy: str = "reverse-mode") -> Any:
     """The Jacobian, of shape ``(*output.shape, *input.shape)``: nested tuples ``[output][input]`` of several.
     With ``vectorize`` many rows are computed at once, else one by one; with ``strategy="forward-mode"``, which needs
-    ``vectorize``, columns, forward."""
+    ``vectorize``, columns, forward.
+
+    >>> torch.autograd.functional.jacobian(lambda x: x**2, torch.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError('[jacobian] Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If '
                              'your function has more outputs than inputs, "forward-mode" tends to be more performant. '
@@ -154,7 +169,12 @@ def _scalar(name: str, output: object) -> Any:
 
 def hessian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = False, strict: bool = False,
             vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode") -> Any:
-    """The Hessian of a function with a single number as its value: the Jacobian of its gradient."""
+    """The Hessian of a function with a single number as its value: the Jacobian of its gradient.
+
+    >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
     many_in, _ = _tuple("inputs", inputs)
     gradient = _gradient_of(func, many_in, "hessian", strict)
     return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
@@ -173,7 +193,12 @@ def _gradient_of(func: Callable[..., Any], many: bool, name: str, strict: bool) 
 
 def vhp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
         strict: bool = False) -> Any:
-    """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function that gives one number."""
+    """``(func(*inputs), v^T H)``: the product of a vector with the Hessian of a function that gives one number.
+
+    >>> x, v = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0])
+    >>> torch.autograd.functional.vhp(lambda x: (x**3).sum(), x, v)
+    (tensor(9.), tensor([6., 0.]))
+    """
     return _product("vhp", func, inputs, v, create_graph, strict)
 
 
@@ -187,7 +212,12 @@ def _product(name: str, func: Callable[..., Any], inputs: Tensors, v: Tensors | 
 
 def hvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, create_graph: bool = False,
         strict: bool = False) -> Any:
-    """``(func(*inputs), H v)``. The Hessian is symmetric, so this is `vhp`, which is cheaper than a product J v."""
+    """``(func(*inputs), H v)``. The Hessian is symmetric, so this is `vhp`, which is cheaper than a product J v.
+
+    >>> x, v = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0])
+    >>> torch.autograd.functional.hvp(lambda x: (x**3).sum(), x, v)
+    (tensor(9.), tensor([6., 0.]))
+    """
     return _product("hvp", func, inputs, v, create_graph, strict)
 
 

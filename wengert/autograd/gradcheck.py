@@ -52,6 +52,10 @@ def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], *, eps: 
     too, ``check_batched_grad`` and ``check_batched_forward_grad`` run either for two directions at once, by `vmap`, and
     ``check_backward_ad=False`` leaves backward out. An input may be sparse; if ``masked``, its gradient counts where it
     keeps values alone.
+
+    >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(torch.log, (x,))
+    True
     """
     if not check_forward_ad and not check_backward_ad:
         raise AssertionError("[gradcheck] Expected at least one of check_forward_ad or check_backward_ad to be True")
@@ -98,7 +102,12 @@ def gradgradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any],
                   check_batched_grad: bool = False, check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True,
                   fast_mode: bool = False, masked: bool = False) -> bool:
     """Whether the second derivatives are right: `gradcheck` of the gradient of ``func`` as a function of ``inputs`` and
-    of ``grad_outputs`` (random where not given). Arguments as there."""
+    of ``grad_outputs`` (random where not given). Arguments as there.
+
+    >>> x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradgradcheck(torch.log, (x,))
+    True
+    """
     if not check_fwd_over_rev and not check_rev_over_rev:
         raise AssertionError("[gradgradcheck] Expected at least one of check_fwd_over_rev or check_rev_over_rev to be "
                              "True")

@@ -61,7 +61,13 @@ in_child(_renew)
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
-    """The place where the gradient of ``tensor`` arrives. Raises for a tensor that needs none."""
+    """The place where the gradient of ``tensor`` arrives. Raises for a tensor that needs none.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> edge = torch.autograd.graph.get_gradient_edge(x)
+    >>> torch.autograd.grad(x * x, edge)
+    (tensor(6.),)
+    """
     edge = edge_of(tensor)
     if edge is None:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients.")
@@ -72,7 +78,13 @@ def register_multi_grad_hook(
     tensors: Sequence[Tensor], fn: Callable[..., None], *, mode: str = "all"
 ) -> MultiHandle:
     """``fn(gradients)`` runs in a backward when the gradients of all the tensors that it computes are there, a list
-    with None for the others; with ``mode="any"``, ``fn(gradient)`` at the first of them."""
+    with None for the others; with ``mode="any"``, ``fn(gradient)`` at the first of them.
+
+    >>> a, b = torch.tensor(1.0, requires_grad=True), torch.tensor(2.0, requires_grad=True)
+    >>> handle = torch.autograd.graph.register_multi_grad_hook([a, b], lambda grads: print("both:", grads))
+    >>> (a * b).backward()
+    both: [tensor(2.), tensor(1.)]
+    """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     passes = weakref.WeakKeyDictionary[Any, tuple[list[Any], list[bool]]]()
@@ -110,6 +122,12 @@ class MultiHandle(RemovableHandle):
 
 
 def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
-    """Notes a write into the tensors' memory that wengert did not see."""
+    """Notes a write into the tensors' memory that wengert did not see.
+
+    >>> x = torch.ones(2)
+    >>> torch.autograd.graph.increment_version(x)
+    >>> x._version
+    1
+    """
     for each in (tensor,) if isinstance(tensor, Tensor) else tensor:
         wrote(each)

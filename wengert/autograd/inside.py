@@ -26,7 +26,11 @@ def _calculate_shape(output: Any, grad: Tensor, is_grads_batched: bool) -> tuple
 
 
 def kineto_available() -> bool:
-    """False: there is no Kineto."""
+    """False: there is no Kineto.
+
+    >>> torch.autograd.kineto_available()
+    False
+    """
     return False
 
 
@@ -39,13 +43,22 @@ def _profiler_enabled() -> bool:
 
 
 def is_multithreading_enabled() -> bool:
-    """What `set_multithreading_enabled` said last; at first True."""
+    """What `set_multithreading_enabled` said last; at first True.
+
+    >>> torch.autograd.is_multithreading_enabled()
+    True
+    """
     return getattr(_here, "multithreading", True)
 
 
 class set_multithreading_enabled:
     """Notes whether PyTorch's engine might use threads of its own; here backward runs in the thread that calls it
-    either way. From the call on, or as a context manager for the block."""
+    either way. From the call on, or as a context manager for the block.
+
+    >>> with torch.autograd.set_multithreading_enabled(False):
+    ...     torch.autograd.is_multithreading_enabled()
+    False
+    """
 
     def __init__(self, mode: bool) -> None:
         self.before, self.mode = is_multithreading_enabled(), bool(mode)
@@ -59,7 +72,11 @@ class set_multithreading_enabled:
 
 
 def is_view_replay_enabled() -> bool:
-    """True: the history of a view that was written is rebuilt by its own steps, never as a strided one."""
+    """True: the history of a view that was written is rebuilt by its own steps, never as a strided one.
+
+    >>> torch.autograd.is_view_replay_enabled()
+    True
+    """
     return True
 
 

@@ -15,7 +15,19 @@ from .modes import enable_grad
 
 
 class GradcheckError(RuntimeError):
-    """A derivative that is not what differences of values say."""
+    """A derivative that is not what differences of values say.
+
+    >>> class Wrong(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         return x * x
+    ...     @staticmethod
+    ...     def backward(ctx, grad):
+    ...         return grad
+    >>> x = torch.tensor([3.0], dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(Wrong.apply, (x,), raise_exception=False)
+    False
+    """
 
 
 def outputs_of(func: Callable[..., Any], tensors: Sequence[Any]) -> tuple[Tensor, ...]:

@@ -71,7 +71,14 @@ class _Mode(Block):
 
 
 class no_grad(_Mode):
-    """Nothing is recorded inside: results need no gradient. Use as ``with no_grad():`` or ``@no_grad()``."""
+    """Nothing is recorded inside: results need no gradient. Use as ``with no_grad():`` or ``@no_grad()``.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
 
     wanted = False
 
@@ -85,13 +92,28 @@ class no_grad(_Mode):
 
 
 class enable_grad(no_grad):
-    """Recording is on inside, also within `no_grad`."""
+    """Recording is on inside, also within `no_grad`.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     with torch.enable_grad():
+    ...         y = x * x
+    >>> y.requires_grad
+    True
+    """
 
     wanted = True
 
 
 class set_grad_enabled(_Mode):
-    """Recording is on or off as ``mode`` says: from the call on, or inside the block it opens."""
+    """Recording is on or off as ``mode`` says: from the call on, or inside the block it opens.
+
+    >>> x, training = torch.tensor(2.0, requires_grad=True), False
+    >>> with torch.set_grad_enabled(training):
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
 
     def __init__(self, mode: bool) -> None:
         self.previous = state.grad
@@ -111,7 +133,14 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """Like `no_grad`, and `is_inference_mode_enabled` says so."""
+    """Like `no_grad`, and `is_inference_mode_enabled` says so.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> with torch.inference_mode():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
 
     def __new__(cls, mode: Any = True) -> Any:
         this = super().__new__(cls)
@@ -133,10 +162,20 @@ class inference_mode(_Mode):
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations are being recorded in this thread."""
+    """Whether operations are being recorded in this thread.
+
+    >>> with torch.no_grad():
+    ...     torch.is_grad_enabled()
+    False
+    """
     return state.grad
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether `inference_mode` is on in this thread."""
+    """Whether `inference_mode` is on in this thread.
+
+    >>> with torch.inference_mode():
+    ...     torch.is_inference_mode_enabled()
+    True
+    """
     return state.inference

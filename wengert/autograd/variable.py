@@ -20,7 +20,12 @@ class ImperativeEngine:
 
 
 class Variable(metaclass=_VariableType):
-    """``Variable(x, requires_grad=True)`` is a tensor that shares the memory of ``x``; every tensor is an instance."""
+    """``Variable(x, requires_grad=True)`` is a tensor that shares the memory of ``x``; every tensor is an instance.
+
+    >>> x = torch.autograd.Variable(torch.ones(2), requires_grad=True)
+    >>> x.requires_grad, isinstance(torch.ones(2), torch.autograd.Variable)
+    (True, True)
+    """
 
     _execution_engine = ImperativeEngine()
 

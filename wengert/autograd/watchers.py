@@ -158,7 +158,15 @@ def _origin(node: Node, what: str) -> str:
 
 
 class set_detect_anomaly:
-    """Turns `detect_anomaly` on or off for this thread, from the call on; or, as a context manager, for the block."""
+    """Turns `detect_anomaly` on or off for this thread, from the call on; or, as a context manager, for the block.
+
+    >>> x = torch.tensor(0.0, requires_grad=True)
+    >>> with torch.autograd.set_detect_anomaly(True):
+    ...     y = x * 2
+    ...     y.backward()
+    >>> x.grad
+    tensor(2.)
+    """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self.before = [watcher for watcher in _in_force() if type(watcher) is detect_anomaly]
@@ -187,19 +195,39 @@ def _in_force() -> list[Any]:
 
 
 def is_anomaly_enabled() -> bool:
-    """Whether `detect_anomaly` is in force in this thread."""
+    """Whether `detect_anomaly` is in force in this thread.
+
+    >>> with torch.autograd.set_detect_anomaly(True):
+    ...     torch.autograd.is_anomaly_enabled()
+    True
+    >>> torch.autograd.is_anomaly_enabled()
+    False
+    """
     return any(isinstance(watcher, detect_anomaly) for watcher in _in_force())
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Whether `detect_anomaly` is in force in this thread and looks for NaN."""
+    """Whether `detect_anomaly` is in force in this thread and looks for NaN.
+
+    >>> with torch.autograd.detect_anomaly(check_nan=False):
+    ...     torch.autograd.is_anomaly_check_nan_enabled()
+    False
+    """
     return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in _in_force())
 
 
 class saved_tensors_hooks(Block):
     """Keeps what ``pack_hook(tensor)`` returns in place of each tensor that an operation inside saves for backward, and
     gives it to ``unpack_hook`` when backward wants the tensor back. The innermost pair counts. A pair may be entered
-    again before it is left: each entering puts a watcher of its own in force."""
+    again before it is left: each entering puts a watcher of its own in force.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> pack = lambda tensor: (print("kept:", tensor.item()), tensor)[1]
+    >>> with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    ...     y = x.exp()
+    kept: 20.08553695678711
+    >>> y.backward()
+    """
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
@@ -246,7 +274,15 @@ class _Hooked(Watcher):
 
 
 class save_on_cpu(saved_tensors_hooks):
-    """Keeps saved tensors in the memory of the CPU, where in wengert they are anyway."""
+    """Keeps saved tensors in the memory of the CPU, where in wengert they are anyway.
+
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> with torch.autograd.graph.save_on_cpu():
+    ...     y = x * x
+    >>> y.backward()
+    >>> x.grad
+    tensor(6.)
+    """
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cpu") -> None:
         super().__init__(lambda tensor: tensor, lambda tensor: tensor)
@@ -290,7 +326,15 @@ class allow_mutation_on_saved_tensors(Watcher):
 
 
 class disable_saved_tensors_hooks(Watcher):
-    """Inside, entering `saved_tensors_hooks` raises RuntimeError with this message."""
+    """Inside, entering `saved_tensors_hooks` raises RuntimeError with this message.
+
+    >>> with torch.autograd.graph.disable_saved_tensors_hooks("no hooks here"):
+    ...     with torch.autograd.graph.save_on_cpu():
+    ...         pass
+    Traceback (most recent call last):
+        ...
+    RuntimeError: no hooks here
+    """
 
     def __init__(self, error_message: str) -> None:
         self.message = error_message

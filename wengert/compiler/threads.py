@@ -226,14 +226,25 @@ def table(words: int) -> np.ndarray[Any, Any]:
 
 
 def get_num_threads() -> int:
-    """How many threads share a large kernel, the calling one included."""
+    """How many threads share a large kernel, the calling one included.
+
+    >>> torch.compiler.get_num_threads() >= 1
+    True
+    """
     if _state.threads == 0:
         _state.threads = default_threads()
     return _state.threads
 
 
 def set_num_threads(threads: int) -> None:
-    """Sets how many threads share a large kernel. Raises `ValueError` unless ``threads`` is a positive int."""
+    """Sets how many threads share a large kernel. Raises `ValueError` unless ``threads`` is a positive int.
+
+    >>> before = torch.compiler.get_num_threads()
+    >>> torch.compiler.set_num_threads(1)
+    >>> torch.compiler.get_num_threads()
+    1
+    >>> torch.compiler.set_num_threads(before)
+    """
     if type(threads) is not int or threads < 1:
         raise ValueError(f"[set_num_threads] a positive int was expected; got {threads!r}")
     _state.threads = threads

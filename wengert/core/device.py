@@ -18,6 +18,9 @@ class device:
 
     A device can be named whether or not it exists; making a tensor there raises. Usable as a context manager, as
     PyTorch's is.
+
+    >>> torch.device("cuda:1").type, torch.device("cuda:1").index, torch.zeros(2).device
+    ('cuda', 1, device(type='cpu'))
     """
 
     __slots__ = ("index", "type")

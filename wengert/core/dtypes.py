@@ -28,6 +28,9 @@ class DType:
 
     ``name`` is the type's name, ``itemsize`` its width in bytes, ``kind`` the letter for its kind (``b u i f c``).
     It prints as PyTorch's does, so that a program's output is the same under both.
+
+    >>> torch.float32.itemsize, torch.float32.is_floating_point, torch.ones(2).dtype
+    (4, True, torch.float32)
     """
 
     __slots__ = ("_numpy", "itemsize", "kind", "name", "rank")
@@ -145,12 +148,22 @@ def from_numpy(dtype: np.dtype[Any] | type[Any] | str) -> DType:
 
 
 def get_default_dtype() -> DType:
-    """The floating type of tensors made from Python floats; float32 unless set otherwise."""
+    """The floating type of tensors made from Python floats; float32 unless set otherwise.
+
+    >>> torch.get_default_dtype(), torch.tensor(1.0).dtype
+    (torch.float32, torch.float32)
+    """
     return _default
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """Makes ``dtype``, a floating type, the default of tensors made from Python floats."""
+    """Makes ``dtype``, a floating type, the default of tensors made from Python floats.
+
+    >>> torch.set_default_dtype(torch.float64)
+    >>> torch.tensor(1.0).dtype
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
     global _default
     if not isinstance(dtype, DType) or not dtype.is_floating_point or dtype in FLOAT8:
         raise TypeError(f"only floating-point types are supported as the default type; got {dtype!r}")
@@ -201,6 +214,9 @@ def promote_types(a: DType, b: DType) -> DType:
     a floating type meet in the floating one; a real and a complex type meet in the complex type of the wider parts.
     Raises DTypeError for uint16, uint32 or uint64 beside another type that is not floating, and for a floating type of
     8 bits beside any other.
+
+    >>> torch.promote_types(torch.int64, torch.float16), torch.promote_types(torch.uint8, torch.int8)
+    (torch.float16, torch.int16)
     """
     if a is b:
         return a
@@ -252,7 +268,11 @@ def result_type(dimensioned: Iterable[DType], zero_dim: Iterable[DType], scalars
 
 
 class finfo:
-    """Limits of a floating type: bits, eps, max, min, tiny, smallest_normal, resolution."""
+    """Limits of a floating type: bits, eps, max, min, tiny, smallest_normal, resolution.
+
+    >>> torch.finfo(torch.float32).eps, torch.finfo(torch.float16).max
+    (1.1920928955078125e-07, 65504.0)
+    """
 
     def __init__(self, dtype: DType | None = None) -> None:
         dtype = _default if dtype is None else dtype
@@ -297,7 +317,11 @@ _LIMITS = {
 
 
 class iinfo:
-    """Limits of an integer type: bits, max, min."""
+    """Limits of an integer type: bits, max, min.
+
+    >>> torch.iinfo(torch.int8).min, torch.iinfo(torch.int8).max
+    (-128, 127)
+    """
 
     def __init__(self, dtype: DType) -> None:
         if not isinstance(dtype, DType) or category(dtype) != 1:

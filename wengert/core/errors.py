@@ -14,32 +14,67 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
+__all__ = [
+    "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "LayoutError", "LinAlgError",
+    "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "ShapeError", "TraceError",
+]
+
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _Public = TypeVar("_Public", bound=Callable[..., Any])
 
 
 class ShapeError(RuntimeError, ValueError):
-    """Operands whose shapes do not fit together."""
+    """Operands whose shapes do not fit together.
+
+    >>> torch.ones(2, 3) @ torch.ones(2, 3)
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.ShapeError: [matmul] mat1 and mat2 shapes cannot be multiplied (2x3 and ...
+    """
 
 
 class DTypeError(NotImplementedError, TypeError):
     """An operand of a dtype that the operation does not take.
 
-    PyTorch raises one of NotImplementedError, RuntimeError (a base of it) and TypeError, by operation."""
+    PyTorch raises one of NotImplementedError, RuntimeError (a base of it) and TypeError, by operation.
+
+    >>> torch.floor(torch.tensor([True]))
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DTypeError: [floor] "floor" not implemented for 'Bool'
+    """
 
 
 class IndexDTypeError(DTypeError, IndexError):
     """Index tensors of a dtype that the operation does not take. (PyTorch raises RuntimeError in some operations, and
-    IndexError in others.)"""
+    IndexError in others.)
+
+    >>> torch.ones(3).index_select(0, torch.tensor([0.5]))
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.IndexDTypeError: index_select(): Expected dtype int32 or int64 for index; ...
+    """
 
 
 class NoDataError(NotImplementedError, TypeError):
     """The elements of a tensor were asked for that has none, as it is on the meta device. (PyTorch raises
-    NotImplementedError; for evaluation on arrays it is an operand of the wrong type.)"""
+    NotImplementedError; for evaluation on arrays it is an operand of the wrong type.)
+
+    >>> torch.ones(2, device="meta").tolist()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.NoDataError: [meta] an operation needs the elements of a tensor, and one ...
+    """
 
 
 class LayoutError(DTypeError):
-    """A sparse tensor where an operation takes strided ones alone."""
+    """A sparse tensor where an operation takes strided ones alone.
+
+    >>> torch.eye(2).indices()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.LayoutError: [indices] indices expected sparse coordinate tensor layout ...
+    """
 
 
 def needs_strided(op: str, layout: object = "torch.sparse_coo") -> LayoutError:
@@ -49,32 +84,73 @@ def needs_strided(op: str, layout: object = "torch.sparse_coo") -> LayoutError:
 
 
 class GradError(RuntimeError):
-    """A misuse of differentiation: a graph used twice, an unreachable input, a leaf rule broken."""
+    """A misuse of differentiation: a graph used twice, an unreachable input, a leaf rule broken.
+
+    >>> torch.ones(2).sum().backward()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.GradError: [backward] element 0 of tensors does not require grad and ...
+    """
 
 
 class InplaceError(GradError):
-    """A value needed by backward was overwritten, or a write that may not happen was asked for."""
+    """A value needed by backward was overwritten, or a write that may not happen was asked for.
+
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> w += 1
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.InplaceError: [add_] a leaf Variable that requires grad is being used in ...
+    """
 
 
 class TraceError(RuntimeError):
-    """Something that cannot be done while a function is being recorded."""
+    """Something that cannot be done while a function is being recorded.
+
+    >>> torch.compile(lambda x: x if x.sum() > 0 else -x, fullgraph=True)(torch.ones(2))
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.TraceError: [bool] the value of a tensor was asked for while a function ...
+    """
 
 
 class MissingRuleError(NotImplementedError):
-    """A primitive lacks the rule that was asked for; the message says which and why."""
+    """A primitive lacks the rule that was asked for; the message says which and why.
+
+    >>> issubclass(torch.core.errors.MissingRuleError, NotImplementedError)
+    True
+    """
 
 
 class OutOfRangeError(IndexError, RuntimeError):
     """An index, or a dimension, outside its range. (PyTorch raises IndexError in most operations, and RuntimeError in
-    others.)"""
+    others.)
+
+    >>> torch.ones(2, 3).sum(dim=5)
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.OutOfRangeError: [sum] Dimension out of range (expected to be in range of ...
+    """
 
 
 class DeviceError(RuntimeError, AssertionError):
-    """A device that this build of wengert does not have. (PyTorch without CUDA raises AssertionError.)"""
+    """A device that this build of wengert does not have. (PyTorch without CUDA raises AssertionError.)
+
+    >>> torch.ones(2, device="cuda")
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DeviceError: [device] the CPU was expected: wengert has no cuda back end ...
+    """
 
 
 class OutOfMemoryError(RuntimeError, MemoryError):
-    """There is no memory for what was asked for. (PyTorch raises RuntimeError.)"""
+    """There is no memory for what was asked for. (PyTorch raises RuntimeError.)
+
+    >>> torch.zeros(10**15)
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.OutOfMemoryError: [zeros] can't allocate memory: Unable to allocate 3.55 PiB ...
+    """
 
 
 def allocation_failed(op: str, error: Exception) -> Exception:
@@ -203,4 +279,10 @@ def is_of_allocation(error: Exception) -> bool:
 
 
 class LinAlgError(RuntimeError):
-    """A matrix without what was asked of it: an inverse, a Cholesky factor, a decomposition that converges."""
+    """A matrix without what was asked of it: an inverse, a Cholesky factor, a decomposition that converges.
+
+    >>> torch.linalg.inv(torch.zeros(2, 2))
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.LinAlgError: [linalg.inv] The diagonal element of a factor is zero, the ...
+    """

@@ -30,14 +30,23 @@ class _Named:
 class layout(_Named):
     """How a tensor's elements are stored: `strided`, a dense array with a stride per dimension; `sparse_coo`,
     `sparse_csr` and `sparse_csc`, which keep what is not zero (docs/sparse.md). Of `sparse_bsr` and `sparse_bsc` there
-    is the name, to ask ``x.layout`` for; tensors of them are refused."""
+    is the name, to ask ``x.layout`` for; tensors of them are refused.
+
+    >>> torch.ones(2).layout
+    torch.strided
+    """
 
     __slots__ = ()
 
 
 class memory_format(_Named):
     """In which order a new tensor's dimensions lie in memory: `contiguous_format` (row-major), `preserve_format` (as in
-    the source), `channels_last` (N, H, W, C of an (N, C, H, W) tensor), `channels_last_3d`."""
+    the source), `channels_last` (N, H, W, C of an (N, C, H, W) tensor), `channels_last_3d`.
+
+    >>> x = torch.ones(1, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+    >>> x.stride()
+    (12, 1, 6, 3)
+    """
 
     __slots__ = ()
 

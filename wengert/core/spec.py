@@ -13,7 +13,14 @@ Shape = tuple[int, ...]
 
 
 class Size(tuple[int, ...]):
-    """A shape. A tuple of ints that prints as PyTorch's and can count its elements."""
+    """A shape. A tuple of ints that prints as PyTorch's and can count its elements.
+
+    >>> size = torch.zeros(2, 3).shape
+    >>> size
+    torch.Size([2, 3])
+    >>> size.numel(), size[0], size + (4,)
+    (6, 2, torch.Size([2, 3, 4]))
+    """
 
     __slots__ = ()
 

@@ -6,7 +6,7 @@ what ``wengert.nn`` does.
 
 >>> import wengert
 >>> from wengert.distributions import Normal
->>> Normal(wengert.zeros(2), 1.0).log_prob(wengert.zeros(2))
+>>> torch.distributions.Normal(wengert.zeros(2), 1.0).log_prob(wengert.zeros(2))
 tensor([-0.9189, -0.9189])
 """
 

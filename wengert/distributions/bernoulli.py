@@ -16,7 +16,12 @@ from .utils import batch_shape_of, broadcast_all
 
 
 class Bernoulli(Binary, ExponentialFamily):
-    """1 with probability ``probs``, else 0; ``logits`` may be given in the place of ``probs``."""
+    """1 with probability ``probs``, else 0; ``logits`` may be given in the place of ``probs``.
+
+    >>> p = torch.distributions.Bernoulli(torch.tensor([0.25]))
+    >>> p.log_prob(torch.tensor([1.0])).exp(), p.mean, p.variance
+    (tensor([0.2500]), tensor([0.2500]), tensor([0.1875]))
+    """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.boolean

@@ -16,7 +16,12 @@ from .utils import is_number
 
 class Beta(ExponentialFamily):
     """Numbers x of (0, 1) with a density proportional to x^(concentration1 − 1) · (1 − x)^(concentration0 − 1): the
-    first part of a `Dirichlet` point of two."""
+    first part of a `Dirichlet` point of two.
+
+    >>> p = torch.distributions.Beta(2.0, 2.0)
+    >>> p.mean, p.log_prob(torch.tensor(0.5)).exp()
+    (tensor(0.5000), tensor(1.5000))
+    """
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval

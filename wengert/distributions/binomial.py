@@ -14,7 +14,12 @@ from .probability import Binary
 
 
 class Binomial(Binary, Distribution):
-    """The number of successes in ``total_count`` trials of probability ``probs``, or of odds exp(``logits``)."""
+    """The number of successes in ``total_count`` trials of probability ``probs``, or of odds exp(``logits``).
+
+    >>> p = torch.distributions.Binomial(4, torch.tensor(0.5))
+    >>> p.log_prob(torch.arange(5.0)).exp()
+    tensor([0.0625, 0.2500, 0.3750, 0.2500, 0.0625])
+    """
 
     arg_constraints = {
         "total_count": constraints.nonnegative_integer,

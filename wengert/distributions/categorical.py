@@ -19,7 +19,7 @@ class Categorical(Categories, Distribution):
     ``probs`` (..., K) are weights, which are normalised to sum to 1; or ``logits`` (..., K) are given, of which the
     softmax are the probabilities.
 
-    >>> Categorical(wengert.tensor([1.0, 1.0, 2.0])).log_prob(wengert.tensor(2)).exp()
+    >>> torch.distributions.Categorical(wengert.tensor([1.0, 1.0, 2.0])).log_prob(wengert.tensor(2)).exp()
     tensor(0.5000)
     """
 

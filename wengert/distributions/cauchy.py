@@ -12,7 +12,12 @@ from .location import LocationScale
 
 
 class Cauchy(LocationScale):
-    """The Cauchy (Lorentz) distribution of median ``loc`` and half width ``scale``; it has no moments."""
+    """The Cauchy (Lorentz) distribution of median ``loc`` and half width ``scale``; it has no moments.
+
+    >>> p = torch.distributions.Cauchy(0.0, 1.0)
+    >>> p.cdf(torch.tensor([-1.0, 0.0, 1.0])), p.mean
+    (tensor([0.2500, 0.5000, 0.7500]), tensor(nan))
+    """
 
     _batched = {"loc": 0, "scale": 0}
 

@@ -12,7 +12,12 @@ from .gamma import Gamma
 
 
 class Chi2(Gamma):
-    """The sum of the squares of ``df`` standard normal numbers: the gamma distribution of shape df / 2 and rate 1/2."""
+    """The sum of the squares of ``df`` standard normal numbers: the gamma distribution of shape df / 2 and rate 1/2.
+
+    >>> p = torch.distributions.Chi2(torch.tensor(3.0))
+    >>> p.mean, p.variance
+    (tensor(3.), tensor(6.))
+    """
 
     arg_constraints = {"df": constraints.positive}
 

@@ -20,7 +20,7 @@ Factory = Callable[[Any], transforms.Transform]
 class ConstraintRegistry:
     """A table from the types of constraints to functions that make a transform into one.
 
-    >>> biject_to(constraints.simplex)
+    >>> torch.distributions.biject_to(torch.distributions.constraints.simplex)
     StickBreakingTransform()
     """
 

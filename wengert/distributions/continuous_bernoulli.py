@@ -21,6 +21,10 @@ class ContinuousBernoulli(Binary, ExponentialFamily):
     """Numbers x of [0, 1] with a density proportional to λ^x (1 − λ)^(1 − x), for λ = ``probs``, or its ``logits``.
 
     Where λ lies between the two ``lims`` round 1/2, at which the formulas are 0/0, Taylor series are used.
+
+    >>> p = torch.distributions.ContinuousBernoulli(torch.tensor(0.9))
+    >>> p.mean, p.log_prob(torch.tensor([0.0, 1.0])).exp()
+    (tensor(0.6699), tensor([0.2747, 2.4719]))
     """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}

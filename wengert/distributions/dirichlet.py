@@ -16,6 +16,11 @@ class Dirichlet(ExponentialFamily):
 
     ``concentration`` is (..., K). Draws are normalised gamma numbers; their gradients are implicit. Raises ValueError
     for a concentration without dimensions.
+
+    >>> _ = torch.manual_seed(0)
+    >>> p = torch.distributions.Dirichlet(torch.tensor([1.0, 2.0, 7.0]))
+    >>> p.mean, p.sample().sum()
+    (tensor([0.1000, 0.2000, 0.7000]), tensor(1.))
     """
 
     arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}

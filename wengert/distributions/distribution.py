@@ -36,6 +36,16 @@ class Distribution:
     ``batch_shape`` is the shape of the batch of distributions, ``event_shape`` that of one draw from one of them.
     ``validate_args`` says whether parameters and values are checked; None takes the default, which
     `set_default_validate_args` sets (True, unless Python runs with ``-O``).
+
+    >>> class Certain(torch.distributions.Distribution):
+    ...     arg_constraints = {}
+    ...     def __init__(self, value):
+    ...         self.value = value
+    ...         super().__init__(value.shape)
+    ...     def sample(self, sample_shape=()):
+    ...         return self.value.expand(self._extended_shape(torch.Size(sample_shape)))
+    >>> Certain(torch.tensor([1.0, 2.0])).sample((3,)).shape
+    torch.Size([3, 2])
     """
 
     has_rsample: Any = False

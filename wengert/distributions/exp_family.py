@@ -12,6 +12,9 @@ class ExponentialFamily(Distribution):
     """A family with densities ``exp(⟨t(x), θ⟩ − F(θ) + k(x))``.
 
     A family says its natural parameters θ, its log normaliser F and the mean of its carrier measure, E[k(x)].
+
+    >>> isinstance(torch.distributions.Normal(0.0, 1.0), torch.distributions.ExponentialFamily)
+    True
     """
 
     @property

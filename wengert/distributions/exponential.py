@@ -14,7 +14,12 @@ from .utils import batch_shape_of, broadcast_all
 
 
 class Exponential(ExponentialFamily):
-    """The waiting time for the next of events that come at ``rate`` a unit of time."""
+    """The waiting time for the next of events that come at ``rate`` a unit of time.
+
+    >>> p = torch.distributions.Exponential(torch.tensor(0.5))
+    >>> p.mean, p.cdf(torch.tensor(2.0))
+    (tensor(2.), tensor(0.6321))
+    """
 
     arg_constraints = {"rate": constraints.positive}
     support = constraints.nonnegative

@@ -15,7 +15,11 @@ from .utils import batch_shape_of, broadcast_all
 
 
 class FisherSnedecor(Distribution):
-    """The ratio of two chi-squared numbers of ``df1`` and ``df2`` degrees of freedom, each divided by them."""
+    """The ratio of two chi-squared numbers of ``df1`` and ``df2`` degrees of freedom, each divided by them.
+
+    >>> torch.distributions.FisherSnedecor(torch.tensor(2.0), torch.tensor(6.0)).mean
+    tensor(1.5000)
+    """
 
     arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
     support = constraints.positive

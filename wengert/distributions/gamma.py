@@ -16,7 +16,12 @@ from .utils import batch_shape_of, broadcast_all
 class Gamma(ExponentialFamily):
     """The gamma distribution of shape ``concentration`` and ``rate``: its density is proportional to
     x^(concentration − 1) · exp(−rate · x). Draws by Marsaglia and Tsang's method, gradients of draws by implicit
-    reparameterisation."""
+    reparameterisation.
+
+    >>> p = torch.distributions.Gamma(torch.tensor(4.0), torch.tensor(2.0))
+    >>> p.mean, p.variance
+    (tensor(2.), tensor(1.))
+    """
 
     arg_constraints: Any = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.nonnegative

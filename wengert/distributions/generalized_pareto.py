@@ -16,7 +16,12 @@ from .utils import batch_shape_of, broadcast_all
 
 class GeneralizedPareto(Distribution):
     """Excesses over a threshold ``loc``: the survival function is (1 + ξ z)^(−1/ξ), for z = (x − loc) / scale and
-    ξ = ``concentration``; exp(−z) for ξ = 0."""
+    ξ = ``concentration``; exp(−z) for ξ = 0.
+
+    >>> p = torch.distributions.GeneralizedPareto(0.0, 1.0, torch.tensor(0.25))
+    >>> p.mean, p.cdf(torch.tensor(1.0))
+    (tensor(1.3333), tensor(0.5904))
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive, "concentration": constraints.real}
     has_rsample = True

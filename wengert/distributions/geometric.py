@@ -19,6 +19,10 @@ class Geometric(Binary, Distribution):
     """The number of failures before the first success of probability ``probs``, or of odds exp(``logits``).
 
     Raises ValueError for a probability of 0.
+
+    >>> p = torch.distributions.Geometric(torch.tensor(0.5))
+    >>> p.log_prob(torch.tensor([0.0, 1.0, 2.0])).exp()
+    tensor([0.5000, 0.2500, 0.1250])
     """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}

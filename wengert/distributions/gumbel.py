@@ -16,7 +16,12 @@ from .utils import broadcast_all, euler_constant, is_number
 
 
 class Gumbel(Derived):
-    """The distribution of the largest of many: its distribution function is exp(−exp(−(x − loc) / scale))."""
+    """The distribution of the largest of many: its distribution function is exp(−exp(−(x − loc) / scale)).
+
+    >>> p = torch.distributions.Gumbel(torch.tensor(0.0), torch.tensor(1.0))
+    >>> p.mean, p.cdf(torch.tensor(0.0))
+    (tensor(0.5772), tensor(0.3679))
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

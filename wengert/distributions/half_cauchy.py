@@ -12,7 +12,11 @@ from .half import Half
 
 
 class HalfCauchy(Half):
-    """The absolute values of Cauchy numbers of median 0 and half width ``scale``."""
+    """The absolute values of Cauchy numbers of median 0 and half width ``scale``.
+
+    >>> torch.distributions.HalfCauchy(1.0).cdf(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.5000])
+    """
 
     whole = Cauchy
 

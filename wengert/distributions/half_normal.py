@@ -11,7 +11,11 @@ from .normal import Normal
 
 
 class HalfNormal(Half):
-    """The absolute values of normal numbers of mean 0 and standard deviation ``scale``."""
+    """The absolute values of normal numbers of mean 0 and standard deviation ``scale``.
+
+    >>> torch.distributions.HalfNormal(1.0).mean, torch.tensor(2 / torch.pi).sqrt()
+    (tensor(0.7979), tensor(0.7979))
+    """
 
     whole = Normal
 

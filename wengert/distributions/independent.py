@@ -16,6 +16,12 @@ class Independent(Distribution):
     """``base_distribution`` with its last ``reinterpreted_batch_ndims`` batch dimensions as dimensions of the event.
 
     The log density of an event is the sum of its parts'. Raises ValueError for more dimensions than the batch has.
+
+    >>> D = torch.distributions
+    >>> rows = D.Normal(torch.zeros(3, 2), torch.ones(3, 2))
+    >>> p = D.Independent(rows, 1)
+    >>> p.batch_shape, p.event_shape, p.log_prob(torch.zeros(3, 2)).shape
+    (torch.Size([3]), torch.Size([2]), torch.Size([3]))
     """
 
     arg_constraints: Any = {}

@@ -14,7 +14,11 @@ from .transforms import PowerTransform, Transform
 
 
 class InverseGamma(Derived):
-    """The reciprocals of gamma numbers of shape ``concentration`` and ``rate``."""
+    """The reciprocals of gamma numbers of shape ``concentration`` and ``rate``.
+
+    >>> torch.distributions.InverseGamma(torch.tensor(3.0), torch.tensor(4.0)).mean
+    tensor(2.)
+    """
 
     arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
     support = constraints.positive

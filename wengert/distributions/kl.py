@@ -51,7 +51,16 @@ _found: dict[tuple[type, type], Formula | None] = {}  # what `_find` answered
 
 def register_kl(type_p: type, type_q: type) -> Callable[[Formula], Formula]:
     """Registers the decorated ``formula(p, q)`` for `kl_divergence` of the two types, and of their subclasses: any
-    classes, as PyTorch takes them. Raises TypeError for what are no classes."""
+    classes, as PyTorch takes them. Raises TypeError for what are no classes.
+
+    >>> D = torch.distributions
+    >>> class Shifted(D.Normal): ...
+    >>> @D.register_kl(Shifted, Shifted)
+    ... def _shifted(p, q):
+    ...     return (p.loc - q.loc).abs()
+    >>> D.kl_divergence(Shifted(0.0, 1.0), Shifted(3.0, 1.0))
+    tensor(3.)
+    """
     for name, kind in (("type_p", type_p), ("type_q", type_q)):
         if not isinstance(kind, type):
             raise TypeError(f"Expected {name} to be a Distribution subclass but got {kind}")
@@ -89,7 +98,8 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
 
     Raises NotImplementedError where none is registered.
 
-    >>> kl_divergence(Normal(0.0, 1.0), Normal(1.0, 1.0))
+    >>> p, q = torch.distributions.Normal(0.0, 1.0), torch.distributions.Normal(1.0, 1.0)
+    >>> torch.distributions.kl_divergence(p, q)
     tensor(0.5000)
     """
     formula = _find(type(p), type(q))

@@ -15,7 +15,11 @@ from .utils import broadcast_all, euler_constant
 
 
 class Kumaraswamy(Derived):
-    """Numbers of (0, 1) with the distribution function 1 − (1 − x^concentration1)^concentration0."""
+    """Numbers of (0, 1) with the distribution function 1 − (1 − x^concentration1)^concentration0.
+
+    >>> torch.distributions.Kumaraswamy(torch.tensor(2.0), torch.tensor(1.0)).mean
+    tensor(0.6667)
+    """
 
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval

@@ -11,7 +11,12 @@ from .location import LocationScale
 
 
 class Laplace(LocationScale):
-    """Numbers with a density proportional to exp(−|x − loc| / scale)."""
+    """Numbers with a density proportional to exp(−|x − loc| / scale).
+
+    >>> p = torch.distributions.Laplace(torch.tensor(0.0), torch.tensor(1.0))
+    >>> p.log_prob(torch.tensor(0.0)).exp(), p.variance
+    (tensor(0.5000), tensor(2.))
+    """
 
     _batched = {"loc": 0, "scale": 0}
 

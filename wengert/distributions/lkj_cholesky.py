@@ -21,6 +21,11 @@ class LKJCholesky(Distribution):
     For a concentration of 1 all correlation matrices are equally likely. Draws by the onion method (Lewandowski,
     Kurowicka & Joe, *Generating random correlation matrices based on vines and extended onion method*, 2009, section
     3). Raises ValueError for a ``dim`` below 2.
+
+    >>> _ = torch.manual_seed(0)
+    >>> L = torch.distributions.LKJCholesky(3, concentration=0.5).sample()
+    >>> torch.allclose((L @ L.T).diagonal(), torch.ones(3))
+    True
     """
 
     arg_constraints = {"concentration": constraints.positive}

@@ -13,7 +13,12 @@ from .transforms import ExpTransform, Transform
 
 
 class LogNormal(Derived):
-    """Numbers whose logarithms are normal with mean ``loc`` and standard deviation ``scale``."""
+    """Numbers whose logarithms are normal with mean ``loc`` and standard deviation ``scale``.
+
+    >>> p = torch.distributions.LogNormal(torch.tensor(0.0), torch.tensor(1.0))
+    >>> p.mean, p.cdf(torch.tensor(1.0))
+    (tensor(1.6487), tensor(0.5000))
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive

@@ -15,7 +15,12 @@ from .transforms import StickBreakingTransform, Transform
 
 class LogisticNormal(Derived):
     """Points of the simplex of K parts, made of K − 1 normal numbers of ``loc`` and ``scale`` (..., K − 1) by breaking
-    a stick."""
+    a stick.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.distributions.LogisticNormal(torch.zeros(2), torch.ones(2)).sample().sum()
+    tensor(1.)
+    """
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.simplex

@@ -20,6 +20,11 @@ class LowRankMultivariateNormal(Centred):
 
     Densities take matrices of M × M only, by Woodbury's identity and the determinant lemma (the *Matrix Cookbook*,
     equations 156 and 24). Raises ValueError for shapes that do not fit.
+
+    >>> p = torch.distributions.LowRankMultivariateNormal(torch.zeros(2), torch.ones(2, 1), torch.ones(2))
+    >>> p.covariance_matrix
+    tensor([[2., 1.],
+            [1., 2.]])
     """
 
     arg_constraints = {

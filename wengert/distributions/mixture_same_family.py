@@ -18,6 +18,12 @@ class MixtureSameFamily(Distribution):
     ``mixture_distribution``, a `Categorical` over them.
 
     Raises ValueError for other types, batch shapes that do not fit, or another number of components.
+
+    >>> D = torch.distributions
+    >>> weights, parts = D.Categorical(torch.tensor([0.25, 0.75])), D.Normal(torch.tensor([0.0, 4.0]), torch.ones(2))
+    >>> p = D.MixtureSameFamily(weights, parts)
+    >>> p.mean, p.variance
+    (tensor(3.), tensor(4.))
     """
 
     arg_constraints: Any = {}

@@ -18,6 +18,10 @@ class Multinomial(OverCategories):
     """How often each of K categories comes up in ``total_count`` draws; parameters as of `Categorical`.
 
     ``total_count`` is one int for the whole batch; another raises NotImplementedError.
+
+    >>> p = torch.distributions.Multinomial(2, torch.tensor([0.5, 0.5]))
+    >>> p.log_prob(torch.tensor([1.0, 1.0])).exp(), p.mean
+    (tensor(0.5000), tensor([1., 1.]))
     """
 
     total_count: int

@@ -95,6 +95,11 @@ class MultivariateNormal(Factored, Centred):
 
     Computed with is the Cholesky factor, so that giving it saves time. Raises ValueError for none or several of the
     three, or parameters of too few dimensions.
+
+    >>> p = torch.distributions.MultivariateNormal(torch.zeros(2), torch.tensor([[1.0, 0.5], [0.5, 1.0]]))
+    >>> p.log_prob(torch.zeros(2)).exp(), p.scale_tril
+    (tensor(0.1838), tensor([[1.0000, 0.0000],
+            [0.5000, 0.8660]]))
     """
 
     arg_constraints = {

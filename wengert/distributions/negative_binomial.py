@@ -20,6 +20,10 @@ class NegativeBinomial(Binary, Distribution):
     """The number of successes of probability ``probs`` (or of odds exp(``logits``)) before ``total_count`` failures.
 
     ``total_count`` need not be an integer: draws are Poisson numbers whose rates are gamma numbers.
+
+    >>> p = torch.distributions.NegativeBinomial(torch.tensor(2.0), torch.tensor(0.5))
+    >>> p.mean, p.variance
+    (tensor(2.), tensor(4.))
     """
 
     arg_constraints = {

@@ -16,7 +16,7 @@ from .utils import HALF_LOG_TWO_PI, _standard_normal
 class Normal(LocationScale, ExponentialFamily):
     """The normal (Gaussian) distribution of mean ``loc`` and standard deviation ``scale``.
 
-    >>> Normal(0.0, 1.0).log_prob(wengert.tensor(0.0))
+    >>> torch.distributions.Normal(0.0, 1.0).log_prob(wengert.tensor(0.0))
     tensor(-0.9189)
     """
 

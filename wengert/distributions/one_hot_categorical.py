@@ -16,7 +16,12 @@ __all__ = ["OneHotCategorical", "OneHotCategoricalStraightThrough"]
 
 class OneHotCategorical(OverCategories):
     """One-hot vectors of K numbers, the one at place k with probability ``probs[..., k]``; parameters as of
-    `Categorical`."""
+    `Categorical`.
+
+    >>> p = torch.distributions.OneHotCategorical(torch.tensor([0.25, 0.75]))
+    >>> p.log_prob(torch.tensor([0.0, 1.0])).exp(), p.mean
+    (tensor(0.7500), tensor([0.2500, 0.7500]))
+    """
 
     support = constraints.one_hot
     has_enumerate_support = True
@@ -54,7 +59,15 @@ class OneHotCategorical(OverCategories):
 
 class OneHotCategoricalStraightThrough(OneHotCategorical):
     """`OneHotCategorical` whose draws pass gradients to the probabilities as if they were these (Bengio, Léonard &
-    Courville, *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013)."""
+    Courville, *Estimating or Propagating Gradients Through Stochastic Neurons*, 2013).
+
+    >>> _ = torch.manual_seed(0)
+    >>> logits = torch.zeros(2, requires_grad=True)
+    >>> draw = torch.distributions.OneHotCategoricalStraightThrough(logits=logits).rsample()
+    >>> (draw * torch.tensor([1.0, 3.0])).sum().backward()
+    >>> logits.grad
+    tensor([-0.5000,  0.5000])
+    """
 
     has_rsample = True
 

@@ -14,7 +14,11 @@ from .utils import broadcast_all
 
 
 class Pareto(Derived):
-    """Numbers from ``scale`` on with a density proportional to x^(−alpha − 1)."""
+    """Numbers from ``scale`` on with a density proportional to x^(−alpha − 1).
+
+    >>> torch.distributions.Pareto(torch.tensor(1.0), torch.tensor(3.0)).mean
+    tensor(1.5000)
+    """
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
     _batched = {"scale": 0, "alpha": 0}

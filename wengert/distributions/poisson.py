@@ -14,7 +14,12 @@ from .utils import batch_shape_of, broadcast_all
 
 
 class Poisson(ExponentialFamily):
-    """The number of events of which ``rate`` are expected."""
+    """The number of events of which ``rate`` are expected.
+
+    >>> p = torch.distributions.Poisson(torch.tensor(3.0))
+    >>> p.log_prob(torch.tensor([0.0, 3.0])).exp(), p.variance
+    (tensor([0.0498, 0.2240]), tensor(3.))
+    """
 
     arg_constraints = {"rate": constraints.nonnegative}
     support = constraints.nonnegative_integer

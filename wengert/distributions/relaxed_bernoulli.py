@@ -74,6 +74,10 @@ class RelaxedBernoulli(Relaxed, Derived):
     """Numbers of (0, 1) that approach Bernoulli draws as ``temperature`` goes to 0.
 
     ``probs`` or ``logits`` as of `Bernoulli`; draws have gradients.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.distributions.RelaxedBernoulli(torch.tensor(0.1), probs=torch.tensor([0.01, 0.99])).sample().round()
+    tensor([0., 1.])
     """
 
     arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}

@@ -51,6 +51,11 @@ class RelaxedOneHotCategorical(Relaxed, Derived):
     """Points of the simplex that approach one-hot draws as ``temperature`` goes to 0.
 
     ``probs`` or ``logits`` as of `Categorical`; draws have gradients.
+
+    >>> _ = torch.manual_seed(0)
+    >>> p = torch.distributions.RelaxedOneHotCategorical(torch.tensor(0.1), probs=torch.tensor([0.01, 0.99]))
+    >>> p.sample().round()
+    tensor([0., 1.])
     """
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}

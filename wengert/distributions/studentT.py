@@ -16,7 +16,12 @@ from .utils import _standard_normal, broadcast_all
 
 
 class StudentT(Distribution):
-    """Student's t distribution of ``df`` degrees of freedom, stretched by ``scale`` and moved by ``loc``."""
+    """Student's t distribution of ``df`` degrees of freedom, stretched by ``scale`` and moved by ``loc``.
+
+    >>> p = torch.distributions.StudentT(torch.tensor(3.0))
+    >>> p.variance, p.log_prob(torch.tensor(0.0)).exp()
+    (tensor(3.), tensor(0.3676))
+    """
 
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
     support = constraints.real

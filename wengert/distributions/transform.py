@@ -19,6 +19,17 @@ class Transform:
     A subclass defines ``_call`` and, as far as they exist, ``_inverse`` and `log_abs_det_jacobian`. ``cache_size`` is
     0, or 1 to keep the last pair (x, y): the inverse of what was just computed is then returned as it was. Raises
     ValueError for another size.
+
+    >>> D = torch.distributions
+    >>> class Cube(D.Transform):
+    ...     domain = codomain = D.constraints.real
+    ...     bijective, sign = True, 1
+    ...     def _call(self, x):
+    ...         return x**3
+    ...     def log_abs_det_jacobian(self, x, y):
+    ...         return (3 * x**2).log()
+    >>> Cube()(torch.tensor([1.0, 2.0]))
+    tensor([1., 8.])
     """
 
     bijective: Any = False
@@ -180,7 +191,13 @@ class _InverseTransform(Transform):
 
 
 class ComposeTransform(Transform):
-    """The transforms ``parts`` one after the other, the first of them first."""
+    """The transforms ``parts`` one after the other, the first of them first.
+
+    >>> D = torch.distributions
+    >>> t = D.ComposeTransform([D.AffineTransform(0.0, 2.0), D.ExpTransform()])
+    >>> t(torch.tensor([0.0, 1.0]))
+    tensor([1.0000, 7.3891])
+    """
 
     _made_of = ("parts",)
 
@@ -283,7 +300,13 @@ identity_transform = ComposeTransform([])
 
 
 class IndependentTransform(Transform):
-    """``base_transform`` with ``reinterpreted_batch_ndims`` batch dimensions counted as dimensions of the event."""
+    """``base_transform`` with ``reinterpreted_batch_ndims`` batch dimensions counted as dimensions of the event.
+
+    >>> D = torch.distributions
+    >>> x = torch.tensor([[1.0, 2.0]])
+    >>> D.IndependentTransform(D.ExpTransform(), 1).log_abs_det_jacobian(x, x.exp())
+    tensor([3.])
+    """
 
     _made_of = ("base_transform", "reinterpreted_batch_ndims")
 

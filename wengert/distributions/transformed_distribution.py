@@ -20,6 +20,11 @@ class TransformedDistribution(Distribution):
 
     By the change of variables log p(y) = log p(x) − log |det dy/dx|. Raises ValueError for what are no transforms, or
     where draws of the base have too few dimensions.
+
+    >>> D = torch.distributions
+    >>> p = D.TransformedDistribution(D.Normal(0.0, 1.0), [D.ExpTransform()])
+    >>> p.log_prob(torch.tensor(2.0)), D.LogNormal(0.0, 1.0).log_prob(torch.tensor(2.0))
+    (tensor(-1.8523), tensor(-1.8523))
     """
 
     arg_constraints: Any = {}

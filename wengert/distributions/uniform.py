@@ -14,7 +14,12 @@ from .utils import batch_shape_of, broadcast_all
 
 
 class Uniform(Distribution):
-    """Numbers spread evenly over [low, high)."""
+    """Numbers spread evenly over [low, high).
+
+    >>> p = torch.distributions.Uniform(torch.tensor(1.0), torch.tensor(5.0))
+    >>> p.mean, p.log_prob(torch.tensor(2.0)).exp(), p.cdf(torch.tensor(2.0))
+    (tensor(3.), tensor(0.2500), tensor(0.2500))
+    """
 
     has_rsample = True
     _batched = {"low": 0, "high": 0}

@@ -17,7 +17,12 @@ from .utils import _sum_rightmost, tril_matrix_to_vec, vec_to_tril_matrix
 
 
 class ReshapeTransform(Transform):
-    """Events of shape ``in_shape`` in the shape ``out_shape``. Raises ValueError where the two differ in size."""
+    """Events of shape ``in_shape`` in the shape ``out_shape``. Raises ValueError where the two differ in size.
+
+    >>> torch.distributions.ReshapeTransform((4,), (2, 2))(torch.arange(4.0))
+    tensor([[0., 1.],
+            [2., 3.]])
+    """
 
     _made_of = ("in_shape", "out_shape")
     bijective = True
@@ -74,7 +79,11 @@ def _one_longer(shape: Sequence[int], step: int) -> Size:
 
 
 class SoftmaxTransform(Fixed):
-    """y = softmax(x), of which log y counts as the inverse: one of many."""
+    """y = softmax(x), of which log y counts as the inverse: one of many.
+
+    >>> torch.distributions.SoftmaxTransform()(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([0.0900, 0.2447, 0.6652])
+    """
 
     domain, codomain = constraints.real_vector, constraints.simplex
 
@@ -96,6 +105,10 @@ class StickBreakingTransform(Fixed):
 
     The share broken off what is left is σ(x_k − log(K − k)), so that x = 0 gives equal parts (the *Stan Reference
     Manual*, "Unit simplex").
+
+    >>> t = torch.distributions.StickBreakingTransform()
+    >>> t(torch.zeros(2)), t(torch.zeros(2)).sum()
+    (tensor([0.3333, 0.3333, 0.3333]), tensor(1.0000))
     """
 
     domain, codomain = constraints.real_vector, constraints.simplex
@@ -136,6 +149,11 @@ class CorrCholeskyTransform(Transform):
     The hyperbolic tangents of the numbers are the canonical partial correlations; each row is then a broken stick of
     squared length 1 (Lewandowski, Kurowicka & Joe, *Generating random correlation matrices based on vines and extended
     onion method*, 2009; the *Stan Reference Manual*, "Cholesky factors of correlation matrices").
+
+    >>> L = torch.distributions.CorrCholeskyTransform()(torch.tensor([0.5]))
+    >>> L @ L.T
+    tensor([[1.0000, 0.4621],
+            [0.4621, 1.0000]])
     """
 
     domain, codomain = constraints.real_vector, constraints.corr_cholesky
@@ -179,7 +197,12 @@ class CorrCholeskyTransform(Transform):
 
 
 class LowerCholeskyTransform(Fixed):
-    """Square matrices to lower triangular ones with a positive diagonal: the exponential of the given one."""
+    """Square matrices to lower triangular ones with a positive diagonal: the exponential of the given one.
+
+    >>> torch.distributions.LowerCholeskyTransform()(torch.tensor([[0.0, 7.0], [2.0, 1.0]]))
+    tensor([[1.0000, 0.0000],
+            [2.0000, 2.7183]])
+    """
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.lower_cholesky
 
@@ -191,7 +214,12 @@ class LowerCholeskyTransform(Fixed):
 
 
 class PositiveDefiniteTransform(Fixed):
-    """Square matrices to positive definite ones: L Lᵀ, with the L of `LowerCholeskyTransform`."""
+    """Square matrices to positive definite ones: L Lᵀ, with the L of `LowerCholeskyTransform`.
+
+    >>> torch.distributions.PositiveDefiniteTransform()(torch.tensor([[0.0, 0.0], [2.0, 0.0]]))
+    tensor([[1., 2.],
+            [2., 5.]])
+    """
 
     domain, codomain = constraints.independent(constraints.real, 2), constraints.positive_definite
 
@@ -210,7 +238,13 @@ def _checked(tseq: Sequence[Transform], cache_size: int) -> list[Transform]:
 
 
 class CatTransform(Transform):
-    """Transforms of consecutive parts along ``dim``, of the given ``lengths`` (1 each if not given)."""
+    """Transforms of consecutive parts along ``dim``, of the given ``lengths`` (1 each if not given).
+
+    >>> D = torch.distributions
+    >>> t = D.CatTransform([D.ExpTransform(), D.AffineTransform(0.0, 10.0)], lengths=[1, 2])
+    >>> t(torch.tensor([0.0, 1.0, 2.0]))
+    tensor([ 1., 10., 20.])
+    """
 
     _made_of = ("transforms", "dim", "lengths")
 
@@ -277,7 +311,12 @@ class CatTransform(Transform):
 
 
 class StackTransform(Transform):
-    """A transform for each slice along ``dim``."""
+    """A transform for each slice along ``dim``.
+
+    >>> D = torch.distributions
+    >>> D.StackTransform([D.ExpTransform(), D.AffineTransform(0.0, 10.0)])(torch.tensor([1.0, 1.0]))
+    tensor([ 2.7183, 10.0000])
+    """
 
     _made_of = ("transforms", "dim")
 

@@ -18,6 +18,10 @@ class VonMises(Centred):
     """Angles with a density proportional to exp(concentration · cos(x − loc)). Draws lie in [−π, π).
 
     Draws by the method of Best & Fisher (*Efficient simulation of the von Mises distribution*, 1979).
+
+    >>> p = torch.distributions.VonMises(torch.tensor(0.0), torch.tensor(4.0))
+    >>> p.mean, p.variance
+    (tensor(0.), tensor(0.1365))
     """
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}

@@ -15,7 +15,12 @@ from .utils import broadcast_all, euler_constant
 
 
 class Weibull(Derived):
-    """Life times: the distribution function is 1 − exp(−(x / scale)^concentration)."""
+    """Life times: the distribution function is 1 − exp(−(x / scale)^concentration).
+
+    >>> p = torch.distributions.Weibull(torch.tensor(2.0), torch.tensor(1.0))
+    >>> p.mean, p.cdf(torch.tensor(2.0))
+    (tensor(2.), tensor(0.6321))
+    """
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive

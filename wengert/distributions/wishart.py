@@ -26,6 +26,10 @@ class Wishart(Factored, ExponentialFamily):
     ``scale_tril``, (..., P, P), as of `MultivariateNormal`. Draws by Bartlett's decomposition (Sawyer, *Wishart
     distributions and inverse-Wishart sampling*, 2007). Raises ValueError for a ``df`` too small, none or several of
     the three, or a matrix of too few dimensions.
+
+    >>> torch.distributions.Wishart(torch.tensor(3.0), covariance_matrix=torch.eye(2)).mean
+    tensor([[3., 0.],
+            [0., 3.]])
     """
 
     support = constraints.positive_definite

@@ -144,6 +144,9 @@ def grad_and_value(func: Function, argnums: Argnums = 0, has_aux: bool = False) 
     ``argnums``: by which arguments, an int or a tuple of them; each a tensor or a nest of tensors. With ``has_aux``,
     ``func`` returns ``(output, aux)`` and the result is ``(gradient, (output, aux))``. Raises RuntimeError where the
     output is no scalar.
+
+    >>> torch.func.grad_and_value(lambda x: x**3)(torch.tensor(2.0))
+    (tensor(12.), tensor(8.))
     """
 
     @functools.wraps(func)
@@ -181,7 +184,12 @@ def grad(func: Function, argnums: Argnums = 0, has_aux: bool = False) -> Functio
 
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """The output of ``func`` and a function from cotangents of it to a tuple of those of ``primals``; aux, if asked."""
+    """The output of ``func`` and a function from cotangents of it to a tuple of those of ``primals``; aux, if asked.
+
+    >>> value, pull = torch.func.vjp(lambda x: x**2, torch.tensor([1.0, 2.0]))
+    >>> value, pull(torch.tensor([1.0, 10.0]))
+    (tensor([1., 4.]), (tensor([ 2., 40.]),))
+    """
     with enable_grad():
         call = _Call("vjp", func, tuple(range(len(primals))), has_aux, primals, {})
         outputs = call(call.inputs)
@@ -212,7 +220,11 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]
 
 def jvp(func: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, strict: bool = False,
         has_aux: bool = False) -> tuple[Any, ...]:
-    """The output of ``func`` and its directional derivative along ``tangents``; aux, if asked."""
+    """The output of ``func`` and its directional derivative along ``tangents``; aux, if asked.
+
+    >>> torch.func.jvp(lambda x: x**2, (torch.tensor([1.0, 2.0]),), (torch.tensor([1.0, 10.0]),))
+    (tensor([1., 4.]), tensor([ 2., 40.]))
+    """
     _check_tuples(primals, tangents)
     call = _Forward("jvp", func, tuple(range(len(primals))), has_aux, primals, {})
     outputs, moved = push(call, call.inputs, _directions(call, primals, tangents))

@@ -134,6 +134,11 @@ def stack_module_state(models: Sequence[Any]) -> tuple[dict[str, Tensor], dict[s
     """The parameters and the buffers of modules of one class, each name's stacked along a new first dimension.
 
     Raises RuntimeError for no modules, for different classes, or for some in training mode and some not.
+
+    >>> models = [nn.Linear(3, 2) for _ in range(4)]
+    >>> parameters, buffers = torch.func.stack_module_state(models)
+    >>> parameters["weight"].shape
+    torch.Size([4, 2, 3])
     """
     if not len(models):
         raise RuntimeError("[stack_module_state] Expected at least one model, got 0.")

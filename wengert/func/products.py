@@ -157,7 +157,14 @@ def laplacian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 def gauss_newton_product(model: Any, loss_fn: Loss, x: Any, y: Any, v: Tensors) -> Tensors:
     """Jᵀ H J v, with J the derivatives of the model's outputs by its parameters and H the Hessian of
     ``loss_fn(outputs, y)`` by the outputs (Schraudolph, *Fast curvature matrix-vector products*, 2002). ``v`` and the
-    result are dicts by parameter name. Of a loss that is convex in the outputs it is positive semi-definite."""
+    result are dicts by parameter name. Of a loss that is convex in the outputs it is positive semi-definite.
+
+    >>> model = nn.Linear(2, 1, bias=False)
+    >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.zeros(2, 1)
+    >>> v = {"weight": torch.ones(1, 2)}
+    >>> torch.func.gauss_newton_product(model, F.mse_loss, x, y, v)["weight"]
+    tensor([[1., 4.]])
+    """
 
     def outputs(parameters: Tensors) -> Any:
         return functional_call(model, parameters, x if isinstance(x, tuple) else (x,))
@@ -171,7 +178,15 @@ def gauss_newton_product(model: Any, loss_fn: Loss, x: Any, y: Any, v: Tensors) 
 
 def fisher_product(model: Any, loss_fn: Loss, x: Tensor, y: Any, v: Tensors) -> Tensors:
     """The empirical Fisher matrix times ``v``: the mean over the examples of gᵢ (gᵢ · v), with gᵢ the gradient of the
-    loss of example i (a negative log-likelihood). ``v`` and the result are dicts by parameter name."""
+    loss of example i (a negative log-likelihood). ``v`` and the result are dicts by parameter name.
+
+    >>> model = nn.Linear(2, 1, bias=False)
+    >>> _ = nn.init.ones_(model.weight)
+    >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.zeros(2, 1)
+    >>> v = {"weight": torch.tensor([[1.0, 10.0]])}
+    >>> torch.func.fisher_product(model, F.mse_loss, x, y, v)["weight"]
+    tensor([[ 2., 20.]])
+    """
 
     def losses(parameters: Tensors) -> Tensor:
         def one(x: Tensor, y: Any) -> Tensor:
@@ -190,7 +205,14 @@ def fisher_product(model: Any, loss_fn: Loss, x: Tensor, y: Any, v: Tensors) -> 
 def ntk(model: Any, x1: Tensor, x2: Tensor | None = None) -> Tensor:
     """The empirical neural tangent kernel: ``(N1, N2, *output, *output)``, for each two examples the products of the
     derivatives of their outputs by the parameters (Jacot, Gabriel & Hongler, *Neural tangent kernel*, 2018). ``x2`` is
-    ``x1`` if not given."""
+    ``x1`` if not given.
+
+    >>> model = nn.Linear(2, 1, bias=False)
+    >>> x = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
+    >>> torch.func.ntk(model, x).reshape(2, 2)
+    tensor([[1., 1.],
+            [1., 2.]])
+    """
     parameters = parameters_of(model)
     by_example = vmap(jacrev(lambda p, x: _one(model, p, x)[0]), in_dims=(None, 0))
     left = by_example(parameters, x1)

@@ -92,6 +92,14 @@ def load(
     ``mmap`` is accepted and changes nothing.
 
     Raises `CheckpointError` for a file that is damaged, of another kind, or asks for more than it may.
+
+    >>> model = nn.Linear(3, 2)
+    >>> torch.save(model.state_dict(), "model.pt")
+    >>> again = nn.Linear(3, 2)
+    >>> again.load_state_dict(torch.load("model.pt"))
+    <All keys matched successfully>
+    >>> torch.equal(again.weight, model.weight)
+    True
     """
     if pickle_module is not None and pickle_module is not pickle:
         raise NotImplementedError(

@@ -24,6 +24,9 @@ def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
     """Of keyword arguments that may hold ``"factory_kwargs"``: device, dtype and memory format alone.
 
     Raises RuntimeError or TypeError for a setting given twice, or unknown.
+
+    >>> nn.factory_kwargs({"dtype": torch.float64})
+    {'dtype': torch.float64}
     """
     if kwargs is None:
         return {}

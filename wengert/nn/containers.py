@@ -15,7 +15,12 @@ from .parameter import Parameter
 
 class Container(Module):
     """A module of the children given by name. Deprecated: `Sequential`, `ModuleList` and `ModuleDict` took its
-    place."""
+    place.
+
+    >>> net = nn.Container(first=nn.ReLU())
+    >>> net.first
+    ReLU()
+    """
 
     def __init__(self, **kwargs: Module) -> None:
         super().__init__()
@@ -150,7 +155,15 @@ def _sequential(value: Any) -> Sequential:
 
 
 class ModuleList(_Numbered):
-    """A list of modules, whose parameters count as its own. It cannot be called."""
+    """A list of modules, whose parameters count as its own. It cannot be called.
+
+    >>> layers = nn.ModuleList([nn.Linear(4, 4) for _ in range(3)])
+    >>> x = torch.ones(2, 4)
+    >>> for layer in layers:
+    ...     x = layer(x).relu()
+    >>> x.shape, len(list(layers.parameters()))
+    (torch.Size([2, 4]), 6)
+    """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
         super().__init__()
@@ -187,7 +200,12 @@ class ModuleList(_Numbered):
 
 
 class ModuleDict(Module):
-    """A dict of modules, whose parameters count as its own. It cannot be called."""
+    """A dict of modules, whose parameters count as its own. It cannot be called.
+
+    >>> heads = nn.ModuleDict({"age": nn.Linear(8, 1), "name": nn.Linear(8, 50)})
+    >>> heads["name"](torch.ones(2, 8)).shape, len(list(heads.parameters()))
+    (torch.Size([2, 50]), 4)
+    """
 
     _modules: dict[str, Module]  # type: ignore[assignment]
 
@@ -272,7 +290,12 @@ def _line(name: Any, value: Any, kind: Any) -> str:
 
 
 class ParameterList(Module):
-    """A list of parameters. Tensors put into it become parameters; anything else stays as it is."""
+    """A list of parameters. Tensors put into it become parameters; anything else stays as it is.
+
+    >>> weights = nn.ParameterList([torch.ones(2, 2), torch.zeros(2)])
+    >>> weights[0].requires_grad, len(list(weights.parameters()))
+    (True, 2)
+    """
 
     def __init__(self, values: Iterable[Any] | None = None) -> None:
         super().__init__()
@@ -325,7 +348,12 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dict of parameters. Tensors put into it become parameters; anything else stays as it is."""
+    """A dict of parameters. Tensors put into it become parameters; anything else stays as it is.
+
+    >>> weights = nn.ParameterDict({"left": torch.ones(2), "right": torch.zeros(2)})
+    >>> weights["left"].requires_grad, len(list(weights.parameters()))
+    (True, 2)
+    """
 
     def __init__(self, parameters: Any = None) -> None:
         super().__init__()

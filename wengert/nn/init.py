@@ -18,6 +18,13 @@ from ..ops.linalg import qr
 from ..tensors.generator import Generator
 from ..tensors.tensor import Tensor
 
+__all__ = [
+    "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_",
+    "kaiming_uniform", "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal", "orthogonal_", "sparse",
+    "sparse_", "trunc_normal_", "uniform", "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform",
+    "xavier_uniform_", "zeros_",
+]
+
 _LINEAR = frozenset(
     {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid"}
 )
@@ -28,6 +35,9 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which a nonlinearity shrinks the standard deviation, so that weights can make up for it.
 
     ``nonlinearity`` is the name of a function, ``param`` the slope of ``"leaky_relu"``. Raises ValueError.
+
+    >>> nn.init.calculate_gain("tanh"), nn.init.calculate_gain("leaky_relu", 0.0)
+    (1.6666666666666667, 1.4142135623730951)
     """
     if nonlinearity in _LINEAR:
         return 1
@@ -47,14 +57,24 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 @in_words
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform between ``a`` and ``b``."""
+    """Uniform between ``a`` and ``b``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.init.uniform_(torch.empty(3))
+    tensor([0.4963, 0.7682, 0.0885])
+    """
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 @in_words
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal."""
+    """Normal.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.init.normal_(torch.empty(3), std=0.1)
+    tensor([ 0.1541, -0.0293, -0.2179])
+    """
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -65,6 +85,10 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     """Normal, what falls outside ``[a, b]`` drawn again.
 
     Where that would often happen, uniform numbers are accepted with the probability of the normal density instead.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.init.trunc_normal_(torch.empty(1000), a=-1.0, b=1.0).abs().max() <= 1
+    tensor(True)
     """
     if not std > 0:
         raise ValueError(f"[trunc_normal_] a std above 0 was expected; got {std}")
@@ -119,27 +143,44 @@ def _accept_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float,
 
 @in_words
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """``val`` everywhere."""
+    """``val`` everywhere.
+
+    >>> nn.init.constant_(torch.empty(2), 0.5)
+    tensor([0.5000, 0.5000])
+    """
     with no_grad():
         return tensor.fill_(val)
 
 
 @in_words
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere."""
+    """1 everywhere.
+
+    >>> nn.init.ones_(torch.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 @in_words
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere."""
+    """0 everywhere.
+
+    >>> nn.init.zeros_(torch.empty(2))
+    tensor([0., 0.])
+    """
     with no_grad():
         return tensor.zero_()
 
 
 @in_words
 def eye_(tensor: Tensor) -> Tensor:
-    """The identity matrix, cut to the shape of the 2-D ``tensor``. Raises ValueError for another rank."""
+    """The identity matrix, cut to the shape of the 2-D ``tensor``. Raises ValueError for another rank.
+
+    >>> nn.init.eye_(torch.empty(2, 3))
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
@@ -153,6 +194,11 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """The convolution kernel ``(out, in, ...)`` that passes on as many channels as it can, in each of ``groups``.
 
     Raises ValueError unless there are 1 to 3 spatial dimensions and ``out`` is a multiple of ``groups``.
+
+    >>> w = nn.init.dirac_(torch.empty(2, 2, 3))
+    >>> x = torch.rand(1, 2, 5)
+    >>> torch.equal(F.conv1d(x, w, padding=1), x)
+    True
     """
     if tensor.dim() not in (3, 4, 5):
         raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
@@ -170,7 +216,13 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 @in_words
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+    """Uniform with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+
+    >>> _ = torch.manual_seed(0)
+    >>> w = nn.init.xavier_uniform_(torch.empty(200, 50))
+    >>> w.abs().max() <= (6 / 250) ** 0.5
+    tensor(True)
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     bound = math.sqrt(3.0) * (gain * math.sqrt(2.0 / max(1, fan_in + fan_out)))
     return uniform_(tensor, -bound, bound, generator)
@@ -178,7 +230,13 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
 @in_words
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010)."""
+    """Normal with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+
+    >>> _ = torch.manual_seed(0)
+    >>> w = nn.init.xavier_normal_(torch.empty(200, 50))
+    >>> round(w.std().item(), 2), round((2 / 250) ** 0.5, 2)
+    (0.09, 0.09)
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(1, fan_in + fan_out)), generator)
 
@@ -192,7 +250,7 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
 
     >>> import wengert as torch
     >>> _ = torch.manual_seed(0)
-    >>> kaiming_uniform_(torch.empty(2, 2), nonlinearity="relu")
+    >>> nn.init.kaiming_uniform_(torch.empty(2, 2), nonlinearity="relu")
     tensor([[-0.0130,  0.9291],
             [-1.4256, -1.2747]])
     """
@@ -209,6 +267,11 @@ def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinea
     """Normal with standard deviation gain / √fan (He et al., *Delving Deep into Rectifiers*, 2015).
 
     ``mode`` says which fan; ``a`` is the slope of ``"leaky_relu"``. Raises ValueError.
+
+    >>> _ = torch.manual_seed(0)
+    >>> w = nn.init.kaiming_normal_(torch.empty(200, 50), nonlinearity="relu")
+    >>> round(w.std().item(), 2), round((2 / 50) ** 0.5, 2)
+    (0.2, 0.2)
     """
     std = _kaiming_std(tensor, a, mode, nonlinearity)
     return tensor if std is None else normal_(tensor, 0, std, generator)
@@ -219,6 +282,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     """A matrix with orthonormal rows or columns, times ``gain`` (Saxe et al., 2013).
 
     Dimensions after the first count as one. Raises ValueError for fewer than two dimensions.
+
+    >>> _ = torch.manual_seed(0)
+    >>> w = nn.init.orthogonal_(torch.empty(2, 3))
+    >>> torch.allclose(w @ w.T, torch.eye(2), atol=1e-6)
+    True
     """
     if tensor.dim() < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -237,7 +305,12 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 
 @in_words
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
-    """Normal, with the share ``sparsity`` of each column of the 2-D ``tensor`` set to 0 (Martens, 2010)."""
+    """Normal, with the share ``sparsity`` of each column of the 2-D ``tensor`` set to 0 (Martens, 2010).
+
+    >>> _ = torch.manual_seed(0)
+    >>> (nn.init.sparse_(torch.empty(10, 4), sparsity=0.7) == 0).sum(0)
+    tensor([7, 7, 7, 7])
+    """
     if tensor.dim() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape

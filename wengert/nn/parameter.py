@@ -56,6 +56,13 @@ class Buffer(Tensor):
     """A tensor that a `Module` counts among its buffers as soon as it is assigned as an attribute.
 
     ``persistent`` says whether the module's `state_dict` includes it.
+
+    >>> class Counter(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.count = nn.Buffer(torch.zeros(1))
+    >>> list(Counter().state_dict()), list(Counter().parameters())
+    (['count'], [])
     """
 
     persistent: bool
@@ -77,7 +84,13 @@ class UninitializedTensorMixin:
 
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
-    """A parameter whose shape is not known yet. `materialize` makes it an ordinary one."""
+    """A parameter whose shape is not known yet. `materialize` makes it an ordinary one.
+
+    >>> weight = nn.UninitializedParameter()
+    >>> weight.materialize((2, 3))
+    >>> weight.shape
+    torch.Size([2, 3])
+    """
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
         return super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
@@ -106,7 +119,11 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Buffer):
-    """A buffer whose shape is not known yet."""
+    """A buffer whose shape is not known yet.
+
+    >>> nn.UninitializedBuffer()
+    <UninitializedBuffer>
+    """
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True

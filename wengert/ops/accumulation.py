@@ -14,7 +14,8 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.alias import edge_of, overlaps_itself, wrote
 from ..tensors.inplace import binary_inplace
 from ..tensors.tensor import TENSORS
-from .pointwise import add, div, mul, sub
+from . import pointwise  # noqa: F401 - it registers lerp, of which the in-place form is made here
+from .arithmetic import add, div, mul, sub
 from .registry import METHODS
 
 

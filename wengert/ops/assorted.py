@@ -27,7 +27,13 @@ _Frexp = named("frexp", "mantissa", "exponent")
 
 @function()
 def frexp(input: Tensor) -> Any:
-    """Mantissas from 0.5 to 1 and powers of two whose products are ``input``: ``(mantissa, exponent)``."""
+    """Mantissas from 0.5 to 1 and powers of two whose products are ``input``: ``(mantissa, exponent)``.
+
+    >>> torch.frexp(torch.tensor([1.0, 6.0]))
+    torch.return_types.frexp(
+    mantissa=tensor([0.5000, 0.7500]),
+    exponent=tensor([1, 3], dtype=torch.int32))
+    """
     if not input.is_floating_point():
         raise DTypeError(f"[frexp] torch.frexp() only supports floating-point dtypes; got {input.dtype}")
     exponent = P.frexp_exponent(input.detach())
@@ -136,7 +142,11 @@ def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: in
 
 @function(method=False, out=False)
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
-    """The coordinates in ``shape``, one tensor per dimension, of places in the flattened tensor."""
+    """The coordinates in ``shape``, one tensor per dimension, of places in the flattened tensor.
+
+    >>> torch.unravel_index(torch.tensor([0, 5]), (2, 3))
+    (tensor([0, 1]), tensor([0, 2]))
+    """
     check_takes("unravel_index", TRUTHS + COMPLEX + "eEfd", indices)
     sizes = integers(shape, "unravel_index")
     if not sizes:
@@ -148,31 +158,51 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
 
 @function(method=False)
 def fill(input: Tensor, value: Any) -> Tensor:
-    """A tensor of the shape and dtype of ``input`` with ``value`` everywhere; its gradient by ``input`` is 0."""
+    """A tensor of the shape and dtype of ``input`` with ``value`` everywhere; its gradient by ``input`` is 0.
+
+    >>> torch.fill(torch.tensor([1.0, 2.0]), 7)
+    tensor([7., 7.])
+    """
     return input.clone().fill_(value)
 
 
 @function(out=False)
 def is_signed(input: Tensor) -> bool:
-    """Whether the dtype has negative numbers."""
+    """Whether the dtype has negative numbers.
+
+    >>> torch.is_signed(torch.ones(2)), torch.is_signed(torch.ones(2, dtype=torch.uint8))
+    (True, False)
+    """
     return input._data.dtype.kind not in "bu"
 
 
 @function(out=False)
 def is_inference(input: Tensor) -> bool:
-    """False: what `inference_mode` computes is an ordinary tensor here, which may be used and recorded anywhere."""
+    """False: what `inference_mode` computes is an ordinary tensor here, which may be used and recorded anywhere.
+
+    >>> torch.is_inference(torch.ones(2))
+    False
+    """
     return False
 
 
 @function(method=False, out=False)
 def is_same_size(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape."""
+    """Whether two tensors have the same shape.
+
+    >>> torch.is_same_size(torch.ones(2, 3), torch.zeros(2, 3))
+    True
+    """
     return tuple(input.shape) == tuple(other.shape)
 
 
 @method("is_same_size")
 def _is_same_size(self: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape."""
+    """Whether two tensors have the same shape.
+
+    >>> torch.ones(2, 3).is_same_size(torch.zeros(2, 3))
+    True
+    """
     return tuple(self.shape) == tuple(other.shape)
 
 
@@ -183,7 +213,11 @@ def _without_history(op: str, *tensors: Tensor) -> None:
 
 @method("apply_")
 def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
-    """Replaces each element by what a Python function gives for it: slow, and without a derivative."""
+    """Replaces each element by what a Python function gives for it: slow, and without a derivative.
+
+    >>> torch.tensor([1.0, 2.0]).apply_(lambda x: x + 10)
+    tensor([11., 12.])
+    """
     _without_history("apply_", self)
     values = [callable(value) for value in self._data.reshape(-1).tolist()]
     return overwrite(self, make(np.array(values).astype(self._data.dtype).reshape(self._data.shape), None), "apply_")
@@ -191,7 +225,11 @@ def apply_(self: Tensor, callable: Callable[[Any], Any]) -> Tensor:
 
 @method("map_")
 def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> Tensor:
-    """Replaces each element by what a Python function gives for it and the one of ``tensor`` in its place."""
+    """Replaces each element by what a Python function gives for it and the one of ``tensor`` in its place.
+
+    >>> torch.tensor([1.0, 2.0]).map_(torch.tensor([10.0, 20.0]), lambda x, y: x + y)
+    tensor([11., 22.])
+    """
     _without_history("map_", self, tensor)
     other = np.broadcast_to(tensor._data, self._data.shape)
     pairs = zip(self._data.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)

@@ -48,6 +48,10 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
 
     Returns the tensor itself where nothing changes, unless ``copy``. Raises `DeviceError` for a device other than the
     CPU.
+
+    >>> x = torch.tensor([1, 2])
+    >>> x.to(torch.float64).dtype, x.to("cpu") is x
+    (torch.float64, True)
     """
     for position, argument in enumerate(args):
         if type(argument) is DType or argument in (float, int, bool, complex):
@@ -90,7 +94,12 @@ def _to_nowhere(x: Tensor) -> Tensor:
 
 @method("type")
 def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
-    """Without an argument the name of this tensor's type (``'torch.FloatTensor'``); else the tensor in that type."""
+    """Without an argument the name of this tensor's type (``'torch.FloatTensor'``); else the tensor in that type.
+
+    >>> x = torch.tensor([1.5, 2.5])
+    >>> x.type(), x.type(torch.int64)
+    ('torch.FloatTensor', tensor([1, 2]))
+    """
     if dtype is None:
         return f"torch.{TYPE_NAMES[self.dtype.name]}"
     if isinstance(dtype, str):
@@ -117,7 +126,11 @@ TYPE_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "H
 
 @method("type_as")
 def type_as(self: Tensor, other: Tensor) -> Tensor:
-    """This tensor in the dtype of another."""
+    """This tensor in the dtype of another.
+
+    >>> torch.tensor([1, 2]).type_as(torch.ones(1))
+    tensor([1., 2.])
+    """
     return cast(self, other.dtype)
 
 
@@ -125,7 +138,8 @@ def _conversion(name: str, dtype: DType) -> None:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
         return cast(self, dtype) if memory_format is None else to(self, dtype, memory_format=memory_format)
 
-    convert.__doc__ = f"This tensor as {dtype.name}; itself where it is that already."
+    convert.__doc__ = (f"This tensor as {dtype.name}; itself where it is that already.\n\n"
+                       f">>> torch.tensor([0, 1]).{name}().dtype\ntorch.{dtype.name}")
     method(name)(convert)
 
 
@@ -138,13 +152,24 @@ for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16"
 
 @method("cpu")
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """This tensor on the CPU, where all are but those of the meta device, which raise NoDataError."""
+    """This tensor on the CPU, where all are but those of the meta device, which raise NoDataError.
+
+    >>> x = torch.ones(2)
+    >>> x.cpu() is x
+    True
+    """
     return to(self, CPU)
 
 
 @method("cuda")
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-    """Raises `DeviceError`: there is no CUDA back end yet."""
+    """Raises `DeviceError`: there is no CUDA back end yet.
+
+    >>> torch.ones(2).cuda()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DeviceError: [device] the CPU was expected: wengert has no cuda back end yet; ...
+    """
     require_cpu(Device("cuda") if device is None else Device(device) if not isinstance(device, int) else Device("cuda",
                                                                                                                 device))
     return self
@@ -152,13 +177,21 @@ def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_fo
 
 @method("pin_memory")
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
-    """This tensor: pinned memory speeds up copies to an accelerator, and there is none."""
+    """This tensor: pinned memory speeds up copies to an accelerator, and there is none.
+
+    >>> torch.ones(2).pin_memory().shape
+    torch.Size([2])
+    """
     return self
 
 
 @method("is_pinned")
 def is_pinned(self: Tensor, device: Any = None) -> bool:
-    """False: no memory is pinned."""
+    """False: no memory is pinned.
+
+    >>> torch.ones(2).is_pinned()
+    False
+    """
     return False
 
 
@@ -168,6 +201,12 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
 @function(out=False)
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy, through which gradients flow. Dimensions keep their order in memory, unless ``memory_format`` gives one.
+
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = torch.clone(x)
+    >>> y.sum().backward()
+    >>> x.grad, y.data_ptr() == x.data_ptr()
+    (tensor([1., 1.]), False)
     """
     if memory_format is None or memory_format is preserve_format:
         return P.clone(input)
@@ -192,7 +231,12 @@ def _channels_last(x: Tensor, memory_format: Any) -> Tensor:
 
 @method("contiguous")
 def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
-    """This tensor with its elements in row-major order in memory: itself where they are, else a copy."""
+    """This tensor with its elements in row-major order in memory: itself where they are, else a copy.
+
+    >>> x = torch.arange(6).reshape(2, 3).t()
+    >>> x.is_contiguous(), x.contiguous().is_contiguous(), x.contiguous().stride()
+    (False, True, (2, 1))
+    """
     if self.is_contiguous(memory_format):
         return self
     return clone(self, memory_format=memory_format)
@@ -235,7 +279,13 @@ def in_format_of(result: Tensor, image: Tensor) -> Tensor:
 
 @method("copy_")
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
-    """Writes ``other``, broadcast and cast, into this tensor. Gradients flow to ``other``."""
+    """Writes ``other``, broadcast and cast, into this tensor. Gradients flow to ``other``.
+
+    >>> x = torch.zeros(2, 3)
+    >>> x.copy_(torch.tensor([1, 2, 3]))
+    tensor([[1., 2., 3.],
+            [1., 2., 3.]])
+    """
     return overwrite(self, other, "copy_")
 
 
@@ -249,7 +299,11 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 
 @method("zero_")
 def zero_(self: Tensor) -> Tensor:
-    """Fills this tensor with zeros."""
+    """Fills this tensor with zeros.
+
+    >>> torch.zero_(torch.tensor([1.0, 2.0]))
+    tensor([0., 0.])
+    """
     return overwrite(self, 0, "zero_")
 
 
@@ -258,25 +312,41 @@ def zero_(self: Tensor) -> Tensor:
 
 @function(method=False, out=False, takes_tensor=False)
 def is_tensor(obj: Any) -> bool:
-    """Whether ``obj`` is a tensor."""
+    """Whether ``obj`` is a tensor.
+
+    >>> torch.is_tensor(torch.ones(2)), torch.is_tensor([1, 2])
+    (True, False)
+    """
     return isinstance(obj, Tensor)
 
 
 @function(method=False, out=False)
 def is_floating_point(input: Tensor) -> bool:
-    """Whether the elements are of a floating type."""
+    """Whether the elements are of a floating type.
+
+    >>> torch.is_floating_point(torch.tensor(1.0)), torch.is_floating_point(torch.tensor(1))
+    (True, False)
+    """
     return input.is_floating_point()
 
 
 @function(method=False, out=False)
 def is_complex(input: Tensor) -> bool:
-    """Whether the elements are complex."""
+    """Whether the elements are complex.
+
+    >>> torch.is_complex(torch.tensor(1j)), torch.is_complex(torch.tensor(1.0))
+    (True, False)
+    """
     return input.is_complex()
 
 
 @function(out=False)
 def is_nonzero(input: Tensor) -> bool:
-    """Whether the one element of ``input`` is not zero. Raises RuntimeError for more or fewer elements."""
+    """Whether the one element of ``input`` is not zero. Raises RuntimeError for more or fewer elements.
+
+    >>> torch.is_nonzero(torch.tensor([0.0])), torch.is_nonzero(torch.tensor(2))
+    (False, True)
+    """
     if input.numel() != 1:
         raise RuntimeError(f"Boolean value of Tensor with "
                            f"{'no values' if not input.numel() else 'more than one value'} is ambiguous")
@@ -285,20 +355,32 @@ def is_nonzero(input: Tensor) -> bool:
 
 @function(method=False, out=False)
 def numel(input: Tensor) -> int:
-    """The number of elements."""
+    """The number of elements.
+
+    >>> torch.numel(torch.zeros(2, 3, 4))
+    24
+    """
     return input.numel()
 
 
 @function(method=False, out=False, takes_tensor=False)
 def result_type(tensor1: Any, tensor2: Any) -> DType:
-    """The dtype in which two tensors or numbers meet in arithmetic."""
+    """The dtype in which two tensors or numbers meet in arithmetic.
+
+    >>> torch.result_type(torch.tensor([1, 2]), 0.5), torch.result_type(torch.tensor([1.0]), torch.tensor(2))
+    (torch.float32, torch.float32)
+    """
     return meeting_type("result_type", (tensor1, tensor2))
 
 
 @function(method=False, out=False, takes_tensor=False)
 def can_cast(from_: DType, to: DType) -> bool:
     """Whether a result of dtype ``from_`` may be stored as ``to``: the kind (bool, integer, floating, complex) may not
-    fall."""
+    fall.
+
+    >>> torch.can_cast(torch.float64, torch.float32), torch.can_cast(torch.float32, torch.int64)
+    (True, False)
+    """
     if from_.kind == "b" or from_ is to:
         return True
     return to.kind != "b" and dtypes.category(from_) <= dtypes.category(to)

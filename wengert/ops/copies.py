@@ -53,6 +53,13 @@ _VIEWS: dict[str, Callable[..., Any]] = {
 for _name, _view in _VIEWS.items():
     _copying(_view, _name)
 
+FUNCTIONS["alias_copy"].__doc__ = """The same elements in memory of its own.
+
+    >>> x = torch.tensor([1, 2])
+    >>> torch.alias_copy(x).data_ptr() == x.data_ptr()
+    False
+    """
+
 
 @function()
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
@@ -62,19 +69,31 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
 
 @function(out=False)
 def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """`split`. (In PyTorch the parts do not know of each other; here they stay views, and a write to one is seen.)"""
+    """`split`. (In PyTorch the parts do not know of each other; here they stay views, and a write to one is seen.)
+
+    >>> torch.unsafe_split(torch.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     return split(tensor, split_size, dim)
 
 
 @function(out=False)
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """`split_with_sizes`, as `unsafe_split`."""
+    """`split_with_sizes`, as `unsafe_split`.
+
+    >>> torch.unsafe_split_with_sizes(torch.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
     return split_with_sizes(input, split_sizes, dim)
 
 
 @function(out=False)
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """`chunk`, as `unsafe_split`."""
+    """`chunk`, as `unsafe_split`.
+
+    >>> torch.unsafe_chunk(torch.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     return chunk(input, chunks, dim)
 
 
@@ -84,6 +103,9 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any,
     """``input`` with ``src`` written over the part that `as_strided` reads of its memory.
 
     Raises ShapeError if ``src`` has another shape than ``size``.
+
+    >>> torch.as_strided_scatter(torch.zeros(6), torch.tensor([1.0, 2.0, 3.0]), (3,), (2,))
+    tensor([1., 0., 2., 0., 3., 0.])
     """
     if tuple(src.shape) != tuple(size):
         raise ShapeError(f"[as_strided_scatter] expected src to have a size equal to the slice of self. src size = "
@@ -101,7 +123,13 @@ def as_strided_scatter(input: Tensor, src: Tensor, size: Any, stride: Any,
 
 @function()
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
-    """The first ``size`` rows of `nonzero`, filled up with ``fill_value``."""
+    """The first ``size`` rows of `nonzero`, filled up with ``fill_value``.
+
+    >>> torch.nonzero_static(torch.tensor([0, 5, 7]), size=3)
+    tensor([[ 1],
+            [ 2],
+            [-1]])
+    """
     if size < 0:
         raise RuntimeError(f"nonzero_static: 'size' must be an non-negative integer; got {size}")
 

@@ -56,7 +56,14 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
 
 @function(method=False, out=False, takes_tensor=False)
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """``data`` as a tensor, without a copy where it is a tensor or a numpy array of that dtype already."""
+    """``data`` as a tensor, without a copy where it is a tensor or a numpy array of that dtype already.
+
+    >>> array = np.array([1, 2, 3])
+    >>> x = torch.as_tensor(array)
+    >>> array[0] = 10
+    >>> x
+    tensor([10,  2,  3])
+    """
     wanted = dtype_of(dtype)
     if isinstance(data, Tensor):
         check_options(device)
@@ -71,7 +78,12 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 @function(method=False, out=False, takes_tensor=False)
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
             requires_grad: bool = False) -> Tensor:
-    """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to)."""
+    """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to).
+
+    >>> array = np.array([1.0, 2.0])
+    >>> torch.asarray(array, copy=True).dtype
+    torch.float64
+    """
     if hasattr(obj, "__dlpack__") and not isinstance(obj, (Tensor, np.ndarray)):
         obj = np.from_dlpack(obj)
     elif hasattr(obj, "__array__") and not isinstance(obj, (Tensor, np.ndarray, np.generic)):
@@ -92,7 +104,14 @@ def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | Non
 
 @function(method=False, out=False, takes_tensor=False)
 def from_numpy(ndarray: Any) -> Tensor:
-    """A tensor that shares the memory of a numpy array. Raises TypeError for a dtype that wengert does not have."""
+    """A tensor that shares the memory of a numpy array. Raises TypeError for a dtype that wengert does not have.
+
+    >>> array = np.array([1, 2, 3])
+    >>> x = torch.from_numpy(array)
+    >>> x[0] = 10
+    >>> array
+    array([10,  2,  3])
+    """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.from_numpy(ndarray.dtype)
@@ -112,7 +131,11 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 @function(method=False, out=False, takes_tensor=False)
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
-    """A 1-d tensor over the bytes of an object with Python's buffer interface."""
+    """A 1-d tensor over the bytes of an object with Python's buffer interface.
+
+    >>> torch.frombuffer(bytearray([1, 0, 2, 0]), dtype=torch.int16)
+    tensor([1, 2], dtype=torch.int16)
+    """
     wanted = dtype_of(dtype)
     if wanted is None:
         raise TypeError("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType")
@@ -223,9 +246,16 @@ def _constant(name: str, value: Any) -> None:
             return nothing_of(shape, (dtype_of(dtype) or self.dtype).numpy, requires_grad)
         return finish(make_array(shape, (dtype_of(dtype) or self.dtype).numpy), requires_grad)
 
-    plain.__doc__ = f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; of ``dtype`` or the default."
-    like.__doc__ = f"{what} of the shape of ``input``, and of its dtype unless another is given."
-    new.__doc__ = f"{what} of the given size, of this tensor's dtype unless another is given."
+    def example(call: str, number: str) -> str:
+        shown = "torch.Size([3])" if value is None else f"tensor([{number}, {number}, {number}])"
+        return f"\n\n>>> {call}{'.shape' if value is None else ''}\n{shown}"
+
+    plain.__doc__ = (f"{what} of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``; of ``dtype`` or the default."
+                     + example(f"torch.{name}(3)", f"{value}."))
+    like.__doc__ = (f"{what} of the shape of ``input``, and of its dtype unless another is given."
+                    + example(f"torch.{name}_like(torch.tensor([7, 8, 9]))", f"{value}"))
+    new.__doc__ = (f"{what} of the given size, of this tensor's dtype unless another is given."
+                   + example(f"torch.tensor([7, 8, 9]).new_{name}(3)", f"{value}"))
     plain.__name__ = plain.__qualname__ = name
     like.__name__ = like.__qualname__ = f"{name}_like"
     new.__name__ = new.__qualname__ = f"new_{name}"
@@ -248,7 +278,12 @@ def _fill_dtype(value: Any, dtype: Any) -> DType:
 @function(method=False, takes_tensor=False, out=TYPED)
 def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
          requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """A tensor of the given size filled with one number, whose kind gives the dtype unless ``dtype`` does."""
+    """A tensor of the given size filled with one number, whose kind gives the dtype unless ``dtype`` does.
+
+    >>> torch.full((2, 3), 7)
+    tensor([[7, 7, 7],
+            [7, 7, 7]])
+    """
     meta = check_options(device, layout)
     wanted = _fill_dtype(fill_value, dtype)
     number = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
@@ -262,7 +297,11 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
 @function(method=False, out=False)
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
               requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False) -> Tensor:
-    """A tensor of the shape and dtype of ``input`` filled with one number."""
+    """A tensor of the shape and dtype of ``input`` filled with one number.
+
+    >>> torch.full_like(torch.zeros(2), 7)
+    tensor([7., 7.])
+    """
     if check_options(device, layout, input):
         return _nothing_like(input, dtype, memory_format, requires_grad)
     array = _like(input, dtype, memory_format)
@@ -275,7 +314,11 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
 @function(public=False, out=False)
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """A tensor of the given size filled with one number, of this tensor's dtype."""
+    """A tensor of the given size filled with one number, of this tensor's dtype.
+
+    >>> torch.tensor([1.0]).new_full((2,), 7)
+    tensor([7., 7.])
+    """
     return full(size, fill_value, dtype=dtype_of(dtype) or self.dtype, device=self.device if device is None else device,
                 layout=layout,
                 requires_grad=requires_grad)
@@ -284,7 +327,11 @@ def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, dev
 @function(public=False, out=False)
 def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None,
                requires_grad: bool = False) -> Tensor:
-    """A tensor holding a copy of ``data``, of this tensor's dtype."""
+    """A tensor holding a copy of ``data``, of this tensor's dtype.
+
+    >>> torch.tensor([1.0]).new_tensor([3, 4])
+    tensor([3., 4.])
+    """
     return tensor(data, dtype=dtype_of(dtype) or self.dtype, device=self.device if device is None else device,
                   requires_grad=requires_grad)
 
@@ -292,6 +339,9 @@ def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None
 @function(public=False, out=False)
 def new(self: Tensor, *data: Any) -> Tensor:
     """PyTorch's legacy maker: ``x.new(2, 3)`` is uninitialised, ``x.new([1, 2])`` holds data; of this tensor's dtype.
+
+    >>> torch.tensor([1.0]).new([3, 4])
+    tensor([3., 4.])
     """
     if len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray, Tensor)) and not isinstance(data[0], Size):
         return make(array_from(data[0], self.dtype), None)
@@ -301,7 +351,11 @@ def new(self: Tensor, *data: Any) -> Tensor:
 @function(method=False, out=False, takes_tensor=False)
 def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
                   requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """Uninitialised elements of the given size and strides (in elements)."""
+    """Uninitialised elements of the given size and strides (in elements).
+
+    >>> torch.empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     meta = check_options(device, layout)
     shape, steps = sizes_of((size,), "empty_strided"), sizes_of((stride,), "empty_strided")
     if len(shape) != len(steps):
@@ -318,7 +372,11 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
 def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
                    requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Uninitialised elements of the given size, the dimensions dense in memory in the order of ``physical_layout``,
-    outermost first. Raises RuntimeError for what is no order of them."""
+    outermost first. Raises RuntimeError for what is no order of them.
+
+    >>> torch.empty_permuted((2, 3, 4), (0, 2, 1)).stride()
+    (12, 1, 3)
+    """
     meta = check_options(device, layout)
     shape, order = sizes_of((size,), "empty_permuted"), integers(physical_layout, "empty_permuted")
     if sorted(order) != list(range(len(shape))):
@@ -334,7 +392,11 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
 @function(method=False, out=False, takes_tensor=False)
 def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
                   pin_memory: bool = False) -> Tensor:
-    """A number as a tensor without dimensions, of the default dtype unless another is given."""
+    """A number as a tensor without dimensions, of the default dtype unless another is given.
+
+    >>> torch.scalar_tensor(3)
+    tensor(3.)
+    """
     return full((), s, dtype=dtype_of(dtype) or dtypes.get_default_dtype(), layout=layout, device=device,
                 requires_grad=requires_grad)
 
@@ -342,7 +404,11 @@ def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any 
 @function(public=False, out=False)
 def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None, layout: Any = None,
                       device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """`empty_strided` of this tensor's dtype."""
+    """`empty_strided` of this tensor's dtype.
+
+    >>> torch.ones(1).new_empty_strided((2, 3), (1, 2)).stride()
+    (1, 2)
+    """
     return empty_strided(size, stride, dtype=dtype_of(dtype) or self.dtype, layout=layout,
                          device=self.device if device is None else device,
                          requires_grad=requires_grad)
@@ -351,7 +417,12 @@ def new_empty_strided(self: Tensor, size: Any, stride: Any, *, dtype: Any = None
 @function(method=False, takes_tensor=False, out=TYPED)
 def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device: Any = None,
         requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere."""
+    """Ones on the diagonal of an (n, m) matrix, zeros elsewhere.
+
+    >>> torch.eye(2, 3)
+    tensor([[1., 0., 0.],
+            [0., 1., 0.]])
+    """
     meta = check_options(device, layout)
     rows, columns = integer(n, "eye"), integer(n if m is None else m, "eye")
     if rows < 0 or columns < 0:
@@ -428,7 +499,11 @@ def _progression(start: Any, step: Any, count: int, dtype: Any) -> np.ndarray:
 @function(method=False, takes_tensor=False, out=TYPED)
 def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, layout: Any = None,
            requires_grad: bool = False) -> Tensor:
-    """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default."""
+    """Deprecated, as in PyTorch: like `arange`, with ``end`` included and floats by default.
+
+    >>> torch.range(1, 4)
+    tensor([1., 2., 3., 4.])
+    """
     warn("torch.range is deprecated and will be removed in a future "
          "release because its behavior is inconsistent "
          "with Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
@@ -444,7 +519,11 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
 @function(method=False, takes_tensor=False, out=TYPED)
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included."""
+    """``steps`` numbers, evenly spaced from ``start`` to ``end``, both included.
+
+    >>> torch.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     meta = check_options(device, layout)
     count = integer(steps, "linspace")
 
@@ -491,7 +570,11 @@ def _evenly(start: Any, end: Any, count: int, dtype: Any, op: str, fused: bool =
 @function(method=False, takes_tensor=False, out=TYPED)
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """``base`` to the powers `linspace` gives."""
+    """``base`` to the powers `linspace` gives.
+
+    >>> torch.logspace(0, 3, 4), torch.logspace(0, 3, 4, base=2)
+    (tensor([   1.,   10.,  100., 1000.]), tensor([1., 2., 4., 8.]))
+    """
     meta = check_options(device, layout)
     count = integer(steps, "logspace")
 
@@ -518,7 +601,11 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
 
 @function(method=False)
 def complex_(real: Tensor, imag: Tensor) -> Tensor:
-    """The complex numbers with the given parts; both of one floating dtype."""
+    """The complex numbers with the given parts; both of one floating dtype.
+
+    >>> torch.complex(torch.tensor([1.0, 0.0]), torch.tensor([2.0, -1.0]))
+    tensor([1.+2.j, 0.-1.j])
+    """
     if not isinstance(imag, Tensor):
         raise TypeError(f"complex(): argument 'imag' (position 2) must be Tensor, not {type(imag).__name__}")
     for part in (real, imag):
@@ -535,7 +622,11 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
 
 @function(method=False)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:
-    """The complex numbers of the given absolute values and angles."""
+    """The complex numbers of the given absolute values and angles.
+
+    >>> torch.polar(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0]))
+    tensor([1.0000+0.0000j, 1.0806+1.6829j])
+    """
     check_takes("polar", REAL_ONLY + HALVES, abs)
     check_one_dtype("polar", abs, angle)
     return P.complex(abs * P.cos(angle), abs * P.sin(angle))
@@ -543,7 +634,13 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
 
 @function(method=False)
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
-    """The Vandermonde matrix of a vector: its powers, column by column."""
+    """The Vandermonde matrix of a vector: its powers, column by column.
+
+    >>> torch.vander(torch.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
     if x.ndim != 1:
         raise RuntimeError(f"[vander] x must be a one-dimensional tensor; got shape {tuple(x.shape)}")
     columns = x._data.shape[0] if N is None else N
@@ -554,7 +651,7 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))
 
 
-def _triangle_indices(name: str, inside: Any) -> None:
+def _triangle_indices(name: str, inside: Any, shown: str) -> None:
     def plain(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
               layout: Any = None) -> Tensor:
         meta = check_options(device, layout)
@@ -567,9 +664,10 @@ def _triangle_indices(name: str, inside: Any) -> None:
 
     plain.__name__ = plain.__qualname__ = name
     which = "lower" if name == "tril_indices" else "upper"
-    plain.__doc__ = f"The (2, n) row and column numbers of the {which} triangle of a (row, col) matrix."
+    plain.__doc__ = (f"The (2, n) row and column numbers of the {which} triangle of a (row, col) matrix.\n\n"
+                     f">>> torch.{name}(2, 3)\n{shown}")
     function(method=False, out=False, takes_tensor=False)(plain)
 
 
-_triangle_indices("tril_indices", np.tril)
-_triangle_indices("triu_indices", np.triu)
+_triangle_indices("tril_indices", np.tril, "tensor([[0, 1, 1],\n        [0, 0, 1]])")
+_triangle_indices("triu_indices", np.triu, "tensor([[0, 0, 0, 1, 1],\n        [0, 1, 2, 1, 2]])")

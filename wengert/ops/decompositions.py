@@ -21,19 +21,32 @@ from .registry import function
 
 @function()
 def inverse(input: Any) -> Tensor:
-    """The inverse of square matrices. Raises LinAlgError (a RuntimeError) for a singular one."""
+    """The inverse of square matrices. Raises LinAlgError (a RuntimeError) for a singular one.
+
+    >>> torch.inverse(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     return P.inv(input)
 
 
 @function()
 def det(input: Any) -> Tensor:
-    """The determinant of square matrices."""
+    """The determinant of square matrices.
+
+    >>> torch.det(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(-2.)
+    """
     return P.det(input)
 
 
 @function()
 def logdet(input: Any) -> Tensor:
-    """The logarithm of the determinant; NaN where it is negative, −∞ where it is zero."""
+    """The logarithm of the determinant; NaN where it is negative, −∞ where it is zero.
+
+    >>> torch.logdet(torch.tensor([[2.0, 0.0], [0.0, 3.0]])).exp()
+    tensor(6.)
+    """
     sign, size = P.slogdet(input)
     if input._data.dtype.kind in "cW":
         return size + P.log(sign)
@@ -45,26 +58,54 @@ _slogdet = named("slogdet", "sign", "logabsdet")
 
 @function()
 def slogdet(input: Any) -> Any:
-    """The sign of the determinant and the logarithm of its size, as (sign, logabsdet)."""
+    """The sign of the determinant and the logarithm of its size, as (sign, logabsdet).
+
+    >>> sign, logabsdet = torch.slogdet(torch.tensor([[0.0, 2.0], [3.0, 0.0]]))
+    >>> sign * logabsdet.exp()
+    tensor(-6.)
+    """
     return _slogdet(P.slogdet(input))
 
 
 @function(out=COPIED)
 def cholesky(input: Any, upper: bool = False) -> Tensor:
-    """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``."""
+    """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``.
+
+    >>> A = torch.tensor([[4.0, 2.0], [2.0, 5.0]])
+    >>> L = torch.cholesky(A)
+    >>> L
+    tensor([[2., 0.],
+            [1., 2.]])
+    >>> L @ L.T
+    tensor([[4., 2.],
+            [2., 5.]])
+    """
     return P.cholesky(input, upper=True) if upper else P.cholesky(input)
 
 
 @function(out=COPIED)
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
-    """X of ``A X = input``, for the A of which L is the Cholesky factor."""
+    """X of ``A X = input``, for the A of which L is the Cholesky factor.
+
+    >>> L = torch.tensor([[2.0, 0.0], [1.0, 2.0]])
+    >>> b = torch.tensor([[8.0], [9.0]])
+    >>> x = torch.cholesky_solve(b, L)
+    >>> torch.allclose(L @ L.T @ x, b)
+    True
+    """
     check_one_dtype("cholesky_solve", input, L)
     return P.cholesky_solve(input, L, upper=bool(upper))
 
 
 @function()
 def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
-    """The inverse of the matrix of which L is the Cholesky factor."""
+    """The inverse of the matrix of which L is the Cholesky factor.
+
+    >>> L = torch.tensor([[2.0, 0.0], [1.0, 2.0]])
+    >>> torch.cholesky_inverse(L) @ (L @ L.T)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     eye = make(np.broadcast_to(np.eye(L._data.shape[-1], dtype=L._data.dtype), L._data.shape).copy(), None)
     return cholesky_solve(eye, L, upper)
 
@@ -74,7 +115,13 @@ _qr = named("qr", "Q", "R")
 
 @function()
 def qr(input: Any, some: bool = True) -> Any:
-    """``A = Q R``, as (Q, R); Q square unless ``some``."""
+    """``A = Q R``, as (Q, R); Q square unless ``some``.
+
+    >>> A = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> Q, R = torch.qr(A)
+    >>> torch.allclose(Q @ R, A, atol=1e-6)
+    True
+    """
     return _qr(P.qr(input, mode="reduced" if some else "complete"))
 
 
@@ -84,7 +131,15 @@ _svd = named("svd", "U", "S", "V")
 @function()
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     """``A = U diag(S) Vᴴ``, as (U, S, V): V itself, where ``linalg.svd`` gives Vᴴ. U and V square unless ``some``; both
-    zero unless ``compute_uv``."""
+    zero unless ``compute_uv``.
+
+    >>> A = torch.tensor([[3.0, 0.0], [0.0, -2.0]])
+    >>> U, S, V = torch.svd(A)
+    >>> S
+    tensor([3., 2.])
+    >>> torch.allclose(U @ torch.diag(S) @ V.T, A)
+    True
+    """
     if not compute_uv:
         rows, columns = input._data.shape[-2:]
         lead, dtype = input._data.shape[:-2], input._data.dtype
@@ -99,7 +154,13 @@ _triangular = named("triangular_solve", "solution", "cloned_coefficient")
 
 @function()
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
-    """X of ``A X = b`` for a triangular A, and A, as (solution, cloned_coefficient)."""
+    """X of ``A X = b`` for a triangular A, and A, as (solution, cloned_coefficient).
+
+    >>> A, b = torch.tensor([[2.0, 1.0], [0.0, 4.0]]), torch.tensor([[4.0], [8.0]])
+    >>> torch.triangular_solve(b, A).solution
+    tensor([[1.],
+            [2.]])
+    """
     warn("torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular", UserWarning)
     if b._data.ndim < 2 or A._data.ndim < 2:
         raise ShapeError("[triangular_solve] b and A of two dimensions or more were expected; got shapes "
@@ -110,26 +171,44 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
 
 @function()
 def pinverse(input: Any, rcond: float = 1e-15) -> Tensor:
-    """The pseudo-inverse of matrices; singular values up to ``rcond`` times the largest count as zero."""
+    """The pseudo-inverse of matrices; singular values up to ``rcond`` times the largest count as zero.
+
+    >>> torch.pinverse(torch.tensor([[1.0], [2.0]]))
+    tensor([[0.2000, 0.4000]])
+    """
     return P.pinv(input, rtol=rcond)
 
 
 @function()
 def matrix_exp(input: Any) -> Tensor:
-    """The exponential of square matrices."""
+    """The exponential of square matrices.
+
+    >>> torch.matrix_exp(torch.zeros(2, 2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return P.matrix_exp(input)
 
 
 @function()
 def matrix_power(input: Any, n: int) -> Tensor:
-    """Square matrices to an integer power."""
+    """Square matrices to an integer power.
+
+    >>> torch.matrix_power(torch.tensor([[1, 1], [1, 0]]), 10)
+    tensor([[89, 55],
+            [55, 34]])
+    """
     return linalg.matrix_power(input, n)
 
 
 @function()
 @in_float32
 def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
-    """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given)."""
+    """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given).
+
+    >>> torch.cross(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0]), dim=0)
+    tensor([0., 0., 1.])
+    """
     if dim is None:
         dim = next((d for d, n in enumerate(input._data.shape) if n == 3), None)
         if dim is None:
@@ -139,14 +218,23 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
 
 @function(method=False, takes_tensor=False)
 def chain_matmul(*matrices: Any) -> Tensor:
-    """The product of several matrices, in the order of fewest multiplications."""
+    """The product of several matrices, in the order of fewest multiplications.
+
+    >>> torch.chain_matmul(torch.ones(2, 3), torch.ones(3, 4), torch.ones(4, 2))
+    tensor([[12., 12.],
+            [12., 12.]])
+    """
     return linalg.multi_dot(list(matrices))
 
 
 @function()
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
-    singular values of the matrices along two dimensions. Its gradient at 0 is 0."""
+    singular values of the matrices along two dimensions. Its gradient at 0 is 0.
+
+    >>> torch.norm(torch.tensor([3.0, 4.0])), torch.norm(torch.tensor([3.0, 4.0]), p=1)
+    (tensor(5.), tensor(7.))
+    """
     if isinstance(p, str):
         if p == "nuc":
             if dim is None and input.ndim != 2:

@@ -93,7 +93,13 @@ def _check_regular(op: str, info: Any) -> None:
 @_here
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """The factors of ``A = P L U`` in one matrix, and the exchanges of rows, counted from 1, as (LU, pivots). Raises
-    RuntimeError where U is singular."""
+    RuntimeError where U is singular.
+
+    >>> LU, pivots = torch.linalg.lu_factor(torch.tensor([[1.0, 2.0], [2.0, 8.0]]))
+    >>> LU, pivots
+    (tensor([[ 2.0000,  8.0000],
+            [ 0.5000, -2.0000]]), tensor([2, 2], dtype=torch.int32))
+    """
     packed, pivots, info = _eliminated(A, pivot)
     _check_regular("linalg.lu_factor", info)
     return _lu_factor((packed, pivots))
@@ -101,7 +107,12 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
 
 @_here
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
-    """`lu_factor` without an error: ``info`` is 0, or the first place, from 1, where U has a zero on its diagonal."""
+    """`lu_factor` without an error: ``info`` is 0, or the first place, from 1, where U has a zero on its diagonal.
+
+    >>> LU, pivots, info = torch.linalg.lu_factor_ex(torch.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    >>> info
+    tensor(2, dtype=torch.int32)
+    """
     found = _eliminated(A, pivot)
     if check_errors:
         _check_regular("linalg.lu_factor_ex", found[2])
@@ -119,7 +130,15 @@ def _triangles(packed: Any) -> tuple[Any, Any]:
 
 @_here
 def lu(A: Any, *, pivot: bool = True) -> Any:
-    """``A = P L U``: a permutation, a lower triangle with ones on its diagonal, an upper triangle, as (P, L, U)."""
+    """``A = P L U``: a permutation, a lower triangle with ones on its diagonal, an upper triangle, as (P, L, U).
+
+    >>> P, L, U = torch.linalg.lu(torch.tensor([[1.0, 2.0], [2.0, 8.0]]))
+    >>> P, L, U
+    (tensor([[0., 1.],
+            [1., 0.]]), tensor([[1.0000, 0.0000],
+            [0.5000, 1.0000]]), tensor([[ 2.,  8.],
+            [ 0., -2.]]))
+    """
     packed, pivots, _ = _eliminated(A, pivot)
     exchange = P.permutation(pivots, rows=A._data.shape[-2], dtype=A._data.dtype)
     return _lu((exchange, *_triangles(packed)))
@@ -134,7 +153,13 @@ def _check_pivots(op: str, pivots: Any) -> None:
 @_here
 def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool = False) -> Any:
     """X of ``A X = B``, or with ``left=False`` of ``X A = B``, for the A that `lu_factor` took apart; with ``adjoint``
-    for Aᴴ in its place."""
+    for Aᴴ in its place.
+
+    >>> LU, pivots = torch.linalg.lu_factor(torch.tensor([[1.0, 2.0], [2.0, 8.0]]))
+    >>> torch.linalg.lu_solve(LU, pivots, torch.tensor([[3.0], [10.0]]))
+    tensor([[1.],
+            [1.]])
+    """
     _check_square("linalg.lu_solve", LU)
     _check_matrices("linalg.lu_solve", B, "B")
     _check_pivots("linalg.lu_solve", pivots)
@@ -155,7 +180,14 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
 
 
 def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
-    """``linalg.lu_factor``, as (LU, pivots), with ``get_infos`` and ``info``. Deprecated."""
+    """``linalg.lu_factor``, as (LU, pivots), with ``get_infos`` and ``info``. Deprecated.
+
+    >>> A = torch.tensor([[4.0, 3.0], [6.0, 3.0]])
+    >>> LU, pivots = torch.linalg.lu_factor(A)
+    >>> LU
+    tensor([[6.0000, 3.0000],
+            [0.6667, 1.0000]])
+    """
     warn("torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be "
          "removed in a future PyTorch release.", UserWarning)
     return tuple(lu_factor_ex(input, pivot=pivot)) if get_infos else tuple(lu_factor(input, pivot=pivot))
@@ -173,7 +205,14 @@ function(out=_lu_into)(_top_lu)
 
 
 def _top_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
-    """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart."""
+    """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart.
+
+    >>> A = torch.tensor([[4.0, 3.0], [6.0, 3.0]])
+    >>> LU, pivots = torch.linalg.lu_factor(A)
+    >>> torch.lu_solve(torch.tensor([[7.0], [9.0]]), LU, pivots)
+    tensor([[1.0000],
+            [1.0000]])
+    """
     return lu_solve(LU_data, LU_pivots, b)
 
 
@@ -183,7 +222,13 @@ function()(_top_lu_solve)
 
 @function(method=False)
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
-    """The P, L and U that `lu_factor` packed, as (P, L, U); what is not unpacked is an empty tensor."""
+    """The P, L and U that `lu_factor` packed, as (P, L, U); what is not unpacked is an empty tensor.
+
+    >>> A = torch.tensor([[4.0, 3.0], [6.0, 3.0]])
+    >>> P, L, U = torch.lu_unpack(*torch.linalg.lu_factor(A))
+    >>> torch.allclose(P @ L @ U, A)
+    True
+    """
     _check_matrices("lu_unpack", LU_data)
     dtype, rows = LU_data._data.dtype, LU_data._data.shape[-2]
     if unpack_pivots:
@@ -201,7 +246,12 @@ _ldl_factor, _ldl_factor_ex = (named("linalg_ldl_factor", "LD", "pivots"),
 
 @_here
 def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:
-    """`ldl_factor` without an error: ``info`` is 0, or the first place, counted from 1, where D is singular."""
+    """`ldl_factor` without an error: ``info`` is 0, or the first place, counted from 1, where D is singular.
+
+    >>> LD, pivots, info = torch.linalg.ldl_factor_ex(torch.tensor([[4.0, 2.0], [2.0, 3.0]]))
+    >>> info
+    tensor(0, dtype=torch.int32)
+    """
     _check_square("linalg.ldl_factor_ex", A)
     _check_lapack("linalg.ldl_factor_ex", A)
     found = P.ldl_factor(A, hermitian=bool(hermitian))
@@ -217,14 +267,27 @@ def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False
 def ldl_factor(A: Any, *, hermitian: bool = False) -> Any:
     """The factors of ``A = P L D Lᵀ Pᵀ``, or ``hermitian`` with Lᴴ, of which only the lower triangle of A is read: L
     without its diagonal of ones, with D's blocks of one row or two, in one matrix; and pivots, as (LD, pivots). Raises
-    RuntimeError where D is singular. It has no derivative, as PyTorch's has none."""
+    RuntimeError where D is singular. It has no derivative, as PyTorch's has none.
+
+    >>> A = torch.tensor([[4.0, 2.0], [2.0, 3.0]])
+    >>> LD, pivots = torch.linalg.ldl_factor(A)
+    >>> torch.linalg.ldl_solve(LD, pivots, torch.tensor([[6.0], [5.0]]))
+    tensor([[1.],
+            [1.]])
+    """
     packed, pivots, _ = ldl_factor_ex(A, hermitian=hermitian, check_errors=True)
     return _ldl_factor((packed, pivots))
 
 
 @_here
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
-    """X of ``A X = B`` for the A that `ldl_factor` took apart."""
+    """X of ``A X = B`` for the A that `ldl_factor` took apart.
+
+    >>> LD, pivots = torch.linalg.ldl_factor(torch.tensor([[4.0, 2.0], [2.0, 3.0]]))
+    >>> torch.linalg.ldl_solve(LD, pivots, torch.tensor([[8.0], [8.0]]))
+    tensor([[1.],
+            [2.]])
+    """
     op = "linalg.ldl_solve"
     _check_square(op, LD)
     if B._data.ndim < 2:
@@ -252,7 +315,13 @@ _geqrf = named("geqrf", "a", "tau")
 @function()
 def geqrf(input: Any) -> Any:
     """QR as LAPACK leaves it: R, with the vectors of the reflections below it, and their factors, as (a, tau). What
-    `orgqr` and `ormqr` take. It has no derivative, as PyTorch's has none."""
+    `orgqr` and `ormqr` take. It has no derivative, as PyTorch's has none.
+
+    >>> a, tau = torch.geqrf(torch.tensor([[3.0, 1.0], [4.0, 2.0]]))
+    >>> torch.triu(a)
+    tensor([[-5.0000, -2.2000],
+            [ 0.0000,  0.4000]])
+    """
     _check_matrices("geqrf", input, "input")
     _check_lapack("geqrf", input)
     return _geqrf(P.geqrf(input))
@@ -294,7 +363,13 @@ def _check_reflections(op: str, input: Any, tau: Any) -> None:
 @_here
 def householder_product(A: Any, tau: Any) -> Any:
     """The first columns, as many as A has, of the product of the reflections 1 − tauᵢ vᵢ vᵢᴴ, where vᵢ is 1 at i, 0
-    above and the column i of A below: the Q of `geqrf`."""
+    above and the column i of A below: the Q of `geqrf`.
+
+    >>> A = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> Q = torch.linalg.householder_product(*torch.geqrf(A))
+    >>> torch.allclose(Q.T @ Q, torch.eye(2), atol=1e-6)
+    True
+    """
     op = "linalg.householder_product"
     _check_matrices(op, A, "input")
     rows, columns = A._data.shape[-2:]
@@ -315,7 +390,13 @@ def householder_product(A: Any, tau: Any) -> Any:
 
 
 def _top_orgqr(input: Any, tau: Any) -> Tensor:
-    """The Q of `geqrf`: ``linalg.householder_product``."""
+    """The Q of `geqrf`: ``linalg.householder_product``.
+
+    >>> A = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> Q = torch.orgqr(*torch.geqrf(A))
+    >>> torch.allclose(Q.T @ Q, torch.eye(2), atol=1e-6)
+    True
+    """
     return householder_product(input, tau)
 
 
@@ -326,7 +407,13 @@ function()(_top_orgqr)
 @function()
 def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Tensor:
     """``Q other``, or ``other Q`` unless ``left``, for the whole square Q of `geqrf`; with ``transpose`` Qᴴ in its
-    place."""
+    place.
+
+    >>> A = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> a, tau = torch.geqrf(A)
+    >>> torch.allclose(torch.ormqr(a, tau, torch.triu(a)), A, atol=1e-6)
+    True
+    """
     op = "ormqr"
     _check_matrices(op, input, "input")
     _check_matrices(op, other, "other")

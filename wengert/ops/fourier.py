@@ -145,103 +145,185 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
 
 @_in_place
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """The inverse of `fft`."""
+    """The inverse of `fft`.
+
+    >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> torch.fft.ifft(torch.fft.fft(x)).real
+    tensor([1., 2., 3., 4.])
+    """
     return _fftn("ifft", input, _single(n), (dim,), norm, True)
 
 
 @_here
 def fft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`fft` along two dimensions."""
+    """`fft` along two dimensions.
+
+    >>> x = torch.tensor([[1.0, 1.0], [0.0, 0.0]])
+    >>> torch.fft.fft2(x)
+    tensor([[2.+0.j, 0.+0.j],
+            [2.+0.j, 0.+0.j]])
+    """
     return _fftn("fft2", input, s, dim, norm, False)
 
 
 @_here
 def ifft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """The inverse of `fft2`."""
+    """The inverse of `fft2`.
+
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> torch.fft.ifft2(torch.fft.fft2(x)).real
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     return _fftn("ifft2", input, s, dim, norm, True)
 
 
 @_here
 def fftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """`fft` along several dimensions, all by default."""
+    """`fft` along several dimensions, all by default.
+
+    >>> torch.fft.fftn(torch.ones(2, 2))
+    tensor([[4.+0.j, 0.+0.j],
+            [0.+0.j, 0.+0.j]])
+    """
     return _fftn("fftn", input, s, dim, norm, False)
 
 
 @_here
 def ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """The inverse of `fftn`."""
+    """The inverse of `fftn`.
+
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> torch.fft.ifftn(torch.fft.fftn(x)).real
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     return _fftn("ifftn", input, s, dim, norm, True)
 
 
 @_here
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """`fft` of real values: the first n // 2 + 1 frequencies, of which the others are mirror images."""
+    """`fft` of real values: the first n // 2 + 1 frequencies, of which the others are mirror images.
+
+    >>> torch.fft.rfft(torch.tensor([1.0, 0.0, -1.0, 0.0]))
+    tensor([0.+0.j, 2.+0.j, 0.+0.j])
+    """
     return _rfftn("rfft", input, _single(n), (dim,), norm)
 
 
 @_here
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """The inverse of `rfft`: ``n`` real values, 2 (size - 1) by default."""
+    """The inverse of `rfft`: ``n`` real values, 2 (size - 1) by default.
+
+    >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> torch.fft.irfft(torch.fft.rfft(x))
+    tensor([1., 2., 3., 4.])
+    """
     return _irfftn("irfft", input, _single(n), (dim,), norm)
 
 
 @_here
 def rfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`rfft` along the last of two dimensions and `fft` along the other."""
+    """`rfft` along the last of two dimensions and `fft` along the other.
+
+    >>> torch.fft.rfft2(torch.ones(4, 4)).shape
+    torch.Size([4, 3])
+    """
     return _rfftn("rfft2", input, s, dim, norm)
 
 
 @_here
 def irfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """The inverse of `rfft2`."""
+    """The inverse of `rfft2`.
+
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> torch.fft.irfft2(torch.fft.rfft2(x))
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     return _irfftn("irfft2", input, s, dim, norm)
 
 
 @_here
 def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """`rfft` along the last dimension and `fft` along the others."""
+    """`rfft` along the last dimension and `fft` along the others.
+
+    >>> torch.fft.rfftn(torch.ones(4, 4, 4)).shape
+    torch.Size([4, 4, 3])
+    """
     return _rfftn("rfftn", input, s, dim, norm)
 
 
 @_here
 def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """The inverse of `rfftn`."""
+    """The inverse of `rfftn`.
+
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> torch.fft.irfftn(torch.fft.rfftn(x))
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     return _irfftn("irfftn", input, s, dim, norm)
 
 
 @_here
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """`fft` of a signal of which the second half mirrors the first, which is given: ``n`` real values."""
+    """`fft` of a signal of which the second half mirrors the first, which is given: ``n`` real values.
+
+    >>> half = torch.tensor([1.0, 2.0, 1.0])
+    >>> torch.fft.hfft(half, n=4), torch.fft.fft(torch.tensor([1.0, 2.0, 1.0, 2.0])).real
+    (tensor([ 6.,  0., -2.,  0.]), tensor([ 6.,  0., -2.,  0.]))
+    """
     return _irfftn("hfft", input.conj(), _single(n), (dim,), _flipped(norm))
 
 
 @_in_place
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
-    """The inverse of `hfft`: the first half of the signal."""
+    """The inverse of `hfft`: the first half of the signal.
+
+    >>> torch.fft.ihfft(torch.tensor([6.0, 0.0, -2.0, 0.0])).real
+    tensor([1., 2., 1.])
+    """
     return _rfftn("ihfft", input, _single(n), (dim,), _flipped(norm)).conj()
 
 
 @_here
 def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`hfft` along the last of two dimensions and `fft` along the other."""
+    """`hfft` along the last of two dimensions and `fft` along the other.
+
+    >>> torch.fft.hfft2(torch.ones(2, 3)).shape
+    torch.Size([2, 4])
+    """
     return _irfftn("hfft2", input.conj(), s, dim, _flipped(norm))
 
 
 @_here
 def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """The inverse of `hfft2`."""
+    """The inverse of `hfft2`.
+
+    >>> torch.fft.ihfft2(torch.ones(2, 4)).shape
+    torch.Size([2, 3])
+    """
     return _ihfftn("ihfft2", input, s, dim, norm)
 
 
 @_here
 def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """`hfft` along the last dimension and `fft` along the others."""
+    """`hfft` along the last dimension and `fft` along the others.
+
+    >>> torch.fft.hfftn(torch.ones(2, 3)).shape
+    torch.Size([2, 4])
+    """
     return _irfftn("hfftn", input.conj(), s, dim, _flipped(norm))
 
 
 @_here
 def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
-    """The inverse of `hfftn`."""
+    """The inverse of `hfftn`.
+
+    >>> torch.fft.ihfftn(torch.ones(2, 4)).shape
+    torch.Size([2, 3])
+    """
     return _ihfftn("ihfftn", input, s, dim, norm)
 
 
@@ -254,14 +336,22 @@ def _frequencies(array: Any, dtype: Any, device: Any, layout: Any, requires_grad
 @function(method=False, public=False, takes_tensor=False)
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
             requires_grad: bool = False) -> Tensor:
-    """The frequencies of `fft` of ``n`` samples ``d`` apart, in cycles: 0, 1, ..., -2, -1 times 1/(n d)."""
+    """The frequencies of `fft` of ``n`` samples ``d`` apart, in cycles: 0, 1, ..., -2, -1 times 1/(n d).
+
+    >>> torch.fft.fftfreq(4, d=0.5)
+    tensor([ 0.0000,  0.5000, -1.0000, -0.5000])
+    """
     return _frequencies(np.fft.fftfreq(integer(n, "fft.fftfreq"), d), dtype, device, layout, requires_grad)
 
 
 @function(method=False, public=False, takes_tensor=False)
 def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
-    """The frequencies of `rfft` of ``n`` samples ``d`` apart, in cycles."""
+    """The frequencies of `rfft` of ``n`` samples ``d`` apart, in cycles.
+
+    >>> torch.fft.rfftfreq(4, d=0.5)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     return _frequencies(np.fft.rfftfreq(integer(n, "fft.rfftfreq"), d), dtype, device, layout, requires_grad)
 
 
@@ -273,11 +363,20 @@ def _rolled(input: Tensor, dim: Any, sign: int) -> Tensor:
 
 @_here
 def fftshift(input: Tensor, dim: Any = None) -> Tensor:
-    """Frequency 0 moved to the middle of the dimensions, all by default."""
+    """Frequency 0 moved to the middle of the dimensions, all by default.
+
+    >>> torch.fft.fftshift(torch.fft.fftfreq(4))
+    tensor([-0.5000, -0.2500,  0.0000,  0.2500])
+    """
     return _rolled(input, dim, 1)
 
 
 @_here
 def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
-    """What undoes `fftshift`."""
+    """What undoes `fftshift`.
+
+    >>> frequencies = torch.fft.fftfreq(5)
+    >>> torch.equal(torch.fft.ifftshift(torch.fft.fftshift(frequencies)), frequencies)
+    True
+    """
     return _rolled(input, dim, -1)

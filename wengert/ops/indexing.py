@@ -95,7 +95,14 @@ def _like(op: str, x: Tensor, value: Any) -> Any:
 @function()
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """``out[i][j] = input[index[i][j]][j]`` for ``dim=0``: an element for each element of ``index`` (int64), from the
-    position that it names in dimension ``dim``. Raises RuntimeError for an index out of range."""
+    position that it names in dimension ``dim``. Raises RuntimeError for an index out of range.
+
+    >>> scores = torch.tensor([[10, 11, 12], [20, 21, 22]])
+    >>> labels = torch.tensor([[2], [0]])
+    >>> torch.gather(scores, 1, labels)
+    tensor([[12],
+            [20]])
+    """
     place = wrap_dim(dim, input._data.ndim, "gather")
     _check_along(input, index, place, "gather")
     if input._data.ndim and index._data.ndim:
@@ -106,6 +113,11 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 @function()
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """Like `gather`, the shapes of ``input`` and ``indices`` broadcast against each other; without ``dim``, both flat.
+
+    >>> x = torch.tensor([[30, 10], [5, 7]])
+    >>> torch.take_along_dim(x, x.argsort(dim=1), dim=1)
+    tensor([[10, 30],
+            [ 5,  7]])
     """
     if indices._data.dtype != np.int64:
         raise RuntimeError("torch.take_along_dim(): dtype of indices should be Long but got "
@@ -126,7 +138,13 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
             reduce: str | None = None) -> Tensor:
     """``input`` with ``src`` (a tensor, or a number as ``value``) put in at the positions that ``index`` names in
-    dimension ``dim``: the reverse of `gather`. ``reduce``: "add" or "multiply" combines with what is there."""
+    dimension ``dim``: the reverse of `gather`. ``reduce``: "add" or "multiply" combines with what is there.
+
+    >>> labels = torch.tensor([[2], [0]])
+    >>> torch.scatter(torch.zeros(2, 3), 1, labels, 1.0)
+    tensor([[0., 0., 1.],
+            [1., 0., 0.]])
+    """
     if src is None:
         src = value
     if src is None:
@@ -156,7 +174,11 @@ function(inplace=True)(scatter)
 
 @function(inplace=True)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """``input`` with the elements of ``src`` added at the positions that ``index`` names in dimension ``dim``."""
+    """``input`` with the elements of ``src`` added at the positions that ``index`` names in dimension ``dim``.
+
+    >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([4., 0., 2.])
+    """
     return _combined(P.scatter_add, input, dim, index, src)
 
 
@@ -167,7 +189,11 @@ _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
                    include_self: bool = True) -> Tensor:
     """``input`` with the elements of ``src`` combined at the positions that ``index`` names in dimension ``dim``:
-    ``reduce`` is "sum", "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too."""
+    ``reduce`` is "sum", "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too.
+
+    >>> torch.scatter_reduce(torch.zeros(2), 0, torch.tensor([0, 0, 1]), torch.tensor([5.0, 3.0, 4.0]), "amax")
+    tensor([5., 4.])
+    """
     check_takes("scatter_reduce", {"mean": TRUTHS, "amax": COMPLEX, "amin": COMPLEX}.get(reduce, ""), input)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
@@ -189,7 +215,12 @@ def _combined(primitive: Primitive, input: Tensor, dim: int, index: Tensor, src:
 
 @function()
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """The parts of ``input`` at the positions in ``index``, a vector, along dimension ``dim``; a copy."""
+    """The parts of ``input`` at the positions in ``index``, a vector, along dimension ``dim``; a copy.
+
+    >>> torch.index_select(torch.tensor([[1, 2], [3, 4], [5, 6]]), 0, torch.tensor([2, 0]))
+    tensor([[5, 6],
+            [1, 2]])
+    """
     place = wrap_dim(dim, input._data.ndim, "index_select")
     row = _row(index, "index_select")
     if not input._data.ndim:
@@ -229,7 +260,11 @@ def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accu
 
 @function(inplace=True)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
-    """``input`` with ``alpha`` times the parts of ``source`` added at the positions in ``index`` along ``dim``."""
+    """``input`` with ``alpha`` times the parts of ``source`` added at the positions in ``index`` along ``dim``.
+
+    >>> torch.index_add(torch.zeros(3), 0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([4., 0., 2.])
+    """
     scaled = source if alpha == 1 else P.mul(source, alpha)
     return _put_along(input.contiguous(), dim, index, scaled, "index_add", accumulate=True)
 
@@ -238,7 +273,11 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
                  include_self: bool = True) -> Tensor:
     """``input`` with the parts of ``source`` combined at the positions in ``index`` along ``dim``: ``reduce`` is
-    "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too."""
+    "prod", "mean", "amax" or "amin". ``include_self``: what is there counts too.
+
+    >>> torch.index_reduce(torch.ones(2), 0, torch.tensor([0, 0, 1]), torch.tensor([2.0, 3.0, 4.0]), "prod")
+    tensor([6., 4.])
+    """
     check_takes("index_reduce", TRUTHS + COMPLEX, input)
     if reduce not in _REDUCTIONS[1:]:
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
@@ -258,13 +297,22 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
 
 @function(inplace=True)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """``input`` with the parts of ``source`` put in at the positions in ``index`` along ``dim``."""
+    """``input`` with the parts of ``source`` put in at the positions in ``index`` along ``dim``.
+
+    >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
     return _put_along(input, dim, index, source, "index_copy", accumulate=False)
 
 
 @function(inplace=True)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """``input`` filled with a number at the positions in ``index`` along ``dim``."""
+    """``input`` filled with a number at the positions in ``index`` along ``dim``.
+
+    >>> torch.index_fill(torch.zeros(2, 3), 1, torch.tensor([0, 2]), 7)
+    tensor([[7., 0., 7.],
+            [7., 0., 7.]])
+    """
     place = wrap_dim(dim, input._data.ndim, "index_fill")
     row = _row(index, "index_fill")
     if isinstance(value, Tensor) and value._data.ndim:
@@ -282,7 +330,11 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
 
 @function(inplace=True)
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
-    """``input`` with ``input[indices] = values``; with ``accumulate``, ``+=``, repeated places counted."""
+    """``input`` with ``input[indices] = values``; with ``accumulate``, ``+=``, repeated places counted.
+
+    >>> torch.index_put(torch.zeros(3), (torch.tensor([0, 0, 2]),), torch.tensor(1.0), accumulate=True)
+    tensor([2., 0., 1.])
+    """
     from ..tensors.indexing import parse
 
     basic, places, arrays = parse(input, tuple(indices))
@@ -299,7 +351,11 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
 
 @function()
 def take(input: Tensor, index: Tensor) -> Tensor:
-    """The elements of ``input``, seen as one row, at the positions in ``index``, in its shape."""
+    """The elements of ``input``, seen as one row, at the positions in ``index``, in its shape.
+
+    >>> torch.take(torch.tensor([[10, 11], [12, 13]]), torch.tensor([3, 0]))
+    tensor([13, 10])
+    """
     _check_integers(index, "take")
     if index.numel() and not input.numel():
         raise OutOfRangeError("take(): tried to take from an empty tensor; an index without elements was expected")
@@ -308,7 +364,12 @@ def take(input: Tensor, index: Tensor) -> Tensor:
 
 
 def _put(self: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
-    """``input``, seen as one row, with the elements of ``source`` put in (or added) at the positions in ``index``."""
+    """``input``, seen as one row, with the elements of ``source`` put in (or added) at the positions in ``index``.
+
+    >>> torch.zeros(2, 2).put(torch.tensor([0, 3]), torch.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
     _check_integers(index, "put_")
     _check_range(index, self.numel(), "put_", IndexError, negative=True)
     if index.numel() != source.numel():
@@ -334,7 +395,12 @@ def _check_mask(mask: Tensor, op: str) -> None:
 
 @function(inplace=True)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
-    """``input`` with a number, or a 0-d tensor, wherever ``mask`` (bool, broadcast) is true."""
+    """``input`` with a number, or a 0-d tensor, wherever ``mask`` (bool, broadcast) is true.
+
+    >>> scores = torch.tensor([1.0, 2.0, 3.0])
+    >>> torch.masked_fill(scores, torch.tensor([False, False, True]), -torch.inf).softmax(0)
+    tensor([0.2689, 0.7311, 0.0000])
+    """
     _check_mask(mask, "masked_fill")
     check_takes("masked_fill", EIGHTHS, input)
     if isinstance(value, Tensor):
@@ -349,7 +415,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
 
 @function()
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
-    """The elements of ``input`` where ``mask`` (bool; the two broadcast) is true, in one dimension."""
+    """The elements of ``input`` where ``mask`` (bool; the two broadcast) is true, in one dimension.
+
+    >>> x = torch.tensor([[1, 5], [7, 2]])
+    >>> torch.masked_select(x, x > 2)
+    tensor([5, 7])
+    """
     _check_mask(mask, "masked_select")
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide, under = (x if x._data.shape == shape else P.expand(x, shape=shape) for x in (input, mask))
@@ -360,7 +431,11 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 @function(inplace=True)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
-    """``input`` with the elements of ``source``, one after another, wherever ``mask`` is true."""
+    """``input`` with the elements of ``source``, one after another, wherever ``mask`` is true.
+
+    >>> torch.masked_scatter(torch.zeros(4), torch.tensor([True, False, True, False]), torch.tensor([1.0, 2.0]))
+    tensor([1., 0., 2., 0.])
+    """
     _check_mask(mask, "masked_scatter")
     if source.dtype is not input.dtype:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} "
@@ -392,7 +467,14 @@ def _nonzero(array: Any) -> tuple[np.ndarray, ...]:
 @function()
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The positions of the elements that are not zero, as rows, (n, dimensions); ``as_tuple``: a vector per dimension,
-    which can be an index."""
+    which can be an index.
+
+    >>> torch.nonzero(torch.tensor([[0, 5], [7, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    >>> torch.nonzero(torch.tensor([[0, 5], [7, 0]]), as_tuple=True)
+    (tensor([0, 1]), tensor([1, 0]))
+    """
     array = input._concrete("nonzero")
     places = _nonzero(array)
     if as_tuple:
@@ -403,13 +485,22 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 
 @function(out=False)
 def argwhere(input: Tensor) -> Tensor:
-    """The positions of the elements that are not zero, as rows."""
+    """The positions of the elements that are not zero, as rows.
+
+    >>> torch.argwhere(torch.tensor([[0, 5], [7, 0]]))
+    tensor([[0, 1],
+            [1, 0]])
+    """
     return one_by_one(nonzero, input)
 
 
 @function(method=False, takes_tensor=False)
 def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Whether each element of ``elements`` is one of ``test_elements``; one of them at least is a tensor."""
+    """Whether each element of ``elements`` is one of ``test_elements``; one of them at least is a tensor.
+
+    >>> torch.isin(torch.tensor([1, 2, 3, 4]), torch.tensor([2, 4]))
+    tensor([False,  True, False,  True])
+    """
     check_some_tensor("isin", elements, test_elements)
     pair = [x.detach() if isinstance(x, Tensor) else make(np.asarray(x), None) for x in (elements, test_elements)]
     for x in pair:
@@ -433,12 +524,22 @@ def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tenso
 
 
 _filled_diagonal.__name__ = "fill_diagonal"
-method("fill_diagonal_")(inplace(_filled_diagonal, "fill_diagonal_"))
+method("fill_diagonal_")(inplace(_filled_diagonal, "fill_diagonal_")).__doc__ = """Writes a number onto the main
+    diagonal of this tensor and returns it; with ``wrap`` again below a matrix that is taller than wide.
+
+    >>> torch.zeros(2, 2).fill_diagonal_(7)
+    tensor([[7., 0.],
+            [0., 7.]])"""
 
 
 @function(out=False)
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
-    """``input`` with the part at one position of ``dim`` replaced by ``src``; a copy."""
+    """``input`` with the part at one position of ``dim`` replaced by ``src``; a copy.
+
+    >>> torch.select_scatter(torch.zeros(2, 2), torch.tensor([1.0, 2.0]), 1, 0)
+    tensor([[1., 0.],
+            [2., 0.]])
+    """
     place = wrap_dim(dim, input._data.ndim, "select_scatter")
     return _replaced(input, src, (slice(None),) * place + (integer(index, "select_scatter"),), "select_scatter")
 
@@ -446,7 +547,11 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 @function()
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
                   step: int = 1) -> Tensor:
-    """``input`` with ``input[start:end:step]`` along ``dim`` replaced by ``src``; a copy."""
+    """``input`` with ``input[start:end:step]`` along ``dim`` replaced by ``src``; a copy.
+
+    >>> torch.slice_scatter(torch.zeros(4), torch.tensor([1.0, 2.0]), start=1, end=3)
+    tensor([0., 1., 2., 0.])
+    """
     place = wrap_dim(dim, input._data.ndim, "slice_scatter")
     return _replaced(input, src, (slice(None),) * place + (slice(start, end, step),), "slice_scatter")
 
@@ -462,7 +567,12 @@ def _replaced(x: Tensor, part: Tensor, index: tuple[Any, ...], op: str) -> Tenso
 
 @function(out=False)
 def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """``input`` with a diagonal replaced by ``src``; a copy."""
+    """``input`` with a diagonal replaced by ``src``; a copy.
+
+    >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
     first, second = (wrap_dim(d, input._data.ndim, "diagonal_scatter") for d in (dim1, dim2))
     step = (P.diagonal, {"offset": offset, "dim1": first, "dim2": second})
     return P.scatter_view(input, cast(src, input.dtype), steps=(step,), gaps=True)

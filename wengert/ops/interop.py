@@ -32,6 +32,12 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     """A tensor that shares the memory of another library's array, or of a DLPack capsule.
 
     Raises `DeviceError` where the memory is not the CPU's, and BufferError for a dtype that numpy does not know.
+
+    >>> array = np.array([1.0, 2.0])
+    >>> x = torch.from_dlpack(array)
+    >>> x += 1
+    >>> array
+    array([2., 3.])
     """
     check_options(device)
     source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
@@ -56,14 +62,23 @@ def _writable(array: np.ndarray) -> np.ndarray:
 
 @function(method=False, out=False)
 def to_dlpack(tensor: Tensor) -> Any:
-    """A DLPack capsule of the tensor's memory."""
+    """A DLPack capsule of the tensor's memory.
+
+    >>> x = torch.arange(3)
+    >>> torch.from_dlpack(torch.to_dlpack(x)).data_ptr() == x.data_ptr()
+    True
+    """
     return tensor.__dlpack__()
 
 
 @method("to_device")
 def to_device(self: Tensor, device: Any, /, *, stream: Any = None) -> Tensor:
     """This tensor on ``device``, by the array API standard's name. Raises ValueError for a ``stream``: the CPU has
-    none."""
+    none.
+
+    >>> torch.ones(2).to_device("cpu").device
+    device(type='cpu')
+    """
     if stream is not None:
         raise ValueError(f"[to_device] no stream was expected, as the CPU has none; got {stream!r}")
     return to(self, device)

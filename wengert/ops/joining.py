@@ -74,7 +74,15 @@ def cat(tensors: Any, dim: int = 0) -> Tensor:
 
 @function(method=False, takes_tensor=False)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
-    """Tensors of one shape along a new dimension."""
+    """Tensors of one shape along a new dimension.
+
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    >>> torch.stack([torch.tensor([1, 2]), torch.tensor([3, 4])], dim=1)
+    tensor([[1, 3],
+            [2, 4]])
+    """
     listed = tensors_of(tensors, "stack")
     if not listed:
         raise RuntimeError("[stack] stack expects a non-empty TensorList")
@@ -93,7 +101,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     return labelled(_joined(rows, place, "stack"), "Stack")
 
 
-def _at_least(rank: int) -> Callable[..., Any]:
+def _at_least(rank: int, shown: str) -> Callable[..., Any]:
     def raised(x: Tensor) -> Tensor:
         shape = x._data.shape
         if len(shape) >= rank:
@@ -109,11 +117,14 @@ def _at_least(rank: int) -> Callable[..., Any]:
         return tuple([raised(x) for x in listed])
 
     plain.__name__ = plain.__qualname__ = f"atleast_{rank}d"
-    plain.__doc__ = f"Tensors, one or several, with dimensions of size 1 put in until they have {rank}."
+    plain.__doc__ = (f"Tensors, one or several, with dimensions of size 1 put in until they have {rank}.\n\n"
+                     f">>> torch.atleast_{rank}d(torch.tensor([4, 5])).shape\n{shown}")
     return function(method=False, out=False, takes_tensor=False)(plain)
 
 
-atleast_1d, atleast_2d, atleast_3d = _at_least(1), _at_least(2), _at_least(3)
+atleast_1d = _at_least(1, "torch.Size([2])")
+atleast_2d = _at_least(2, "torch.Size([1, 2])")
+atleast_3d = _at_least(3, "torch.Size([1, 2, 1])")
 
 
 def _some(tensors: Any, op: str) -> tuple[Tensor, ...]:
@@ -126,33 +137,59 @@ def _some(tensors: Any, op: str) -> tuple[Tensor, ...]:
 
 @function(method=False, takes_tensor=False)
 def hstack(tensors: Any) -> Tensor:
-    """Tensors side by side: along dimension 1, vectors along dimension 0."""
+    """Tensors side by side: along dimension 1, vectors along dimension 0.
+
+    >>> torch.hstack([torch.tensor([[1], [2]]), torch.tensor([[3], [4]])])
+    tensor([[1, 3],
+            [2, 4]])
+    """
     listed = atleast_1d(list(_some(tensors, "hstack")))
     return _joined(listed, 0 if listed[0].ndim == 1 else 1, "hstack")
 
 
 @function(method=False, takes_tensor=False, aliases=("row_stack",))
 def vstack(tensors: Any) -> Tensor:
-    """Tensors below each other: along dimension 0, vectors as rows."""
+    """Tensors below each other: along dimension 0, vectors as rows.
+
+    >>> torch.vstack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[1, 2],
+            [3, 4]])
+    """
     return _joined(tuple(atleast_2d(list(_some(tensors, "vstack")))), 0, "vstack")
 
 
 @function(method=False, takes_tensor=False)
 def dstack(tensors: Any) -> Tensor:
-    """Tensors behind each other: along dimension 2."""
+    """Tensors behind each other: along dimension 2.
+
+    >>> torch.dstack([torch.tensor([1, 2]), torch.tensor([3, 4])])
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     return _joined(tuple(atleast_3d(list(_some(tensors, "dstack")))), 2, "dstack")
 
 
 @function(method=False, takes_tensor=False)
 def column_stack(tensors: Any) -> Tensor:
-    """Tensors side by side, vectors as columns."""
+    """Tensors side by side, vectors as columns.
+
+    >>> torch.column_stack([torch.tensor([1, 2]), torch.tensor([[3, 4], [5, 6]])])
+    tensor([[1, 3, 4],
+            [2, 5, 6]])
+    """
     listed = tensors_of(tensors, "column_stack")
     return _joined(tuple(P.reshape(x, shape=(x.numel(), 1)) if x.ndim <= 1 else x for x in listed), 1, "column_stack")
 
 
 @function(method=False, out=False, takes_tensor=False)
 def block_diag(*tensors: Any) -> Tensor:
-    """A matrix with the given matrices (or vectors, as rows) along its diagonal, zeros elsewhere; of none, 1×0."""
+    """A matrix with the given matrices (or vectors, as rows) along its diagonal, zeros elsewhere; of none, 1×0.
+
+    >>> torch.block_diag(torch.ones(2, 2), torch.tensor([[5.0]]))
+    tensor([[1., 1., 0.],
+            [1., 1., 0.],
+            [0., 0., 5.]])
+    """
     blocks = [atleast_2d(x) for x in tensors_of(tensors, "block_diag")]
     if not blocks:
         return make(np.zeros((1, 0), get_default_dtype().numpy), None)
@@ -174,6 +211,11 @@ def block_diag(*tensors: Any) -> Tensor:
 @function(out=False)
 def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
     """Parts along a dimension: of one size (the last may be smaller), or of the sizes in a list. The parts are views.
+
+    >>> torch.split(torch.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    >>> torch.split(torch.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
     """
     sizes = only(named, "split_size", "split").get("split_size", split_size_or_sections)
     if not tensor._data.ndim:
@@ -206,13 +248,21 @@ def _in_sizes(tensor: Tensor, dim: int, sizes: tuple[int, ...], label: str) -> t
 
 @function(out=False)
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
-    """Parts of the given sizes along a dimension: views."""
+    """Parts of the given sizes along a dimension: views.
+
+    >>> torch.split_with_sizes(torch.arange(5), [1, 4])
+    (tensor([0]), tensor([1, 2, 3, 4]))
+    """
     return split(input, list(split_sizes), dim)
 
 
 @function(out=False)
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most ``chunks`` parts of equal size along a dimension; the last may be smaller. The parts are views."""
+    """At most ``chunks`` parts of equal size along a dimension; the last may be smaller. The parts are views.
+
+    >>> torch.chunk(torch.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     if not input._data.ndim:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
@@ -227,7 +277,11 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 @function(out=False)
 def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, **named: Any) -> tuple[Tensor, ...]:
-    """Parts along a dimension: a number of nearly equal ones, or those between the given positions."""
+    """Parts along a dimension: a number of nearly equal ones, or those between the given positions.
+
+    >>> torch.tensor_split(torch.arange(5), 2), torch.tensor_split(torch.arange(5), [1, 3])
+    ((tensor([0, 1, 2]), tensor([3, 4])), (tensor([0]), tensor([1, 2]), tensor([3, 4])))
+    """
     for name in ("indices", "sections"):
         indices_or_sections = only(named, "indices sections", "tensor_split").get(name, indices_or_sections)
     if not input._data.ndim:
@@ -254,7 +308,7 @@ def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *
     return tuple([sliced(input, place, start, max(start, stop)) for start, stop in itertools.pairwise(cuts)])
 
 
-def _splitter(name: str, dim: int) -> None:
+def _splitter(name: str, dim: int, shown: str) -> None:
     def plain(input: Tensor, indices_or_sections: Any = None, **named: Any) -> tuple[Tensor, ...]:
         along = 0 if dim == 1 and input.ndim == 1 else dim
         if input.ndim <= along or (name == "vsplit" and input.ndim < 2):
@@ -270,18 +324,23 @@ def _splitter(name: str, dim: int) -> None:
         return tensor_split(input, indices_or_sections, along)
 
     plain.__name__ = plain.__qualname__ = name
-    plain.__doc__ = f"Parts along dimension {dim}: equally many positions each, or between the given positions."
+    plain.__doc__ = (f"Parts along dimension {dim}: equally many positions each, or between the given positions.\n\n"
+                     f">>> [tuple(part.shape) for part in torch.{name}(torch.zeros(4, 4, 4), [1, 3])]\n{shown}")
     function(out=False)(plain)
 
 
-_splitter("hsplit", 1)
-_splitter("vsplit", 0)
-_splitter("dsplit", 2)
+_splitter("hsplit", 1, "[(4, 1, 4), (4, 2, 4), (4, 1, 4)]")
+_splitter("vsplit", 0, "[(1, 4, 4), (2, 4, 4), (1, 4, 4)]")
+_splitter("dsplit", 2, "[(4, 4, 1), (4, 4, 2), (4, 4, 1)]")
 
 
 @function(out=False)
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """The parts at every position of a dimension, without that dimension, as views."""
+    """The parts at every position of a dimension, without that dimension, as views.
+
+    >>> torch.unbind(torch.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     if not input._data.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     place = wrap_dim(dim, input._data.ndim, "unbind")
@@ -299,7 +358,12 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 @method("repeat")
 def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
-    """This tensor repeated ``repeats`` times along each dimension; new dimensions may be put in front."""
+    """This tensor repeated ``repeats`` times along each dimension; new dimensions may be put in front.
+
+    >>> torch.tensor([1, 2]).repeat(2, 3)
+    tensor([[1, 2, 1, 2, 1, 2],
+            [1, 2, 1, 2, 1, 2]])
+    """
     if named:
         repeats = (only(named, "repeats", "repeat")["repeats"],)
     times = integers(repeats[0] if len(repeats) == 1 else repeats, "repeat")
@@ -317,7 +381,12 @@ def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
 
 @function(out=False)
 def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
-    """Like `repeat`; where fewer numbers are given than there are dimensions, ones are put in front of them."""
+    """Like `repeat`; where fewer numbers are given than there are dimensions, ones are put in front of them.
+
+    >>> torch.tile(torch.tensor([1, 2]), (2, 2))
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     times = integers(only(named, "dims", "tile")["dims"] if named else dims[0] if len(dims) == 1 else dims, "tile")
     return repeat(input, *(1,) * (input._data.ndim - len(times)), *times)
 
@@ -326,7 +395,11 @@ def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *,
                       output_size: int | None = None) -> Tensor:
     """Every element (or part along ``dim``) repeated in place: as often as ``repeats`` says, a number or one each.
-    With one argument, the positions of `repeats`, a tensor, repeated."""
+    With one argument, the positions of `repeats`, a tensor, repeated.
+
+    >>> torch.repeat_interleave(torch.tensor([1, 2, 3]), torch.tensor([2, 0, 1]))
+    tensor([1, 1, 3])
+    """
     if repeats is None:
         return one_by_one(lambda times: make(np.repeat(np.arange(times.numel()), times._data), None), input)
     times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
@@ -351,7 +424,12 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
 
 @function(out=False)
 def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
-    """With the order along the given dimensions reversed; a copy."""
+    """With the order along the given dimensions reversed; a copy.
+
+    >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), (0, 1))
+    tensor([[4, 3],
+            [2, 1]])
+    """
     listed = integers(only(named, "dims", "flip")["dims"] if named else dims[0] if len(dims) == 1 else dims, "flip")
     turned = wrap_dims(listed, input._data.ndim, "flip") if listed else ()
     return P.flip(input, dims=turned)
@@ -359,7 +437,12 @@ def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
 
 @function(out=False)
 def fliplr(input: Tensor) -> Tensor:
-    """With the order along dimension 1 reversed."""
+    """With the order along dimension 1 reversed.
+
+    >>> torch.fliplr(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     if input.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
     return flip(input, 1)
@@ -367,7 +450,12 @@ def fliplr(input: Tensor) -> Tensor:
 
 @function(out=False)
 def flipud(input: Tensor) -> Tensor:
-    """With the order along dimension 0 reversed."""
+    """With the order along dimension 0 reversed.
+
+    >>> torch.flipud(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     if input.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
     return flip(input, 0)
@@ -375,7 +463,11 @@ def flipud(input: Tensor) -> Tensor:
 
 @function(out=False)
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
-    """Moved along dimensions, what falls off coming in at the other end; without ``dims``, as one flat row."""
+    """Moved along dimensions, what falls off coming in at the other end; without ``dims``, as one flat row.
+
+    >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
+    tensor([4, 1, 2, 3])
+    """
     moves = integers(shifts, "roll")
     if dims is None or dims in ((), []):
         if len(moves) != 1:
@@ -390,7 +482,12 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 @function(out=False)
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
-    """Turned by 90 degrees, ``k`` times, in the plane of two dimensions, from the first towards the second."""
+    """Turned by 90 degrees, ``k`` times, in the plane of two dimensions, from the first towards the second.
+
+    >>> torch.rot90(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
     if len(dims) != 2 or input.ndim < 2:
         raise RuntimeError(f"expected total rotation dims == 2 and dims >= 2, but got {len(dims)} and {input.ndim}")
     first, second = (wrap_dim(d, input.ndim, "rot90") for d in dims)
@@ -411,7 +508,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
 # --- matrices ---------------------------------------------------------------------------------------------------------
 
 
-def _triangle(name: str, which: str) -> None:
+def _triangle(name: str, which: str, shown: str) -> None:
     primitive = getattr(P, name)
 
     def plain(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -420,17 +517,24 @@ def _triangle(name: str, which: str) -> None:
         return primitive(input, diagonal=int(diagonal))
 
     plain.__name__ = plain.__qualname__ = name
-    plain.__doc__ = f"The {which} triangle of matrices up to the given diagonal, zeros elsewhere."
+    plain.__doc__ = (f"The {which} triangle of matrices up to the given diagonal, zeros elsewhere.\n\n"
+                     f">>> torch.{name}(torch.ones(2, 3))\n{shown}")
     function(inplace=True)(plain)
 
 
-_triangle("tril", "lower")
-_triangle("triu", "upper")
+_triangle("tril", "lower", "tensor([[1., 0., 0.],\n        [1., 1., 0.]])")
+_triangle("triu", "upper", "tensor([[1., 1., 1.],\n        [0., 1., 1.]])")
 
 
 @function(out=False)
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
-    """Matrices of zeros, in dimensions ``dim1`` and ``dim2``, with the last dimension of ``input`` on a diagonal."""
+    """Matrices of zeros, in dimensions ``dim1`` and ``dim2``, with the last dimension of ``input`` on a diagonal.
+
+    >>> torch.diag_embed(torch.tensor([1, 2]), offset=1)
+    tensor([[0, 1, 0],
+            [0, 0, 2],
+            [0, 0, 0]])
+    """
     rank, n = input.ndim + 1, input.shape[-1] if input.ndim else 1
     first, second = wrap_dim(dim1, rank, "diag_embed"), wrap_dim(dim2, rank, "diag_embed")
     if first == second:
@@ -445,7 +549,14 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
 
 @function()
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
-    """Of a vector the matrix with it on the diagonal; of a matrix its diagonal, as a copy."""
+    """Of a vector the matrix with it on the diagonal; of a matrix its diagonal, as a copy.
+
+    >>> torch.diag(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    >>> torch.diag(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     if input.ndim == 1:
@@ -455,7 +566,14 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 
 @function(out=False)
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
-    """The matrix with all elements of ``input`` on a diagonal."""
+    """The matrix with all elements of ``input`` on a diagonal.
+
+    >>> torch.diagflat(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 0, 0, 0],
+            [0, 2, 0, 0],
+            [0, 0, 3, 0],
+            [0, 0, 0, 4]])
+    """
     return diag_embed(P.reshape(input, shape=(input.numel(),)), offset)
 
 
@@ -465,7 +583,13 @@ def diagflat(input: Tensor, offset: int = 0) -> Tensor:
 @function(method=False, out=False, takes_tensor=False)
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Coordinate grids of vectors, as expanded views. ``indexing="ij"``: dimension i follows vector i; ``"xy"``: the
-    first two are exchanged."""
+    first two are exchanged.
+
+    >>> rows, columns = torch.meshgrid(torch.tensor([1, 2]), torch.tensor([10, 20, 30]), indexing="ij")
+    >>> rows + columns
+    tensor([[11, 21, 31],
+            [12, 22, 32]])
+    """
     listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors,
                         "meshgrid")
     if indexing is None:
@@ -494,7 +618,14 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
 
 @function(method=False, out=False, takes_tensor=False)
 def cartesian_prod(*tensors: Any) -> Tensor:
-    """All combinations of one element of each vector, as rows."""
+    """All combinations of one element of each vector, as rows.
+
+    >>> torch.cartesian_prod(torch.tensor([1, 2]), torch.tensor([7, 8]))
+    tensor([[1, 7],
+            [1, 8],
+            [2, 7],
+            [2, 8]])
+    """
     listed = tensors_of(tensors, "cartesian_prod")
     for x in listed:
         if x._data.ndim > 1:
@@ -507,7 +638,13 @@ def cartesian_prod(*tensors: Any) -> Tensor:
 
 @function(method=False, out=False)
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
-    """All choices of ``r`` elements of a vector, in order, as rows."""
+    """All choices of ``r`` elements of a vector, in order, as rows.
+
+    >>> torch.combinations(torch.tensor([1, 2, 3]))
+    tensor([[1, 2],
+            [1, 3],
+            [2, 3]])
+    """
     if input.ndim != 1:
         raise RuntimeError("Expect a 1D vector, but got shape " + str(list(input.shape)))
     if r < 0:

@@ -45,14 +45,20 @@ class TensorType(type):
 
 
 TYPES: dict[str, TensorType] = {
-    name: TensorType(name, (), {"dtype": dtypes.by_name(dtype), "__doc__": f"Tensors of dtype {dtype}.",
-                                "__module__": "torch"})
+    name: TensorType(name, (), {"dtype": dtypes.by_name(dtype), "__module__": "torch", "__doc__": (
+        f"Tensors of dtype {dtype}.\n\n>>> torch.{name}(2, 3).dtype, torch.{name}(2, 3).shape\n"
+        f"(torch.{dtype}, torch.Size([2, 3]))")})
     for dtype, name in TYPE_NAMES.items() if not name.startswith(("Complex", "UInt"))
 }
 
 
 def set_default_tensor_type(t: Any) -> None:
-    """Makes the dtype of an old type (``FloatTensor``, or its name) the default. `set_default_dtype` is today's way."""
+    """Makes the dtype of an old type (``FloatTensor``, or its name) the default. `set_default_dtype` is today's way.
+
+    >>> torch.set_default_tensor_type(torch.FloatTensor)
+    >>> torch.get_default_dtype()
+    torch.float32
+    """
     if isinstance(t, str):
         name = t.removeprefix("torch.")
         if name not in TYPES:
@@ -64,7 +70,11 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 def typename(obj: Any, /) -> str:
-    """The name of an object's type; of a tensor the old name of its type (``"torch.FloatTensor"``)."""
+    """The name of an object's type; of a tensor the old name of its type (``"torch.FloatTensor"``).
+
+    >>> torch.typename(torch.ones(2)), torch.typename([])
+    ('torch.FloatTensor', 'list')
+    """
     if isinstance(obj, Tensor):
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)

@@ -83,7 +83,14 @@ def _inexact(op: str, x: Any) -> None:
 
 @_here
 def det(A: Any) -> Any:
-    """The determinant of square matrices, ``(..., N, N)``. Its gradient is right for singular matrices too."""
+    """The determinant of square matrices, ``(..., N, N)``. Its gradient is right for singular matrices too.
+
+    >>> A = torch.tensor([[2.0, 0.0], [0.0, 3.0]], requires_grad=True)
+    >>> torch.linalg.det(A).backward()
+    >>> A.grad
+    tensor([[3., 0.],
+            [0., 2.]])
+    """
     return P.det(A)
 
 
@@ -92,13 +99,23 @@ _slogdet = named("linalg_slogdet", "sign", "logabsdet")
 
 @_here
 def slogdet(A: Any) -> Any:
-    """The sign of the determinant and the logarithm of its size, as (sign, logabsdet)."""
+    """The sign of the determinant and the logarithm of its size, as (sign, logabsdet).
+
+    >>> sign, logabsdet = torch.linalg.slogdet(torch.tensor([[0.0, 2.0], [3.0, 0.0]]))
+    >>> sign * logabsdet.exp()
+    tensor(-6.)
+    """
     return _slogdet(P.slogdet(A))
 
 
 @_here
 def inv(A: Any) -> Any:
-    """The inverse of square matrices, ``(..., N, N)``. Raises LinAlgError (a RuntimeError) for a singular one."""
+    """The inverse of square matrices, ``(..., N, N)``. Raises LinAlgError (a RuntimeError) for a singular one.
+
+    >>> torch.linalg.inv(torch.tensor([[2.0, 0.0], [0.0, 4.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
     return P.inv(A)
 
 
@@ -113,7 +130,12 @@ def _info(x: Any) -> Any:
 @_here
 def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
     """`inv`, and 0 where it succeeded, as (inverse, info); a singular matrix gives infinities, and the number of its
-    first pivot of zero, unless ``check_errors``."""
+    first pivot of zero, unless ``check_errors``.
+
+    >>> inverse, info = torch.linalg.inv_ex(torch.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    >>> info
+    tensor(2, dtype=torch.int32)
+    """
     try:
         return _inv_ex((P.inv(A), _info(A)))
     except LinAlgError:
@@ -129,7 +151,12 @@ def _first_zero_pivot(A: Any) -> Any:
 @_here
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X of ``A X = B`` (or of ``X A = B``, unless ``left``), for A ``(..., N, N)`` and B ``(..., N)`` or ``(...,
-    N, K)``."""
+    N, K)``.
+
+    >>> A, b = torch.tensor([[2.0, 1.0], [1.0, 3.0]]), torch.tensor([5.0, 10.0])
+    >>> torch.linalg.solve(A, b)
+    tensor([1., 3.])
+    """
     if A._data.dtype != B._data.dtype:
         raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} "
                            f"and B of type {B.dtype} instead")
@@ -151,7 +178,12 @@ _solve_ex = named("linalg_solve_ex", "result", "info")
 @_here
 def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -> Any:
     """`solve`, and 0 where it succeeded, as (result, info); a singular matrix gives no numbers, and the number of its
-    first pivot of zero, unless ``check_errors``."""
+    first pivot of zero, unless ``check_errors``.
+
+    >>> x, info = torch.linalg.solve_ex(torch.tensor([[2.0, 0.0], [0.0, 4.0]]), torch.tensor([2.0, 4.0]))
+    >>> x, info
+    (tensor([1., 1.]), tensor(0, dtype=torch.int32))
+    """
     try:
         return _solve_ex((solve(A, B, left=left), _info(A)))
     except LinAlgError:
@@ -167,7 +199,13 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
 @_here
 def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Any:
     """X of ``A X = B`` (or ``X A = B``) where only one triangle of A counts, its diagonal as ones if
-    ``unitriangular``."""
+    ``unitriangular``.
+
+    >>> A, b = torch.tensor([[2.0, 1.0], [0.0, 4.0]]), torch.tensor([[4.0], [8.0]])
+    >>> torch.linalg.solve_triangular(A, b, upper=True)
+    tensor([[1.],
+            [2.]])
+    """
     _matrices("solve_triangular", A)
     _matrices("solve_triangular", B)
     if left:
@@ -199,7 +237,12 @@ def _tolerances(A: Any, atol: Any, rtol: Any, op: str) -> tuple[Any, Any]:
 @_here
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest)
-    count as zero."""
+    count as zero.
+
+    >>> torch.linalg.pinv(torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.0000]])
+    """
     _matrices("pinv", A)
     absolute, relative = _tolerance(A, atol, rtol)
     if absolute > 0 and A._data.size:
@@ -215,7 +258,14 @@ _lstsq = named("linalg_lstsq", "solution", "residuals", "rank", "singular_values
 def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = None) -> Any:
     """The X that minimises ‖A X − B‖, as (solution, residuals, rank, singular_values). As PyTorch's, ``driver``
     (``"gelsy"`` if not given) says what else is known: the residuals not to gelsy, the rank not to gels, the singular
-    values to gelsd and gelss."""
+    values to gelsd and gelss.
+
+    >>> x = torch.tensor([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    >>> line = torch.linalg.lstsq(x, torch.tensor([[1.0], [3.0], [5.0]])).solution
+    >>> torch.round(line, decimals=3)
+    tensor([[2.],
+            [1.]])
+    """
     _matrices("lstsq", A)
     check_one_dtype("linalg.lstsq", A, B)
     driver = driver or "gelsy"
@@ -258,7 +308,13 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
 @_here
 def cholesky(A: Any, *, upper: bool = False) -> Any:
     """The triangular L of ``A = L Lᴴ`` (or U of ``A = Uᴴ U``), for positive-definite matrices. Else raises
-    LinAlgError."""
+    LinAlgError.
+
+    >>> A = torch.tensor([[4.0, 2.0], [2.0, 5.0]])
+    >>> torch.linalg.cholesky(A)
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
     return P.cholesky(A, upper=True) if upper else P.cholesky(A)
 
 
@@ -268,7 +324,12 @@ _cholesky_ex = named("linalg_cholesky_ex", "L", "info")
 @_here
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
     """`cholesky`, and 0 where it succeeded, as (L, info); of a matrix that is not positive-definite as much as there
-    is, and the order of its first leading part that is not, unless ``check_errors``."""
+    is, and the order of its first leading part that is not, unless ``check_errors``.
+
+    >>> L, info = torch.linalg.cholesky_ex(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+    >>> info
+    tensor(2, dtype=torch.int32)
+    """
     if check_errors:
         return _cholesky_ex((cholesky(A, upper=upper), _info(A)))
     factor = P.cholesky(A, upper=upper, partial=True)
@@ -286,7 +347,13 @@ _qr = named("linalg_qr", "Q", "R")
 @_here
 def qr(A: Any, mode: str = "reduced") -> Any:
     """``A = Q R`` with orthonormal columns in Q and R upper triangular, as (Q, R). ``mode``: ``"reduced"``,
-    ``"complete"`` (Q square) or ``"r"`` (Q empty)."""
+    ``"complete"`` (Q square) or ``"r"`` (Q empty).
+
+    >>> A = torch.tensor([[3.0, 1.0], [4.0, 2.0]])
+    >>> Q, R = torch.linalg.qr(A)
+    >>> torch.allclose(Q @ R, A, atol=1e-6), torch.allclose(Q.T @ Q, torch.eye(2), atol=1e-6)
+    (True, True)
+    """
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
                            "'complete'")
@@ -299,13 +366,25 @@ _eig = named("linalg_eig", "eigenvalues", "eigenvectors")
 @_here
 def eig(A: Any) -> Any:
     """The eigenvalues and eigenvectors (columns, of length 1) of square matrices, complex, as (eigenvalues,
-    eigenvectors)."""
+    eigenvectors).
+
+    >>> quarter_turn = torch.tensor([[0.0, -1.0], [1.0, 0.0]])
+    >>> L, V = torch.linalg.eig(quarter_turn)
+    >>> L
+    tensor([0.+1.j, 0.-1.j])
+    >>> torch.allclose(quarter_turn.to(L.dtype) @ V, V * L)
+    True
+    """
     return _eig(P.eig(A))
 
 
 @_here
 def eigvals(A: Any) -> Any:
-    """The eigenvalues of square matrices, complex."""
+    """The eigenvalues of square matrices, complex.
+
+    >>> torch.linalg.eigvals(torch.tensor([[0.0, -1.0], [1.0, 0.0]]))
+    tensor([0.+1.j, 0.-1.j])
+    """
     return P.eig(A)[0]
 
 
@@ -315,7 +394,15 @@ _eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
 @_here
 def eigh(A: Any, UPLO: str = "L") -> Any:
     """The eigenvalues (ascending, real) and eigenvectors (columns) of symmetric or Hermitian matrices, of which
-    only the triangle ``UPLO`` is read, as (eigenvalues, eigenvectors)."""
+    only the triangle ``UPLO`` is read, as (eigenvalues, eigenvectors).
+
+    >>> A = torch.tensor([[2.0, 1.0], [1.0, 2.0]])
+    >>> L, Q = torch.linalg.eigh(A)
+    >>> L
+    tensor([1., 3.])
+    >>> torch.allclose(Q @ torch.diag(L) @ Q.T, A, atol=1e-6)
+    True
+    """
     if UPLO.upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     return _eigh(P.eigh(A, uplo=UPLO.upper()))
@@ -323,7 +410,11 @@ def eigh(A: Any, UPLO: str = "L") -> Any:
 
 @_here
 def eigvalsh(A: Any, UPLO: str = "L") -> Any:
-    """The eigenvalues of symmetric or Hermitian matrices, ascending."""
+    """The eigenvalues of symmetric or Hermitian matrices, ascending.
+
+    >>> torch.linalg.eigvalsh(torch.tensor([[2.0, 1.0], [1.0, 2.0]]))
+    tensor([1., 3.])
+    """
     return eigh(A, UPLO)[0]
 
 
@@ -333,13 +424,25 @@ _svd = named("linalg_svd", "U", "S", "Vh")
 @_here
 def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """``A = U diag(S) Vh`` with the singular values S descending, as (U, S, Vh); U and Vh square if
-    ``full_matrices``."""
+    ``full_matrices``.
+
+    >>> A = torch.tensor([[3.0, 0.0], [0.0, -2.0]])
+    >>> U, S, Vh = torch.linalg.svd(A)
+    >>> S
+    tensor([3., 2.])
+    >>> torch.allclose(U @ torch.diag(S) @ Vh, A)
+    True
+    """
     return _svd(P.svd(A, full=full_matrices))
 
 
 @_here
 def svdvals(A: Any, *, driver: str | None = None) -> Any:
-    """The singular values of matrices, descending."""
+    """The singular values of matrices, descending.
+
+    >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, -2.0]]))
+    tensor([3., 2.])
+    """
     return P.svd(A)[1]
 
 
@@ -348,7 +451,12 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
 
 @_here
 def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The ``ord``-norm of all elements, or of the vectors along ``dim``; ±inf, 0 and negative orders included."""
+    """The ``ord``-norm of all elements, or of the vectors along ``dim``; ±inf, 0 and negative orders included.
+
+    >>> x = torch.tensor([3.0, -4.0])
+    >>> torch.linalg.vector_norm(x), torch.linalg.vector_norm(x, ord=float("inf")), torch.linalg.vector_norm(x, ord=0)
+    (tensor(5.), tensor(4.), tensor(2.))
+    """
     return _vector_norm(x, ord, dim, keepdim, dtype, "linalg.vector_norm")
 
 
@@ -371,7 +479,12 @@ def _extreme(sizes: Any, ord: float, dim: int, keepdim: bool) -> Any:
 
 @_here
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The norm of matrices: ``"fro"``, ``"nuc"``, ±2 (singular values), ±1 (columns), ±inf (rows)."""
+    """The norm of matrices: ``"fro"``, ``"nuc"``, ±2 (singular values), ±1 (columns), ±inf (rows).
+
+    >>> A = torch.tensor([[3.0, 0.0], [0.0, 4.0]])
+    >>> torch.linalg.matrix_norm(A), torch.linalg.matrix_norm(A, ord=2), torch.linalg.matrix_norm(A, ord="nuc")
+    (tensor(5.), tensor(4.), tensor(7.))
+    """
     A = A if dtype is None else cast(A, dtype)
     _matrices("matrix_norm", A)
     _inexact("matrix_norm", A)
@@ -398,7 +511,11 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
 
 @_here
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The 2-norm of all elements; with ``ord`` or ``dim`` a `vector_norm` (one dimension) or a `matrix_norm` (two)."""
+    """The 2-norm of all elements; with ``ord`` or ``dim`` a `vector_norm` (one dimension) or a `matrix_norm` (two).
+
+    >>> torch.linalg.norm(torch.tensor([3.0, 4.0])), torch.linalg.norm(torch.tensor([3.0, 4.0]), ord=1)
+    (tensor(5.), tensor(7.))
+    """
     if ord is not None:
         count = A._data.ndim if dim is None else 1 if isinstance(dim, int) else len(dim)
         if count == 2:
@@ -412,7 +529,11 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
 
 @_here
 def cond(A: Any, p: Any = None) -> Any:
-    """The condition number: the norm of A times that of its inverse, by default from the singular values."""
+    """The condition number: the norm of A times that of its inverse, by default from the singular values.
+
+    >>> torch.linalg.cond(torch.tensor([[100.0, 0.0], [0.0, 1.0]]))
+    tensor(100.)
+    """
     _matrices("cond", A)
     if p in (None, 2, -2):
         values = P.svd(A)[1]
@@ -423,7 +544,11 @@ def cond(A: Any, p: Any = None) -> Any:
 
 @_here
 def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
-    """The number of singular values (of eigenvalues, if ``hermitian``) above max(atol, rtol · the largest)."""
+    """The number of singular values (of eigenvalues, if ``hermitian``) above max(atol, rtol · the largest).
+
+    >>> torch.linalg.matrix_rank(torch.tensor([[1.0, 2.0], [2.0, 4.0]]))
+    tensor(1)
+    """
     _matrices("matrix_rank", A)
     if tol is not None:
         atol, rtol = tol, 0.0
@@ -438,13 +563,23 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
 
 @_here
 def matrix_exp(A: Any) -> Any:
-    """The exponential of square matrices: Σ Aᵏ / k!."""
+    """The exponential of square matrices: Σ Aᵏ / k!.
+
+    >>> torch.linalg.matrix_exp(torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     return P.matrix_exp(A)
 
 
 @_here
 def matrix_power(A: Any, n: int) -> Any:
-    """Square matrices to an integer power, by repeated squaring; a negative power inverts first."""
+    """Square matrices to an integer power, by repeated squaring; a negative power inverts first.
+
+    >>> torch.linalg.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 5)
+    tensor([[1., 5.],
+            [0., 1.]])
+    """
     _matrices("matrix_power", A)
     if A._data.shape[-1] != A._data.shape[-2]:
         raise ShapeError("linalg.matrix_power: A must be batches of square matrices, but they are "
@@ -478,7 +613,11 @@ def _best_order(sizes: list[int]) -> list[list[int]]:
 
 @function(method=False, public=False, takes_tensor=False)
 def multi_dot(tensors: Any) -> Any:
-    """The product of several matrices in the order of fewest multiplications; the first and the last may be vectors."""
+    """The product of several matrices in the order of fewest multiplications; the first and the last may be vectors.
+
+    >>> torch.linalg.multi_dot([torch.ones(2, 100), torch.ones(100, 3), torch.ones(3)])
+    tensor([300., 300.])
+    """
     listed = list(tensors)
     if len(listed) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(listed)}")
@@ -503,7 +642,11 @@ def multi_dot(tensors: Any) -> Any:
 
 @_here
 def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
-    """The cross product of vectors of three elements along ``dim``; the rest broadcasts."""
+    """The cross product of vectors of three elements along ``dim``; the rest broadcasts.
+
+    >>> torch.linalg.cross(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     check_one_dtype("linalg.cross", input, other)
     if input._data.ndim != other._data.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
@@ -523,7 +666,11 @@ def cross(input: Any, other: Any, *, dim: int = -1) -> Any:
 
 @_here
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
-    """The sums of products along ``dim``, the first operand conjugated."""
+    """The sums of products along ``dim``, the first operand conjugated.
+
+    >>> torch.linalg.vecdot(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 1.0], [1.0, 0.0]]))
+    tensor([3., 3.])
+    """
     _inexact("vecdot", x)
     check_one_dtype("linalg.vecdot", x, y)
     first = P.conj(x) if x._data.dtype.kind in "cW" else x
@@ -533,13 +680,23 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
 
 @_here
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """The diagonals of matrices, as a view."""
+    """The diagonals of matrices, as a view.
+
+    >>> torch.linalg.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     return A.diagonal(offset, dim1, dim2)
 
 
 @_here
 def vander(x: Any, *, N: int | None = None) -> Any:
-    """The powers 0 to N − 1 of each element (N: the length of the last dimension), in a new last dimension."""
+    """The powers 0 to N − 1 of each element (N: the length of the last dimension), in a new last dimension.
+
+    >>> torch.linalg.vander(torch.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [1, 2, 4],
+            [1, 3, 9]])
+    """
     if x._data.dtype.kind == "b":
         raise RuntimeError("[linalg.vander] floating point, complex, and integer tensors are supported; got Bool; "
                            "convert it with .long()")
@@ -563,7 +720,12 @@ def _size(shape: tuple[int, ...]) -> int:
 
 @function(method=False, public=False, out=COPIED)
 def tensorinv(A: Any, ind: int = 2) -> Any:
-    """The inverse of the map that contracting with A along its last dimensions is; ``ind`` of them come first."""
+    """The inverse of the map that contracting with A along its last dimensions is; ``ind`` of them come first.
+
+    >>> A = torch.eye(6).reshape(2, 3, 6)
+    >>> torch.linalg.tensorinv(A).shape
+    torch.Size([6, 2, 3])
+    """
     head, tail = A._data.shape[:ind], A._data.shape[ind:]
     if ind <= 0 or _size(head) != _size(tail):
         raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == "
@@ -574,7 +736,13 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
 
 @_here
 def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
-    """X of ``tensordot(A, X, X.ndim) = B``; ``dims`` of A are moved to its end first."""
+    """X of ``tensordot(A, X, X.ndim) = B``; ``dims`` of A are moved to its end first.
+
+    >>> A, B = 2 * torch.eye(4).reshape(2, 2, 2, 2), torch.tensor([[2.0, 4.0], [6.0, 8.0]])
+    >>> torch.linalg.tensorsolve(A, B)
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     if dims is not None:
         moved = [wrap_dim(d, A._data.ndim, "tensorsolve") for d in dims]
         A = P.permute(A, dims=(*(d for d in range(A._data.ndim) if d not in moved), *moved))

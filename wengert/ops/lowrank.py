@@ -38,6 +38,12 @@ def svd_lowrank(A: Tensor, q: int | None = 6, niter: int | None = 2, M: Tensor |
 
     ``niter`` passes over A and its transpose sharpen it. It draws random numbers. Raises RuntimeError where ``q`` is
     larger than a side of A.
+
+    >>> _ = torch.manual_seed(0)
+    >>> A = torch.outer(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([1.0, 1.0]))
+    >>> U, S, V = torch.svd_lowrank(A, q=1)
+    >>> torch.allclose(U * S @ V.T, A, atol=1e-5)
+    True
     """
     M = None if M is None else P.expand(M, shape=A._data.shape)
     wide = A.shape[-2] < A.shape[-1]

@@ -69,6 +69,15 @@ def matmul(input: Any, other: Any) -> Tensor:
     """The matrix product: vectors as a row or a column, leading dimensions as batches that broadcast.
 
     Raises `ShapeError` (a RuntimeError) unless the inner sizes agree, and RuntimeError for differing dtypes.
+
+    >>> A = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> A @ A
+    tensor([[ 7., 10.],
+            [15., 22.]])
+    >>> torch.matmul(A, torch.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    >>> torch.matmul(torch.ones(5, 1, 2, 3), torch.ones(4, 3, 6)).shape
+    torch.Size([5, 4, 2, 6])
     """
     return _matmul(input, other)
 
@@ -79,7 +88,12 @@ METHODS["__rmatmul__"] = lambda self, other: _matmul(other, self) if type(other)
 
 @function()
 def mm(input: Any, mat2: Any) -> Tensor:
-    """The product of two matrices, ``(N, M)`` and ``(M, P)``."""
+    """The product of two matrices, ``(N, M)`` and ``(M, P)``.
+
+    >>> torch.mm(torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1], [10]]))
+    tensor([[21],
+            [43]])
+    """
     if type(mat2) not in TENSORS or input._data.dtype is not mat2._data.dtype:
         _check_operands("mm", input, mat2)
     if input._data.ndim != 2 or mat2._data.ndim != 2:
@@ -90,7 +104,12 @@ def mm(input: Any, mat2: Any) -> Tensor:
 
 @function()
 def bmm(input: Any, mat2: Any) -> Tensor:
-    """The products of two batches of matrices, ``(B, N, M)`` and ``(B, M, P)``."""
+    """The products of two batches of matrices, ``(B, N, M)`` and ``(B, M, P)``.
+
+    >>> a, b = torch.arange(4.0).reshape(2, 1, 2), torch.ones(2, 2, 1)
+    >>> torch.bmm(a, b).flatten()
+    tensor([1., 5.])
+    """
     _check_operands("bmm", input, mat2)
     _check_rank("bmm", input, 3, "batch1")
     _check_rank("bmm", mat2, 3, "batch2")
@@ -103,7 +122,11 @@ def bmm(input: Any, mat2: Any) -> Tensor:
 
 @function()
 def mv(input: Any, vec: Any) -> Tensor:
-    """A matrix ``(N, M)`` times a vector ``(M)``."""
+    """A matrix ``(N, M)`` times a vector ``(M)``.
+
+    >>> torch.mv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([10.0, 1.0]))
+    tensor([12., 34.])
+    """
     _check_operands("mv", input, vec)
     _check_rank("mv", input, 2, "input")
     _check_rank("mv", vec, 1, "vec")
@@ -122,14 +145,22 @@ def _check_vectors(op: str, x: Any, y: Any) -> None:
 
 @function()
 def dot(input: Any, tensor: Any) -> Tensor:
-    """The sum of products of two vectors of one length."""
+    """The sum of products of two vectors of one length.
+
+    >>> torch.dot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     _check_vectors("dot", input, tensor)
     return P.matmul(input, tensor, label="Dot")
 
 
 @function()
 def vdot(input: Any, other: Any) -> Tensor:
-    """`dot` with the first vector conjugated."""
+    """`dot` with the first vector conjugated.
+
+    >>> torch.vdot(torch.tensor([1 + 1j, 2]), torch.tensor([1, 1j]))
+    tensor(1.+1.j)
+    """
     _check_vectors("vdot", input, other)
     first = P.conj(input) if input._data.dtype.kind in "cW" else input
     return P.matmul(first, other, label="Vdot")
@@ -137,7 +168,11 @@ def vdot(input: Any, other: Any) -> Tensor:
 
 @function(out=Out(casts=lambda input, other: not input._data.ndim or not other._data.ndim))
 def inner(input: Any, other: Any) -> Tensor:
-    """Sums of products over the last dimension of each; a product where one is 0-d."""
+    """Sums of products over the last dimension of each; a product where one is 0-d.
+
+    >>> torch.inner(torch.tensor([[1, 2], [3, 4]]), torch.tensor([10, 1]))
+    tensor([12, 34])
+    """
     if not input._data.ndim or not other._data.ndim:
         return input * other
     _check_operands("inner", input, other)
@@ -149,7 +184,13 @@ def inner(input: Any, other: Any) -> Tensor:
 
 @function(aliases=("ger",))
 def outer(input: Any, vec2: Any) -> Tensor:
-    """All products of elements of two vectors, ``(N)`` and ``(M)``: ``(N, M)``."""
+    """All products of elements of two vectors, ``(N)`` and ``(M)``: ``(N, M)``.
+
+    >>> torch.outer(torch.tensor([1, 2, 3]), torch.tensor([1, 10]))
+    tensor([[ 1, 10],
+            [ 2, 20],
+            [ 3, 30]])
+    """
     _check_rank("outer", input, 1, "self")
     _check_rank("outer", vec2, 1, "vec2")
     return input[:, None] * vec2
@@ -179,7 +220,13 @@ def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
 
 @function(inplace=True)
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta · input + alpha · (mat1 @ mat2)``, for matrices; ``input`` is broadcast."""
+    """``beta · input + alpha · (mat1 @ mat2)``, for matrices; ``input`` is broadcast.
+
+    >>> x, w, b = torch.ones(2, 3), torch.ones(3, 2), torch.tensor([10.0, 20.0])
+    >>> torch.addmm(b, x, w)
+    tensor([[13., 23.],
+            [13., 23.]])
+    """
     _check_rank("addmm", mat1, 2, "mat1")
     _check_rank("addmm", mat2, 2, "mat2")
     if mat1._data.shape[1] == mat2._data.shape[0]:
@@ -190,7 +237,11 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) ->
 @function(inplace=True)
 @in_float32
 def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta · input + alpha · (mat @ vec)``."""
+    """``beta · input + alpha · (mat @ vec)``.
+
+    >>> torch.addmv(torch.tensor([1.0, 1.0]), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 1.0]))
+    tensor([4., 8.])
+    """
     _check_rank("addmv", mat, 2, "mat")
     _check_rank("addmv", vec, 1, "vec")
     return _added("addmv", input, mat, vec, beta, alpha, "Addmv")
@@ -198,7 +249,11 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> T
 
 @function(inplace=True)
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta · input + alpha · (batch1 @ batch2)``, for batches of matrices."""
+    """``beta · input + alpha · (batch1 @ batch2)``, for batches of matrices.
+
+    >>> torch.baddbmm(torch.zeros(1, 2, 2), torch.ones(5, 2, 3), torch.ones(5, 3, 2), alpha=0.5).shape
+    torch.Size([5, 2, 2])
+    """
     _check_rank("baddbmm", batch1, 3, "batch1")
     _check_rank("baddbmm", batch2, 3, "batch2")
     return _added("baddbmm", input, batch1, batch2, beta, alpha, "Baddbmm")
@@ -207,7 +262,13 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
 @function(inplace=True)
 @in_float32
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta · input + alpha · Σ (batch1 @ batch2)``, the sum over the batch."""
+    """``beta · input + alpha · Σ (batch1 @ batch2)``, the sum over the batch.
+
+    >>> a, b = torch.ones(3, 2, 4), torch.ones(3, 4, 2)
+    >>> torch.addbmm(torch.eye(2), a, b)
+    tensor([[13., 12.],
+            [12., 13.]])
+    """
     _check_operands("addbmm", input, batch1, batch2)
     total = P.sum(bmm(batch1, batch2), dim=(0,))
     return input * _factor(beta, input) + total * _factor(alpha, input)
@@ -231,7 +292,12 @@ def addbmm_(self: Tensor, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any
 @function(inplace=True)
 @in_float32
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """``beta · input + alpha · outer(vec1, vec2)``."""
+    """``beta · input + alpha · outer(vec1, vec2)``.
+
+    >>> torch.addr(torch.zeros(2, 3), torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0, 100.0]))
+    tensor([[  1.,  10., 100.],
+            [  2.,  20., 200.]])
+    """
     if input._data.dtype.kind in "iub" and (isinstance(beta, float) or isinstance(alpha, float)):
         raise RuntimeError("[addr] For integral input tensors, argument beta must not be a floating point number, nor "
                            f"alpha; got {beta} and {alpha}")
@@ -260,7 +326,13 @@ def _contract(x: Any, y: Any, x_dims: Sequence[int], y_dims: Sequence[int]) -> A
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     """The sum of products over the last ``dims`` dimensions of ``a`` and the first of ``b``, or over two lists of
     paired dimensions. Raises RuntimeError unless the paired sizes agree (a size of 1 is summed away on the other
-    side)."""
+    side).
+
+    >>> torch.tensordot(torch.ones(2, 3, 4), torch.ones(3, 4, 5)).shape
+    torch.Size([2, 5])
+    >>> torch.tensordot(torch.ones(2, 3), torch.ones(3, 2), dims=([0, 1], [1, 0]))
+    tensor(6.)
+    """
     _check_operands("tensordot", a, b)
     if type(dims) in TENSORS:
         dims = dims.tolist()
@@ -399,6 +471,12 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
     Repeated letters of one operand take its diagonal, letters that the result lacks are summed over, ``...`` stands for
     leading dimensions that broadcast. Several operands are contracted from left to right. Raises RuntimeError.
+
+    >>> a, b = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([10.0, 1.0])
+    >>> torch.einsum("ij,j->i", a, b)
+    tensor([12., 34.])
+    >>> torch.einsum("ii", a)
+    tensor(5.)
     """
     if type(equation) in TENSORS:
         equation, operands = _of_lists((equation, *operands))
@@ -426,7 +504,12 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
 @function()
 def kron(input: Any, other: Any) -> Tensor:
-    """Kronecker's product: each element of ``input`` times all of ``other``, as a block."""
+    """Kronecker's product: each element of ``input`` times all of ``other``, as a block.
+
+    >>> torch.kron(torch.eye(2), torch.tensor([[1.0, 2.0]]))
+    tensor([[1., 2., 0., 0.],
+            [0., 0., 1., 2.]])
+    """
     rank = max(input._data.ndim, other._data.ndim)
     a, b = ((1,) * (rank - x._data.ndim) + x._data.shape for x in (input, other))
     left = P.reshape(input, shape=tuple(n for size in a for n in (size, 1)))
@@ -436,7 +519,12 @@ def kron(input: Any, other: Any) -> Tensor:
 
 @function(method=False)
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
-    """The ``p``-norms of all differences of rows: ``(..., N, M)`` and ``(..., K, M)`` give ``(..., N, K)``."""
+    """The ``p``-norms of all differences of rows: ``(..., N, M)`` and ``(..., K, M)`` give ``(..., N, K)``.
+
+    >>> torch.cdist(torch.tensor([[0.0, 0.0], [3.0, 4.0]]), torch.tensor([[0.0, 0.0]]))
+    tensor([[0.],
+            [5.]])
+    """
     if x1._data.ndim < 2 or x2._data.ndim < 2:
         raise RuntimeError("cdist only supports at least 2D tensors, X1 got: "
                            f"{x1._data.ndim}D and X2 got: {x2._data.ndim}D")
@@ -453,7 +541,11 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
 
 @function()
 def trace(input: Any) -> Tensor:
-    """The sum of the diagonal of a matrix."""
+    """The sum of the diagonal of a matrix.
+
+    >>> torch.trace(torch.tensor([[1, 2], [3, 4]]))
+    tensor(5)
+    """
     check_takes("trace", TRUTHS, input)
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")

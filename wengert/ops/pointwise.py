@@ -1,11 +1,10 @@
-"""Functions that map elements to elements, shapes broadcast against each other."""
+"""Functions that map elements to elements, shapes broadcast against each other; sums and products, with their kin, are
+in `arithmetic`."""
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,18 +16,15 @@ from ..core.geometry import check_room
 from ..core.primitive import TRUTHS, P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.apply import NUMBERS, apply, check_number, check_takes, number_for, result_type, stored_number
-from ..tensors.creation import array_from
+from ..tensors.apply import check_number, check_takes, number_for, result_type, stored_number
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_some_tensor
+from .arithmetic import computing, pow
 from .conversion import cast
-from .halves import in_float32
 from .out import Out
-from .registry import METHODS, function, method
-
-_add, _sub, _mul, _div, _neg = binary(P.add), binary(P.sub), binary(P.mul), binary(P.div), unary(P.neg)
+from .registry import METHODS, function
 
 
 def _declare(table: dict[str, tuple[Any, ...]], inplace: bool = True) -> None:
@@ -40,41 +36,158 @@ def _declare(table: dict[str, tuple[Any, ...]], inplace: bool = True) -> None:
 
 
 _declare({
-    "exp": (P.exp, "e to the power of each element."),
-    "exp2": (P.exp2, "2 to the power of each element."),
-    "expm1": (P.expm1, "exp(x) − 1, accurate near 0."),
-    "log": (P.log, "The natural logarithm of each element."),
-    "log2": (P.log2, "The logarithm to base 2 of each element."),
-    "log10": (P.log10, "The logarithm to base 10 of each element."),
-    "log1p": (P.log1p, "log(1 + x), accurate near 0."),
-    "sqrt": (P.sqrt, "The square root of each element."),
-    "rsqrt": (P.rsqrt, "One over the square root of each element."),
-    "reciprocal": (P.reciprocal, "One over each element."),
-    "sin": (P.sin, "The sine of each element, in radians."),
-    "cos": (P.cos, "The cosine of each element, in radians."),
-    "tan": (P.tan, "The tangent of each element, in radians."),
-    "asin": (P.asin, "The inverse sine of each element.", "arcsin"),
-    "acos": (P.acos, "The inverse cosine of each element.", "arccos"),
-    "atan": (P.atan, "The inverse tangent of each element.", "arctan"),
-    "sinh": (P.sinh, "The hyperbolic sine of each element."),
-    "cosh": (P.cosh, "The hyperbolic cosine of each element."),
-    "tanh": (P.tanh, "The hyperbolic tangent of each element."),
-    "asinh": (P.asinh, "The inverse hyperbolic sine of each element.", "arcsinh"),
-    "acosh": (P.acosh, "The inverse hyperbolic cosine of each element.", "arccosh"),
-    "atanh": (P.atanh, "The inverse hyperbolic tangent of each element.", "arctanh"),
-    "sinc": (P.sinc, "sin(πx) / (πx), and 1 at 0."),
-    "erf": (P.erf, "The error function of each element."),
-    "erfc": (P.erfc, "1 − erf(x), accurate for large x."),
-    "erfinv": (P.erfinv, "The inverse of the error function."),
-    "lgamma": (P.lgamma, "The logarithm of the absolute value of the gamma function."),
-    "i0": (P.i0, "The modified Bessel function of the first kind, of order 0."),
-    "sigmoid": (P.sigmoid, "1 / (1 + exp(−x))."),
-    "neg": (P.neg, "Minus each element.", "negative"),
-    "abs": (P.abs, "The absolute value of each element.", "absolute"),
-    "sgn": (P.sgn, "The sign of each element; for complex ones x / |x|, and 0 at 0."),
-    "relu": (P.relu, "max(x, 0)."),
+    "exp": (P.exp, """e to the power of each element.
+
+        >>> x = torch.tensor([0.0, 1.0], requires_grad=True)
+        >>> y = torch.exp(x)
+        >>> y.sum().backward()
+        >>> x.grad
+        tensor([1.0000, 2.7183])"""),
+    "exp2": (P.exp2, """2 to the power of each element.
+
+        >>> torch.exp2(torch.tensor([-1.0, 0.0, 3.0]))
+        tensor([0.5000, 1.0000, 8.0000])"""),
+    "expm1": (P.expm1, """exp(x) − 1, accurate near 0.
+
+        >>> x = torch.tensor(1e-10)
+        >>> torch.expm1(x), torch.exp(x) - 1
+        (tensor(1.0000e-10), tensor(0.))"""),
+    "log": (P.log, """The natural logarithm of each element.
+
+        >>> torch.log(torch.tensor([1.0, 10.0, 0.0]))
+        tensor([0.0000, 2.3026,   -inf])"""),
+    "log2": (P.log2, """The logarithm to base 2 of each element.
+
+        >>> torch.log2(torch.tensor([0.5, 1.0, 8.0]))
+        tensor([-1.,  0.,  3.])"""),
+    "log10": (P.log10, """The logarithm to base 10 of each element.
+
+        >>> torch.log10(torch.tensor([1.0, 2.0, 100.0]))
+        tensor([0.0000, 0.3010, 2.0000])"""),
+    "log1p": (P.log1p, """log(1 + x), accurate near 0.
+
+        >>> x = torch.tensor(1e-8)
+        >>> torch.log1p(x), torch.log(1 + x)
+        (tensor(1.0000e-08), tensor(0.))"""),
+    "sqrt": (P.sqrt, """The square root of each element.
+
+        >>> torch.sqrt(torch.tensor([0.0, 4.0, -1.0]))
+        tensor([0., 2., nan])"""),
+    "rsqrt": (P.rsqrt, """One over the square root of each element.
+
+        >>> torch.rsqrt(torch.tensor([1.0, 4.0]))
+        tensor([1.0000, 0.5000])"""),
+    "reciprocal": (P.reciprocal, """One over each element.
+
+        >>> torch.reciprocal(torch.tensor([2.0, -4.0]))
+        tensor([ 0.5000, -0.2500])"""),
+    "sin": (P.sin, """The sine of each element, in radians.
+
+        >>> torch.sin(torch.tensor([0.0, torch.pi / 6, torch.pi / 2]))
+        tensor([0.0000, 0.5000, 1.0000])"""),
+    "cos": (P.cos, """The cosine of each element, in radians.
+
+        >>> torch.cos(torch.tensor([0.0, torch.pi / 3, torch.pi]))
+        tensor([ 1.0000,  0.5000, -1.0000])"""),
+    "tan": (P.tan, """The tangent of each element, in radians.
+
+        >>> torch.tan(torch.tensor([0.0, torch.pi / 4]))
+        tensor([0., 1.])"""),
+    "asin": (P.asin, """The inverse sine of each element.
+
+        >>> torch.asin(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([-1.5708,  0.0000,  1.5708])""", "arcsin"),
+    "acos": (P.acos, """The inverse cosine of each element.
+
+        >>> torch.acos(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([3.1416, 1.5708, 0.0000])""", "arccos"),
+    "atan": (P.atan, """The inverse tangent of each element.
+
+        >>> torch.atan(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([-0.7854,  0.0000,  0.7854])""", "arctan"),
+    "sinh": (P.sinh, """The hyperbolic sine of each element.
+
+        >>> torch.sinh(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([-1.1752,  0.0000,  1.1752])"""),
+    "cosh": (P.cosh, """The hyperbolic cosine of each element.
+
+        >>> torch.cosh(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([1.5431, 1.0000, 1.5431])"""),
+    "tanh": (P.tanh, """The hyperbolic tangent of each element.
+
+        >>> torch.tanh(torch.tensor([-1.0, 0.0, 20.0]))
+        tensor([-0.7616,  0.0000,  1.0000])"""),
+    "asinh": (P.asinh, """The inverse hyperbolic sine of each element.
+
+        >>> torch.asinh(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([-0.8814,  0.0000,  0.8814])""", "arcsinh"),
+    "acosh": (P.acosh, """The inverse hyperbolic cosine of each element.
+
+        >>> torch.acosh(torch.tensor([1.0, 2.0]))
+        tensor([0.0000, 1.3170])""", "arccosh"),
+    "atanh": (P.atanh, """The inverse hyperbolic tangent of each element.
+
+        >>> torch.atanh(torch.tensor([-0.5, 0.0, 0.5]))
+        tensor([-0.5493,  0.0000,  0.5493])""", "arctanh"),
+    "sinc": (P.sinc, """sin(πx) / (πx), and 1 at 0.
+
+        >>> torch.sinc(torch.tensor([0.0, 0.5, 1.5]))
+        tensor([ 1.0000,  0.6366, -0.2122])"""),
+    "erf": (P.erf, """The error function of each element.
+
+        >>> torch.erf(torch.tensor([-1.0, 0.0, 1.0]))
+        tensor([-0.8427,  0.0000,  0.8427])"""),
+    "erfc": (P.erfc, """1 − erf(x), accurate for large x.
+
+        >>> torch.erfc(torch.tensor([0.0, 1.0, 5.0]))
+        tensor([1.0000e+00, 1.5730e-01, 1.5375e-12])"""),
+    "erfinv": (P.erfinv, """The inverse of the error function.
+
+        >>> torch.erfinv(torch.tensor([-0.5, 0.0, 0.5]))
+        tensor([-0.4769,  0.0000,  0.4769])"""),
+    "lgamma": (P.lgamma, """The logarithm of the absolute value of the gamma function.
+
+        >>> torch.exp(torch.lgamma(torch.tensor([3.0, 4.0, 5.0])))
+        tensor([ 2.,  6., 24.])"""),
+    "i0": (P.i0, """The modified Bessel function of the first kind, of order 0.
+
+        >>> torch.i0(torch.tensor([0.0, 1.0, 2.0]))
+        tensor([1.0000, 1.2661, 2.2796])"""),
+    "sigmoid": (P.sigmoid, """1 / (1 + exp(−x)).
+
+        >>> x = torch.tensor([-2.0, 0.0, 2.0], requires_grad=True)
+        >>> y = torch.sigmoid(x)
+        >>> y
+        tensor([0.1192, 0.5000, 0.8808], grad_fn=<SigmoidBackward0>)
+        >>> y.sum().backward()
+        >>> x.grad
+        tensor([0.1050, 0.2500, 0.1050])"""),
+    "neg": (P.neg, """Minus each element.
+
+        >>> torch.neg(torch.tensor([1.0, -2.0]))
+        tensor([-1.,  2.])""", "negative"),
+    "abs": (P.abs, """The absolute value of each element.
+
+        >>> torch.abs(torch.tensor([-1.5, 0.0, 2.0]))
+        tensor([1.5000, 0.0000, 2.0000])
+        >>> torch.abs(torch.tensor(3 + 4j))
+        tensor(5.)""", "absolute"),
+    "sgn": (P.sgn, """The sign of each element; for complex ones x / |x|, and 0 at 0.
+
+        >>> torch.sgn(torch.tensor([3 + 4j, 0]))
+        tensor([0.6000+0.8000j, 0.0000+0.0000j])"""),
+    "relu": (P.relu, """max(x, 0).
+
+        >>> x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+        >>> y = torch.relu(x)
+        >>> y.sum().backward()
+        >>> x.grad
+        tensor([0., 0., 1.])"""),
 })
-_declare({"signbit": (P.signbit, "Whether each element is negative, −0 included.")}, inplace=False)
+_declare({"signbit": (P.signbit, """Whether each element is negative, −0 included.
+
+    >>> torch.signbit(torch.tensor([-1.0, -0.0, 0.0]))
+    tensor([ True,  True, False])""")}, inplace=False)
 
 
 def _rounding(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
@@ -90,14 +203,27 @@ def _rounding(name: str, primitive: Primitive, doc: str, *aliases: str) -> None:
     function(inplace=True, aliases=aliases)(plain)
 
 
-_rounding("floor", P.floor, "The largest integer that is not above each element.")
-_rounding("ceil", P.ceil, "The smallest integer that is not below each element.")
-_rounding("trunc", P.trunc, "Each element without its fraction.", "fix")
+_rounding("floor", P.floor, """The largest integer that is not above each element.
+
+    >>> torch.floor(torch.tensor([-1.5, 0.2, 2.0]))
+    tensor([-2.,  0.,  2.])""")
+_rounding("ceil", P.ceil, """The smallest integer that is not below each element.
+
+    >>> torch.ceil(torch.tensor([-1.5, 0.2, 2.0]))
+    tensor([-1.,  1.,  2.])""")
+_rounding("trunc", P.trunc, """Each element without its fraction.
+
+    >>> torch.trunc(torch.tensor([-1.5, 0.2, 2.9]))
+    tensor([-1.,  0.,  2.])""", "fix")
 
 
 @function(inplace=True)
 def sign(input: Any) -> Tensor:
-    """−1, 0 or 1 as each element is negative, zero or positive."""
+    """−1, 0 or 1 as each element is negative, zero or positive.
+
+    >>> torch.sign(torch.tensor([-2.5, 0.0, 3.0]))
+    tensor([-1.,  0.,  1.])
+    """
     if input._data.dtype.kind in "cW":
         raise DTypeError("[sign] Unlike NumPy, torch.sign is not intended to support complex numbers: it doesn't "
                          "support them. Please use torch.sgn instead.")
@@ -106,7 +232,11 @@ def sign(input: Any) -> Tensor:
 
 @function()
 def positive(input: Any) -> Tensor:
-    """The tensor itself."""
+    """The tensor itself.
+
+    >>> torch.positive(torch.tensor([-1, 2]))
+    tensor([-1,  2])
+    """
     if input._data.dtype == bool:
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
@@ -114,7 +244,11 @@ def positive(input: Any) -> Tensor:
 
 @function(inplace=True)
 def round(input: Any, *, decimals: int | None = None) -> Tensor:
-    """Each element rounded to ``decimals`` places (0 if not given), halves to even. Places are those of floats."""
+    """Each element rounded to ``decimals`` places (0 if not given), halves to even. Places are those of floats.
+
+    >>> torch.round(torch.tensor([0.5, 1.5, -2.6])), torch.round(torch.tensor([2.345]), decimals=1)
+    (tensor([ 0.,  2., -3.]), tensor([2.3000]))
+    """
     if input._data.dtype.kind in ("bc" if decimals is None else "iubc"):
         kind = type_name(input._data.dtype)
         raise NotImplementedError(f"[round] \"round_cpu\" not implemented for '{kind}'; convert "
@@ -124,7 +258,11 @@ def round(input: Any, *, decimals: int | None = None) -> Tensor:
 
 @function(inplace=True)
 def frac(input: Any) -> Tensor:
-    """The fraction of each element: x − trunc(x)."""
+    """The fraction of each element: x − trunc(x).
+
+    >>> torch.frac(torch.tensor([1.25, -1.25]))
+    tensor([ 0.2500, -0.2500])
+    """
     if category(from_numpy(input._data.dtype)) < 2:
         raise DTypeError(f'[frac] "frac" not implemented for \'{type_name(input._data.dtype)}\'')
     return P.frac(input)
@@ -132,31 +270,51 @@ def frac(input: Any) -> Tensor:
 
 @function(inplace=True)
 def square(input: Any) -> Tensor:
-    """Each element times itself."""
+    """Each element times itself.
+
+    >>> torch.square(torch.tensor([-3, 2]))
+    tensor([9, 4])
+    """
     return pow(input, 2)
 
 
 @function(inplace=True)
 def deg2rad(input: Any) -> Tensor:
-    """Degrees in radians."""
+    """Degrees in radians.
+
+    >>> torch.deg2rad(torch.tensor([90.0, 180.0]))
+    tensor([1.5708, 3.1416])
+    """
     return P.deg2rad(input)
 
 
 @function(inplace=True)
 def rad2deg(input: Any) -> Tensor:
-    """Radians in degrees."""
+    """Radians in degrees.
+
+    >>> torch.rad2deg(torch.tensor([torch.pi / 2, torch.pi]))
+    tensor([ 90., 180.])
+    """
     return P.rad2deg(input)
 
 
 @function(inplace=True, aliases=("psi",))
 def digamma(input: Any) -> Tensor:
-    """The logarithmic derivative of the gamma function."""
+    """The logarithmic derivative of the gamma function.
+
+    >>> torch.digamma(torch.tensor([1.0, 2.0]))
+    tensor([-0.5772,  0.4228])
+    """
     return P.polygamma(input, n=0)
 
 
 @function(method=False, takes_tensor=False)
 def polygamma(n: int, input: Any) -> Tensor:
-    """The ``n``-th derivative of `digamma`."""
+    """The ``n``-th derivative of `digamma`.
+
+    >>> torch.polygamma(1, torch.tensor([1.0, 2.0]))
+    tensor([1.6449, 0.6449])
+    """
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     return P.polygamma(input, n=n)
@@ -168,13 +326,21 @@ METHODS["polygamma_"] = inplace_forms.inplace(METHODS["polygamma"], "polygamma_"
 
 @function(inplace=True)
 def igamma(input: Any, other: Any) -> Tensor:
-    """The regularised lower incomplete gamma function P(input, other)."""
+    """The regularised lower incomplete gamma function P(input, other).
+
+    >>> torch.igamma(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0]))
+    tensor([0.6321, 0.2642])
+    """
     return P.igamma(input, other)
 
 
 @function(inplace=True)
 def igammac(input: Any, other: Any) -> Tensor:
-    """The regularised upper incomplete gamma function Q(input, other) = 1 − P(input, other)."""
+    """The regularised upper incomplete gamma function Q(input, other) = 1 − P(input, other).
+
+    >>> torch.igammac(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0]))
+    tensor([0.3679, 0.7358])
+    """
     return P.igammac(input, other)
 
 
@@ -183,6 +349,9 @@ def mvlgamma(input: Any, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension ``p``: Σ lgamma(x − j/2) + p (p − 1)/4 log π.
 
     Raises RuntimeError where an element is not above (p − 1)/2.
+
+    >>> torch.mvlgamma(torch.tensor([2.0, 3.0]), p=2)
+    tensor([0.4516, 1.5502])
     """
     check_takes("mvlgamma", TRUTHS, input)
     if p < 1:
@@ -196,7 +365,11 @@ def mvlgamma(input: Any, p: int) -> Tensor:
 
 @function(inplace=True)
 def logit(input: Any, eps: float | None = None) -> Tensor:
-    """log(x / (1 − x)), with x clamped to [eps, 1 − eps] where ``eps`` is given."""
+    """log(x / (1 − x)), with x clamped to [eps, 1 − eps] where ``eps`` is given.
+
+    >>> torch.logit(torch.tensor([0.1, 0.5, 0.9]))
+    tensor([-2.1972,  0.0000,  2.1972])
+    """
     return P.logit(input if eps is None else clamp(input, eps, 1 - eps))
 
 
@@ -204,19 +377,31 @@ def logit(input: Any, eps: float | None = None) -> Tensor:
 def nan_to_num(
     input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
-    """Each NaN as ``nan`` (0), each infinity as ``posinf`` or ``neginf`` (the largest and the smallest number)."""
+    """Each NaN as ``nan`` (0), each infinity as ``posinf`` or ``neginf`` (the largest and the smallest number).
+
+    >>> torch.nan_to_num(torch.tensor([torch.nan, torch.inf, 1.0]), nan=0.0, posinf=100.0)
+    tensor([  0., 100.,   1.])
+    """
     return P.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
 @function()
 def conj(input: Any) -> Tensor:
-    """The complex conjugate; a real tensor is returned itself."""
+    """The complex conjugate; a real tensor is returned itself.
+
+    >>> torch.conj(torch.tensor([1 + 2j, 3j])).imag
+    tensor([-2., -3.])
+    """
     return P.conj(input) if input._data.dtype.kind in "cW" else input
 
 
 @function(inplace=True)
 def conj_physical(input: Any) -> Tensor:
-    """`conj`, in memory of its own where the tensor is complex."""
+    """`conj`, in memory of its own where the tensor is complex.
+
+    >>> torch.conj_physical(torch.tensor([1 + 2j, 3j]))
+    tensor([1.-2.j, 0.-3.j])
+    """
     return P.conj(input) if input._data.dtype.kind in "cW" else input
 
 
@@ -226,161 +411,12 @@ METHODS["is_conj"] = METHODS["is_neg"] = lambda self: False
 
 @function()
 def angle(input: Any) -> Tensor:
-    """The argument of each element, in radians: π for negative real numbers."""
+    """The argument of each element, in radians: π for negative real numbers.
+
+    >>> torch.angle(torch.tensor([1 + 1j, -1, -2j]))
+    tensor([ 0.7854,  3.1416, -1.5708])
+    """
     return P.angle(input)
-
-
-# --- sums, products, quotients, powers --------------------------------------------------------------------------------
-
-
-def _check_alpha(op: str, target: Any, alpha: Any) -> None:
-    """PyTorch's rules for the factor of the second operand: of no higher kind than the result."""
-    kind = category(target)
-    if isinstance(alpha, bool) and kind:
-        raise RuntimeError(f"[{op}] Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, float) and kind < 2:
-        raise RuntimeError(f"[{op}] For integral input tensors, argument alpha must not be a floating point number.")
-    if isinstance(alpha, complex) and kind < 3:
-        raise RuntimeError(f"[{op}] For non-complex input tensors, argument alpha must not be a complex number.")
-    check_number(op, alpha, target)
-
-
-def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
-    target = result_type(op, (input, other))
-    _check_alpha(op, target, alpha)
-    alpha = bool(alpha) if target.kind == "b" else alpha
-    return _mul(other, alpha) if type(other) in TENSORS else other * alpha
-
-
-@in_float32
-def _plus(op: str, run: Any, input: Any, other: Any, alpha: Any) -> Any:
-    """``run(input, alpha · other)``."""
-    return run(input, _scaled(op, input, other, alpha))
-
-
-@function(direct=lambda full: binary(P.add, full=full), takes_tensor=False)
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """``input + alpha · other``."""
-    return _add(input, other) if type(alpha) is int and alpha == 1 else _plus("add", _add, input, other, alpha)
-
-
-@function(aliases=("subtract",), takes_tensor=False)
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """``input − alpha · other``. Raises RuntimeError for truth values."""
-    return _sub(input, other) if type(alpha) is int and alpha == 1 else _plus("sub", _sub, input, other, alpha)
-
-
-@function(method=False)
-def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """``other − alpha · input``."""
-    out = apply(P.sub, (other, input if alpha == 1 else _scaled("rsub", other, input, alpha)), {})
-    return labelled(out, "RsubBackward0" if type(other) in TENSORS else "RsubBackward1")
-
-
-@function(aliases=("multiply",), direct=lambda full: binary(P.mul, full=full), takes_tensor=False)
-def mul(input: Any, other: Any) -> Tensor:
-    """``input · other``."""
-    return _mul(input, other)
-
-
-_ROUNDED = {"floor": partial(P.floor_divide, rounded=True), "trunc": P.trunc_divide}
-
-
-@function(aliases=("divide",), takes_tensor=False)
-def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """``input / other``; rounded towards zero (``"trunc"``) or down (``"floor"``) by ``rounding_mode``.
-
-    Without rounding, integers give floats. Integer division by zero raises RuntimeError.
-    """
-    if rounding_mode is None:
-        return _div(input, other)
-    if rounding_mode not in _ROUNDED:
-        raise RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
-                           f"'{rounding_mode}'")
-    return _ROUNDED[rounding_mode](_lifted(input, other), other)
-
-
-def _lifted(input: Any, other: Any) -> Any:
-    """The first operand, as a tensor where both are numbers."""
-    return make(array_from(input, None), None) if isinstance(input, NUMBERS) and isinstance(other, NUMBERS) else input
-
-
-@function(inplace=True, takes_tensor=False)
-def true_divide(input: Any, other: Any) -> Tensor:
-    """``input / other``, never rounded."""
-    return _div(input, other)
-
-
-@function(inplace=True, takes_tensor=False)
-def floor_divide(input: Any, other: Any) -> Tensor:
-    """``input / other``, rounded down."""
-    return P.floor_divide(_lifted(input, other), other)
-
-
-@function(inplace=True, takes_tensor=False)
-def remainder(input: Any, other: Any) -> Tensor:
-    """Python's ``input % other``: the remainder with the sign of the divisor."""
-    check_some_tensor("remainder", input, other)
-    return P.remainder(input, other)
-
-
-@function(inplace=True)
-def fmod(input: Any, other: Any) -> Tensor:
-    """C's fmod: the remainder with the sign of the dividend."""
-    return P.fmod(input, other)
-
-
-_pow = binary(P.pow)
-
-
-@function(inplace=True, takes_tensor=False)
-def pow(input: Any, exponent: Any) -> Tensor:
-    """``input`` to the power ``exponent``; one of the two may be a number.
-
-    Raises RuntimeError for integers with a negative number as exponent.
-    """
-    if isinstance(exponent, int) and exponent < 0 and type(input) in TENSORS and input._data.dtype.kind in "iu":
-        raise RuntimeError("Integers to negative integer powers are not allowed.")
-    if type(input) not in TENSORS:
-        check_some_tensor("pow", input, exponent)
-        return labelled(apply(P.pow, (input, exponent), {}), "PowBackward2")
-    return _pow(input, exponent) if type(exponent) not in TENSORS else labelled(_pow(input, exponent), "PowBackward1")
-
-
-@function(takes_tensor=False)
-def float_power(input: Any, exponent: Any) -> Tensor:
-    """`pow` in double precision."""
-    check_some_tensor("float_power", input, exponent)
-    complexes = builtins.any([(x._data.dtype.kind in "cW") if type(x) in TENSORS else isinstance(x, complex)
-                              for x in (input, exponent)])
-    target = dtypes.complex128 if complexes else dtypes.float64
-    first, second = (cast(x, target) if type(x) in TENSORS else x for x in (input, exponent))
-    return P.pow(first, second)
-
-
-@method("float_power_")
-def float_power_(self: Tensor, exponent: Any) -> Tensor:
-    """`float_power` written into this tensor, which is in double precision. Raises RuntimeError for another dtype."""
-    complexes = builtins.any([type(x) in TENSORS and x._data.dtype.kind in "cW" or isinstance(x, complex)
-                              for x in (self, exponent)])
-    if self._data.dtype.char != ("D" if complexes else "d"):
-        raise RuntimeError(f"[float_power_] the base given to float_power_ has dtype {type_name(self._data.dtype)} but "
-                           f"the operation's result requires dtype {'ComplexDouble' if complexes else 'Double'}; "
-                           "convert it first, or write out of place")
-    return inplace_forms.inplace(float_power, "float_power_")(self, exponent)
-
-
-@function(inplace=True)
-def ldexp(input: Any, other: Any) -> Tensor:
-    """``input · 2^other``."""
-    if type(other) not in TENSORS:
-        raise TypeError(f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
-    if type(input) in TENSORS and category(input.dtype) > 1 and other._data.dtype.kind in "iu":
-        wanted = input.dtype  # in which the powers are computed too
-    else:
-        wanted = dtypes.get_default_dtype() if other._data.dtype.kind in "biu" else other.dtype
-    power = P.pow(2.0, cast(other, wanted))
-    return _mul(input, power)
 
 
 # --- extrema, bounds, choices -----------------------------------------------------------------------------------------
@@ -415,36 +451,79 @@ def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) 
 
 
 _declare_pairs({
-    "maximum": (P.maximum, "The larger of each two elements; NaN where one is NaN."),
-    "minimum": (P.minimum, "The smaller of each two elements; NaN where one is NaN."),
-    "fmax": (P.fmax, "The larger of each two elements; a number before NaN."),
-    "fmin": (P.fmin, "The smaller of each two elements; a number before NaN."),
+    "maximum": (P.maximum, """The larger of each two elements; NaN where one is NaN.
+
+        >>> torch.maximum(torch.tensor([1.0, torch.nan]), torch.tensor([2.0, 3.0]))
+        tensor([2., nan])"""),
+    "minimum": (P.minimum, """The smaller of each two elements; NaN where one is NaN.
+
+        >>> torch.minimum(torch.tensor([1.0, torch.nan]), torch.tensor([2.0, 3.0]))
+        tensor([1., nan])"""),
+    "fmax": (P.fmax, """The larger of each two elements; a number before NaN.
+
+        >>> torch.fmax(torch.tensor([1.0, torch.nan]), torch.tensor([2.0, 3.0]))
+        tensor([2., 3.])"""),
+    "fmin": (P.fmin, """The smaller of each two elements; a number before NaN.
+
+        >>> torch.fmin(torch.tensor([1.0, torch.nan]), torch.tensor([2.0, 3.0]))
+        tensor([1., 3.])"""),
 }, "fiub", inplace=False)
 _declare_pairs({
-    "atan2": (P.atan2, "The angle of the point (other, input), in radians.", "arctan2"),
-    "heaviside": (P.heaviside, "0 below zero, 1 above, ``other`` at zero."),
+    "atan2": (P.atan2, """The angle of the point (other, input), in radians.
+
+        >>> torch.atan2(torch.tensor([1.0, 1.0, -1.0]), torch.tensor([1.0, -1.0, -1.0]))
+        tensor([ 0.7854,  2.3562, -2.3562])""", "arctan2"),
+    "heaviside": (P.heaviside, """0 below zero, 1 above, ``other`` at zero.
+
+        >>> torch.heaviside(torch.tensor([-2.0, 0.0, 2.0]), torch.tensor(0.5))
+        tensor([0.0000, 0.5000, 1.0000])"""),
 }, "fiub", inplace=True)
 _declare_pairs({
-    "hypot": (P.hypot, "The root of the sum of the two squares."),
-    "nextafter": (P.nextafter, "The next floating-point number towards ``other``."),
+    "hypot": (P.hypot, """The root of the sum of the two squares.
+
+        >>> torch.hypot(torch.tensor([3.0, 5.0]), torch.tensor([4.0, 12.0]))
+        tensor([ 5., 13.])"""),
+    "nextafter": (P.nextafter, """The next floating-point number towards ``other``.
+
+        >>> torch.nextafter(torch.tensor(1.0), torch.tensor(2.0)) - 1 == torch.finfo(torch.float32).eps
+        tensor(True)"""),
 }, "f", inplace=True)
 _declare_pairs({
-    "gcd": (P.gcd, "The greatest common divisor."),
-    "lcm": (P.lcm, "The least common multiple."),
+    "gcd": (P.gcd, """The greatest common divisor.
+
+        >>> torch.gcd(torch.tensor([12, 7]), torch.tensor([18, 5]))
+        tensor([6, 1])"""),
+    "lcm": (P.lcm, """The least common multiple.
+
+        >>> torch.lcm(torch.tensor([4, 7]), torch.tensor([6, 5]))
+        tensor([12, 35])"""),
 }, "iu", inplace=True)
-_declare_pairs({"copysign": (P.copysign, "The size of ``input`` with the sign of ``other``.")}, "fiub", inplace=True,
+_declare_pairs({"copysign": (P.copysign, """The size of ``input`` with the sign of ``other``.
+
+    >>> torch.copysign(torch.tensor([1.0, -2.0]), torch.tensor([-0.0, 5.0]))
+    tensor([-1.,  2.])""")}, "fiub", inplace=True,
                scalars=True)
 _declare_pairs({
-    "logaddexp": (P.logaddexp, "log(exp(input) + exp(other)), without overflow."),
+    "logaddexp": (P.logaddexp, """log(exp(input) + exp(other)), without overflow.
+
+        >>> torch.logaddexp(torch.tensor(1000.0), torch.tensor(1000.0))
+        tensor(1000.6932)"""),
 }, "fc", inplace=False)
 _declare_pairs({
-    "logaddexp2": (P.logaddexp2, "log2(2^input + 2^other), without overflow."),
+    "logaddexp2": (P.logaddexp2, """log2(2^input + 2^other), without overflow.
+
+        >>> torch.logaddexp2(torch.tensor([3.0]), torch.tensor([3.0]))
+        tensor([4.])"""),
 }, "f", inplace=False)
 
 
 @function(inplace=True, takes_tensor=False)
 def xlogy(input: Any, other: Any) -> Tensor:
-    """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number."""
+    """``input · log(other)``, and 0 where ``input`` is 0; one of the two may be a number.
+
+    >>> torch.xlogy(torch.tensor([0.0, 2.0]), torch.tensor([0.0, 10.0]))
+    tensor([0.0000, 4.6052])
+    """
     check_some_tensor("xlogy", input, other)
     if result_type("xlogy", (input, other)).kind == "c":
         raise NotImplementedError("[xlogy] \"xlogy_cpu\" not implemented for complex numbers")
@@ -467,7 +546,16 @@ _clamp = unary(P.clamp)
 @function(inplace=True, aliases=("clip",))
 def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     """Each element, not below ``min`` and not above ``max``: numbers, or tensors that broadcast. The gradient
-    passes where the element is within the bounds or on them. Raises RuntimeError without bounds."""
+    passes where the element is within the bounds or on them. Raises RuntimeError without bounds.
+
+    >>> x = torch.tensor([-2.0, 0.5, 3.0], requires_grad=True)
+    >>> y = torch.clamp(x, 0, 1)
+    >>> y
+    tensor([0.0000, 0.5000, 1.0000], grad_fn=<ClampBackward1>)
+    >>> y.sum().backward()
+    >>> x.grad
+    tensor([0., 1., 0.])
+    """
     if input._data.dtype.char in "fd" and type(min) in _BOUNDS and type(max) in _BOUNDS and (min, max) != _NONE:
         return _clamp(input, params={"low": min, "high": max})
     if min is None and max is None:
@@ -500,20 +588,32 @@ def _held(value: Any, within: Any, bound: Any) -> Any:
 
 @function(inplace=True)
 def clamp_min(input: Any, min: Any) -> Tensor:
-    """Each element, not below ``min``."""
+    """Each element, not below ``min``.
+
+    >>> torch.clamp_min(torch.tensor([-2.0, 0.5, 3.0]), 0)
+    tensor([0.0000, 0.5000, 3.0000])
+    """
     return labelled(clamp(input, min), "ClampMin")
 
 
 @function(inplace=True)
 def clamp_max(input: Any, max: Any) -> Tensor:
-    """Each element, not above ``max``."""
+    """Each element, not above ``max``.
+
+    >>> torch.clamp_max(torch.tensor([-2.0, 0.5, 3.0]), 1)
+    tensor([-2.0000,  0.5000,  1.0000])
+    """
     return labelled(clamp(input, None, max), "ClampMax")
 
 
 @function(inplace=True, out=Out(casts=lambda input, end, weight: type(weight) not in TENSORS or not weight._data.ndim))
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """``input + weight · (end − input)``; the weight is a number or a tensor, a 0-d one of any dtype. Raises
-    RuntimeError for other differing dtypes."""
+    RuntimeError for other differing dtypes.
+
+    >>> torch.lerp(torch.tensor([0.0, 10.0]), torch.tensor([1.0, 20.0]), 0.25)
+    tensor([ 0.2500, 12.5000])
+    """
     if type(end) in TENSORS and input._data.dtype != end._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
     if type(weight) in TENSORS and not weight._data.ndim:
@@ -521,42 +621,21 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
         raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
     if type(weight) not in TENSORS and category(input.dtype) > 1:
-        weight = stored_number("lerp", weight, _computing(input.dtype))
+        weight = stored_number("lerp", weight, computing(input.dtype))
     return P.lerp(input, end, weight)
-
-
-@function(inplace=True)
-def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-    """``input + value · tensor1 · tensor2``."""
-    return P.addcmul(input, tensor1, tensor2, value=_factor("addcmul", value, input, tensor1, tensor2))
-
-
-@function(inplace=True)
-def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-    """``input + value · tensor1 / tensor2``. Raises RuntimeError where both are integers."""
-    if tensor1._data.dtype.kind in "biu" and tensor2._data.dtype.kind in "biu":
-        raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() "
-                           "first")
-    return P.addcdiv(input, tensor1, tensor2, value=_factor("addcdiv", value, input, tensor1, tensor2))
-
-
-def _factor(op: str, value: Any, *operands: Any) -> Any:
-    """The number by which a product is multiplied, in the dtype in which the operands meet."""
-    if type(value) is int and value == 1 or type(value) in TENSORS:
-        return value
-    target = _computing(result_type(op, operands))
-    return number_for(stored_number(op, value, target), target)
-
-
-def _computing(dtype: dtypes.DType) -> dtypes.DType:
-    """The dtype in which factors beside elements of ``dtype`` are: float32 for half precision."""
-    return dtypes.float32 if dtype.kind == "f" and dtype.itemsize == 2 else dtype
 
 
 @function(method=False, takes_tensor=False)
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """``input`` where ``condition`` holds, ``other`` elsewhere; either may be a number. With the condition alone: the
-    positions at which it holds, a tensor of int64 for each dimension."""
+    positions at which it holds, a tensor of int64 for each dimension.
+
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> torch.where(x > 0, x, 0.0)
+    tensor([0., 2.])
+    >>> torch.where(x > 0)
+    (tensor([1]),)
+    """
     if type(condition) not in TENSORS:
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     if input is None and other is None:

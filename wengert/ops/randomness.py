@@ -42,28 +42,59 @@ def manual_seed(seed: int) -> Generator:
 
 
 def seed() -> int:
-    """Starts the stream of a seed taken from the operating system, and returns the seed."""
+    """Starts the stream of a seed taken from the operating system, and returns the seed.
+
+    >>> value = torch.seed()
+    >>> value == torch.initial_seed()
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed from which the stream was started."""
+    """The seed from which the stream was started.
+
+    >>> _ = torch.manual_seed(42)
+    >>> torch.initial_seed()
+    42
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> Tensor:
-    """The state of the default generator, as a tensor of bytes that `set_rng_state` (also PyTorch's) takes."""
+    """The state of the default generator, as a tensor of bytes that `set_rng_state` (also PyTorch's) takes.
+
+    >>> state = torch.get_rng_state()
+    >>> a = torch.rand(3)
+    >>> torch.set_rng_state(state)
+    >>> torch.equal(a, torch.rand(3))
+    True
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: Tensor) -> None:
-    """Puts the default generator into a state that `get_rng_state` returned."""
+    """Puts the default generator into a state that `get_rng_state` returned.
+
+    >>> state = torch.get_rng_state()
+    >>> a = torch.rand(3)
+    >>> torch.set_rng_state(state)
+    >>> torch.equal(a, torch.rand(3))
+    True
+    """
     default_generator.set_state(new_state)
 
 
 @contextlib.contextmanager
 def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cpu") -> Iterator[None]:
-    """A context after which the default generator goes on where it was before."""
+    """A context after which the default generator goes on where it was before.
+
+    >>> _ = torch.manual_seed(0)
+    >>> with torch.random.fork_rng():
+    ...     inside = torch.rand(2)
+    >>> torch.equal(inside, torch.rand(2))
+    True
+    """
     saved = default_generator.state_array() if enabled else None
     try:
         yield
@@ -108,7 +139,8 @@ def _leaf(tensor: Tensor, requires_grad: bool) -> Tensor:
     return tensor.requires_grad_() if requires_grad else tensor
 
 
-def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str) -> None:
+def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str,
+             shown: str) -> None:
     """Registers a function of a size and its ``_like`` form. What does not lie in row-major order is drawn in the order
     of its memory, as ``fill(tensor, generator)`` does."""
 
@@ -137,8 +169,10 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str)
     def drawing(*sizes: Any, size: Any = None, generator: Generator | None = None, **options: Any) -> Any:
         return sizes_of(sizes if size is None else (size,), name), lambda target: fill(target, generator)
 
-    plain.__doc__ = f"{summary}, in a tensor of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``."
-    like.__doc__ = f"{summary}, in a tensor of the shape and dtype of ``input``."
+    plain.__doc__ = (f"{summary}, in a tensor of the given size: ``{name}(2, 3)`` or ``{name}((2, 3))``.\n\n"
+                     f">>> _ = torch.manual_seed(0)\n>>> torch.{name}(3)\ntensor([{shown}])")
+    like.__doc__ = (f"{summary}, in a tensor of the shape and dtype of ``input``.\n\n"
+                    f">>> _ = torch.manual_seed(0)\n>>> torch.{name}_like(torch.ones(3))\ntensor([{shown}])")
     function(method=False, takes_tensor=False, out=filled(drawing))(plain)
     function(method=False, out=False)(like)
 
@@ -147,7 +181,12 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str)
 def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
             layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Integers from ``low`` (0 if not given) up to, but not including, ``high``: ``randint(high, size)`` or
-    ``randint(low, high, size)``; int64 unless ``dtype`` is given."""
+    ``randint(low, high, size)``; int64 unless ``dtype`` is given.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randint(10, (5,))
+    tensor([4, 9, 3, 0, 3])
+    """
     meta = check_options(device, layout)
     if size is None:
         low, high, size = 0, low, high
@@ -165,7 +204,12 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
 def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Generator | None = None, dtype: Any = None,
                  layout: Any = None, device: Any = None, requires_grad: bool = False,
                  memory_format: Any = None) -> Tensor:
-    """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``."""
+    """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randint_like(torch.zeros(3), 10)
+    tensor([4., 9., 3.])
+    """
     bounds = (0, low) if high is None else (low, high)
     if check_options(device, layout, input):
         return _leaf(FUNCTIONS["empty_like"](input, dtype=dtype, device="meta", memory_format=memory_format),
@@ -180,7 +224,12 @@ def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Genera
 @function(method=False, takes_tensor=False)
 def randperm(n: Any, *, generator: Generator | None = None, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
-    """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given."""
+    """The numbers 0 to n - 1 in random order; int64 unless ``dtype`` is given.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randperm(5)
+    tensor([4, 0, 1, 3, 2])
+    """
     meta = check_options(device, layout)
     count = integer(n, "randperm")
     if meta and count >= 0:
@@ -209,7 +258,12 @@ def _normal_into(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
            layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """Normal numbers: with a mean and a standard deviation for each (tensors), or ``size`` of one mean and one
-    deviation. Raises RuntimeError for a negative deviation."""
+    deviation. Raises RuntimeError for a negative deviation.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.normal(torch.tensor([0.0, 100.0]), torch.tensor([1.0, 1.0]))
+    tensor([ 1.5410, 99.7066])
+    """
     meta = check_options(device, layout)
     if size is not None and meta:
         return nothing_of(sizes_of((size,), "normal"), _dtype(dtype).numpy, requires_grad)
@@ -237,7 +291,12 @@ def _bernoulli_into(input: Tensor, p: Any = None, *, generator: Generator | None
 
 @function(out=filled(_bernoulli_into))
 def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = None) -> Tensor:
-    """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype."""
+    """Ones with the probabilities in ``input`` (or ``p`` for every element), else zeros; of its shape and dtype.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.bernoulli(torch.tensor([0.0, 0.5, 0.5, 1.0]))
+    tensor([0., 0., 1., 1.])
+    """
     made = drawn("bernoulli", generator, input if p is None else p, size=input._data.shape, dtype=input.dtype)
     return _constant_in(made, input if p is None else p)
 
@@ -245,20 +304,35 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
 @function()
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *,
                 generator: Generator | None = None) -> Tensor:
-    """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64."""
+    """Indices drawn with the weights in ``input``, (categories) or (rows, categories); ``num_samples`` a row, int64.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.multinomial(torch.tensor([0.0, 10.0, 1.0]), 2)
+    tensor([1, 2])
+    """
     count = integer(num_samples, "multinomial")
     return drawn("multinomial", generator, input, num_samples=count, replacement=replacement)
 
 
 @function(method=False, out=False)
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """Poisson-distributed counts with the rates in ``input``."""
+    """Poisson-distributed counts with the rates in ``input``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.poisson(torch.tensor([0.0, 3.0, 100.0]))
+    tensor([ 0.,  6., 96.])
+    """
     return drawn("poisson", generator, input)
 
 
 @function(method=False, out=False)
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
-    """Numbers of successes among ``count`` trials of probability ``prob`` each."""
+    """Numbers of successes among ``count`` trials of probability ``prob`` each.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.binomial(torch.tensor([10.0, 10.0, 10.0]), torch.tensor([0.0, 0.5, 1.0]))
+    tensor([ 0.,  7., 10.])
+    """
     return drawn("binomial", generator, count, prob)
 
 
@@ -356,16 +430,36 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
     method(name)(fill)
 
 
-_fill_method("uniform_", reals.uniform, {"from": 0.0, "to": 1.0}, "Fills this tensor with numbers spread evenly "
-                                                                     "over [from, to).")
-_fill_method("exponential_", reals.exponential, {"lambd": 1.0}, "Fills this tensor with exponential numbers of "
-                                                                   "rate ``lambd``.")
-_fill_method("cauchy_", reals.cauchy, {"median": 0.0, "sigma": 1.0}, "Fills this tensor with Cauchy-distributed "
-                                                                        "numbers.")
-_fill_method("log_normal_", reals.log_normal, {"mean": 1.0, "std": 2.0}, "Fills this tensor with exponentials "
-                                                                            "of normal numbers.")
-_fill_method("geometric_", reals.geometric, {"p": ...}, "Fills this tensor with the number of trials up to the "
-                                                           "first success.")
+_fill_method("uniform_", reals.uniform, {"from": 0.0, "to": 1.0}, """Fills this tensor with numbers spread evenly over
+    [from, to).
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).uniform_()
+    tensor([0.4963, 0.7682, 0.0885])""")
+_fill_method("exponential_", reals.exponential, {"lambd": 1.0}, """Fills this tensor with exponential numbers of rate
+    ``lambd``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).exponential_()
+    tensor([3.5083, 1.2304, 0.6150])""")
+_fill_method("cauchy_", reals.cauchy, {"median": 0.0, "sigma": 1.0}, """Fills this tensor with Cauchy-distributed
+    numbers.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).cauchy_()
+    tensor([10.5977,  0.7648, -0.1283])""")
+_fill_method("log_normal_", reals.log_normal, {"mean": 1.0, "std": 2.0}, """Fills this tensor with exponentials of
+    normal numbers.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).log_normal_(0.0, 1.0).log()
+    tensor([ 1.5410, -0.2934, -2.1788])""")
+_fill_method("geometric_", reals.geometric, {"p": ...}, """Fills this tensor with the number of trials up to the first
+    success.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).geometric_(0.5)
+    tensor([1., 1., 2.])""")
 
 
 @method("normal_")
@@ -379,7 +473,12 @@ def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Gen
 @method("random_")
 def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **named: Any) -> Tensor:
     """Fills this tensor with integers: ``random_()`` over the range of the dtype, ``random_(to)`` from 0, or
-    ``random_(from, to)``; ``to`` is excluded, and None means the dtype's largest."""
+    ``random_(from, to)``; ``to`` is excluded, and None means the dtype's largest.
+
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).random_(0, 10)
+    tensor([4., 9., 3.])
+    """
     low, high = only(named, "from to", "random_").get("from", 0), named.get("to")
     if len(bounds) == 1:
         low, high = (bounds[0], high) if "to" in named else (0, bounds[0])
@@ -402,6 +501,6 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
 
 
 _sampled("rand", "uniform", lambda made, generator: made.uniform_(generator=generator),
-         "Numbers spread evenly over [0, 1)")
+         "Numbers spread evenly over [0, 1)", "0.4963, 0.7682, 0.0885")
 _sampled("randn", "normal", lambda made, generator: normal_(made, generator=generator),
-         "Numbers of the standard normal distribution")
+         "Numbers of the standard normal distribution", " 1.5410, -0.2934, -2.1788")

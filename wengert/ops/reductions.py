@@ -53,7 +53,13 @@ def _to(x: Any, dtype: Any) -> Any:
 @function(direct=lambda full: reduction(P.sum, _add_reduce, full), out=TYPED)
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of all elements, or along ``dim`` (an int or several). Integers and truth values add up to int64;
-    ``dtype`` converts first."""
+    ``dtype`` converts first.
+
+    >>> x = torch.tensor([[1, 2], [3, 4]])
+    >>> torch.sum(x), torch.sum(x, dim=0), torch.sum(x, dim=1, keepdim=True)
+    (tensor(10), tensor([4, 6]), tensor([[3],
+            [7]]))
+    """
     x = _to(input, dtype)
     marks = _whole(dim, keepdim) or {"keepdim": keepdim}
     total = P.sum(x, dim=wrap_dims(dim, x._data.ndim, "sum"), **marks)
@@ -67,7 +73,12 @@ def _whole(dim: Any, keepdim: bool) -> dict[str, bool]:
 
 @function(direct=lambda full: reduction(P.mean, _mean_of, full))
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean of all elements, or along ``dim``. Raises RuntimeError for integers, unless ``dtype`` converts them."""
+    """The mean of all elements, or along ``dim``. Raises RuntimeError for integers, unless ``dtype`` converts them.
+
+    >>> x = torch.tensor([[1.0, 2.0], [3.0, 6.0]])
+    >>> torch.mean(x), torch.mean(x, dim=0)
+    (tensor(3.), tensor([2., 4.]))
+    """
     x = _to(input, dtype)
     if x._data.dtype.kind in "biu":
         raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or "
@@ -78,7 +89,11 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
 
 @function(out=TYPED)
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The product of all elements, or along one ``dim``. Integers give int64; ``dtype`` converts first."""
+    """The product of all elements, or along one ``dim``. Integers give int64; ``dtype`` converts first.
+
+    >>> torch.prod(torch.tensor([[1, 2], [3, 4]])), torch.prod(torch.tensor([[1, 2], [3, 4]]), dim=0)
+    (tensor(24), tensor([3, 8]))
+    """
     x = _to(input, dtype)
     product = P.prod(x, dim=_all_dims(x) if dim is None else wrap_dims(int(dim), x._data.ndim, "prod"), keepdim=keepdim,
                      **_whole(dim, keepdim))
@@ -91,7 +106,11 @@ def _without_nan(x: Any) -> Any:
 
 @function()
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The sum with NaN counted as 0."""
+    """The sum with NaN counted as 0.
+
+    >>> torch.nansum(torch.tensor([1.0, torch.nan, 3.0]))
+    tensor(4.)
+    """
     if input._data.dtype.kind in "cW":
         raise RuntimeError("nansum does not support complex inputs")
     return labelled(sum(_without_nan(_to(input, dtype)), dim, keepdim), "Nansum")
@@ -99,7 +118,11 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
 
 @function()
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean of the elements that are not NaN."""
+    """The mean of the elements that are not NaN.
+
+    >>> torch.nanmean(torch.tensor([1.0, torch.nan, 3.0]))
+    tensor(2.)
+    """
     x = _to(input, dtype)
     if x._data.dtype.kind in "cW":
         raise RuntimeError("nansum on CPU does not support complex inputs")
@@ -140,9 +163,15 @@ def _spread(op: str, primitive: Any, doc: str) -> Callable[..., Any]:
     return function()(plain)
 
 
-var = _spread("var", P.var, "The variance of all elements, or along ``dim``: squares of deviations, summed, over "
-                            "the count less ``correction`` (1; 0 with ``unbiased=False``).")
-std = _spread("std", P.std, "The standard deviation: the root of `var`.")
+var = _spread("var", P.var, """The variance of all elements, or along ``dim``: squares of deviations, summed, over the
+    count less ``correction`` (1; 0 with ``unbiased=False``).
+
+    >>> torch.var(torch.tensor([1.0, 2.0, 3.0])), torch.var(torch.tensor([1.0, 2.0, 3.0]), correction=0)
+    (tensor(1.), tensor(0.6667))""")
+std = _spread("std", P.std, """The standard deviation: the root of `var`.
+
+    >>> torch.std(torch.tensor([1.0, 2.0, 3.0])), torch.std(torch.tensor([1.0, 2.0, 3.0]), correction=0)
+    (tensor(1.), tensor(0.8165))""")
 
 
 def _with_mean(op: str, primitive: Any, spread: Any) -> Callable[..., Any]:
@@ -153,7 +182,8 @@ def _with_mean(op: str, primitive: Any, spread: Any) -> Callable[..., Any]:
             spread(input, dim=dims, keepdim=keepdim, correction=freedom), P.mean(input, dim=dims, keepdim=keepdim)))
 
     plain.__name__ = plain.__qualname__ = op
-    plain.__doc__ = f"`{op.removesuffix('_mean')}` and `mean`."
+    plain.__doc__ = (f"`{op.removesuffix('_mean')}` and `mean`.\n\n"
+                     f">>> torch.{op}(torch.tensor([1.0, 2.0, 3.0]))\n(tensor(1.), tensor(2.))")
     return function(method=False)(plain)
 
 
@@ -199,12 +229,27 @@ def _extreme(op: str, whole_primitive: Any, pair_primitive: Any, dim_primitive: 
     return function()(plain)
 
 
-max = _extreme("max", P.amax, P.maximum, P.max_dim, "``max(x)``: the largest element "
-                                                    "(its gradient is shared by all that tie). "
-               "``max(x, dim)``: the largest along ``dim`` and the position of the first, as (values, indices). "
-               "``max(x, other)``: the elementwise `maximum`.")
-min = _extreme("min", P.amin, P.minimum, P.min_dim, "``min(x)``, ``min(x, dim)``, ``min(x, other)``: as `max`, of "
-                                                    "the smallest.")
+max = _extreme("max", P.amax, P.maximum, P.max_dim, """``max(x)``: the largest element (its gradient is shared by all
+    that tie). ``max(x, dim)``: the largest along ``dim`` and the position of the first, as (values, indices).
+    ``max(x, other)``: the elementwise `maximum`.
+
+    >>> x = torch.tensor([[1.0, 3.0], [4.0, 2.0]])
+    >>> torch.max(x)
+    tensor(4.)
+    >>> torch.max(x, dim=1)
+    torch.return_types.max(
+    values=tensor([3., 4.]),
+    indices=tensor([1, 0]))
+    >>> torch.max(x, torch.tensor(2.5))
+    tensor([[2.5000, 3.0000],
+            [4.0000, 2.5000]])""")
+min = _extreme("min", P.amin, P.minimum, P.min_dim, """``min(x)``, ``min(x, dim)``, ``min(x, other)``: as `max`, of
+    the smallest.
+
+    >>> torch.min(torch.tensor([[1.0, 3.0], [4.0, 2.0]]), dim=1)
+    torch.return_types.min(
+    values=tensor([1., 2.]),
+    indices=tensor([0, 1]))""")
 
 
 def _pure_extreme(op: str, primitive: Any, doc: str) -> None:
@@ -225,14 +270,29 @@ def all_positive(sizes: Any) -> bool:
     return np.all(np.fromiter(sizes, np.int64) > 0).item()
 
 
-_pure_extreme("amax", P.amax, "The largest element along ``dim`` (one, several, or all); ties share the gradient.")
-_pure_extreme("amin", P.amin, "The smallest element along ``dim`` (one, several, or all); ties share the gradient.")
+_pure_extreme("amax", P.amax, """The largest element along ``dim`` (one, several, or all); ties share the gradient.
+
+    >>> x = torch.tensor([[1.0, 3.0], [3.0, 2.0]], requires_grad=True)
+    >>> torch.amax(x).backward()
+    >>> x.grad
+    tensor([[0.0000, 0.5000],
+            [0.5000, 0.0000]])""")
+_pure_extreme("amin", P.amin, """The smallest element along ``dim`` (one, several, or all); ties share the gradient.
+
+    >>> torch.amin(torch.tensor([[1.0, 3.0], [3.0, 2.0]]), dim=0)
+    tensor([1., 2.])""")
 _aminmax = named("aminmax", "min", "max")
 
 
 @function()
 def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
-    """`amin` and `amax` of all elements or along one ``dim``, as (min, max)."""
+    """`amin` and `amax` of all elements or along one ``dim``, as (min, max).
+
+    >>> torch.aminmax(torch.tensor([3, 1, 2]))
+    torch.return_types.aminmax(
+    min=tensor(1),
+    max=tensor(3))
+    """
     _not_complex("aminmax", input)
     _no_elements("aminmax", input, None if dim is None else wrap_dim(dim, input._data.ndim, "aminmax"))
     dims = wrap_dims(dim, input._data.ndim, "aminmax")
@@ -255,10 +315,19 @@ def _position(op: str, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_position("argmax", P.argmax, "The position of the first of the largest elements, in the flattened tensor or along "
-                              "``dim``.")
-_position("argmin", P.argmin, "The position of the first of the smallest elements, in the flattened tensor or along "
-                              "``dim``.")
+_position("argmax", P.argmax, """The position of the first of the largest elements, in the flattened tensor or along
+    ``dim``.
+
+    >>> scores = torch.tensor([[1.0, 7.0, 2.0], [5.0, 4.0, 3.0]])
+    >>> torch.argmax(scores, dim=1)
+    tensor([1, 0])
+    >>> torch.argmax(scores)
+    tensor(1)""")
+_position("argmin", P.argmin, """The position of the first of the smallest elements, in the flattened tensor or along
+    ``dim``.
+
+    >>> torch.argmin(torch.tensor([[1.0, 7.0, 2.0], [5.0, 4.0, 3.0]]), dim=1)
+    tensor([0, 2])""")
 
 
 # --- truth and counts -------------------------------------------------------------------------------------------------
@@ -273,13 +342,26 @@ def _truth(op: str, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_truth("all", P.all, "Whether all elements are true (not zero), of everything or along ``dim``.")
-_truth("any", P.any, "Whether an element is true (not zero), of everything or along ``dim``.")
+_truth("all", P.all, """Whether all elements are true (not zero), of everything or along ``dim``.
+
+    >>> x = torch.tensor([[1, 2], [0, 4]])
+    >>> torch.all(x)
+    tensor(False)
+    >>> torch.all(x, dim=1)
+    tensor([ True, False])""")
+_truth("any", P.any, """Whether an element is true (not zero), of everything or along ``dim``.
+
+    >>> torch.any(torch.tensor([[0, 0], [0, 4]]), dim=1)
+    tensor([False,  True])""")
 
 
 @function()
 def count_nonzero(input: Any, dim: Any = None) -> Tensor:
-    """How many elements are not zero, of everything or along ``dim``."""
+    """How many elements are not zero, of everything or along ``dim``.
+
+    >>> torch.count_nonzero(torch.tensor([[0, 1, 2], [0, 0, 3]]), dim=1)
+    tensor([2, 1])
+    """
     return P.count_nonzero(input, dim=wrap_dims(dim, input._data.ndim, "count_nonzero"))
 
 
@@ -308,7 +390,12 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
 @in_float32
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each slice along ``dim`` scaled down to ``p``-norm ``maxnorm`` where it is longer. Raises RuntimeError for a
-    ``p`` that is not positive, or a negative ``maxnorm``."""
+    ``p`` that is not positive, or a negative ``maxnorm``.
+
+    >>> torch.renorm(torch.tensor([[3.0, 4.0], [0.3, 0.4]]), p=2, dim=0, maxnorm=1)
+    tensor([[0.6000, 0.8000],
+            [0.3000, 0.4000]])
+    """
     if not p > 0:
         raise RuntimeError(f"[renorm] a positive norm was expected: renorm: non-positive-norm not supported; got {p}")
     if maxnorm < 0:
@@ -326,7 +413,11 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
 @function()
 @in_float32
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
-    """The ``p``-norm of ``input − other``."""
+    """The ``p``-norm of ``input − other``.
+
+    >>> torch.dist(torch.tensor([0.0, 0.0]), torch.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     check_takes("dist", INTEGERS, input, other)
     difference = FUNCTIONS["sub"](input, other)
     return P.vector_norm(difference, ord=float(p), dim=_all_dims(difference))
@@ -337,7 +428,11 @@ def dist(input: Any, other: Any, p: float = 2) -> Tensor:
 
 @function()
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
-    """log Σ exp(x) along ``dim``, without overflow."""
+    """log Σ exp(x) along ``dim``, without overflow.
+
+    >>> torch.logsumexp(torch.tensor([[1000.0, 1000.0], [0.0, 0.0]]), dim=1)
+    tensor([1.0007e+03, 6.9315e-01])
+    """
     x = input if category(from_numpy(input._data.dtype)) >= 2 else cast(input, dtypes.get_default_dtype())
     return P.logsumexp(x, dim=wrap_dims(dim, x._data.ndim, "logsumexp"), keepdim=keepdim)
 
@@ -355,13 +450,28 @@ def _normalised(op: str, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_normalised("softmax", P.softmax, "exp(x) / Σ exp(x) along ``dim``; ``dtype`` converts first.")
-_normalised("log_softmax", P.log_softmax, "log(softmax(x)) along ``dim``, computed at once; ``dtype`` converts first.")
+_normalised("softmax", P.softmax, """exp(x) / Σ exp(x) along ``dim``; ``dtype`` converts first.
+
+    >>> x = torch.tensor([[1.0, 2.0, 3.0], [1000.0, 1000.0, 1000.0]])
+    >>> torch.softmax(x, dim=1)
+    tensor([[0.0900, 0.2447, 0.6652],
+            [0.3333, 0.3333, 0.3333]])""")
+_normalised("log_softmax", P.log_softmax, """log(softmax(x)) along ``dim``, computed at once; ``dtype`` converts first.
+
+    >>> x = torch.tensor([1000.0, 0.0])
+    >>> torch.log_softmax(x, dim=0)
+    tensor([    0., -1000.])
+    >>> torch.log(torch.softmax(x, dim=0))
+    tensor([0., -inf])""")
 
 
 
 @method("sum_to_size")
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
-    """The sums over the dimensions along which a tensor of ``size`` would be broadcast to this one."""
+    """The sums over the dimensions along which a tensor of ``size`` would be broadcast to this one.
+
+    >>> torch.ones(3, 2).sum_to_size(1, 2)
+    tensor([[3., 3.]])
+    """
     shape = sizes_of(size, "sum_to_size")
     return P.sum_to(self, shape=shape) if shape else self.sum()

@@ -29,21 +29,34 @@ def _running_dtype(op: str, input: Any, dtype: Any) -> Any:
 
 @function(inplace=True, out=TYPED)
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
-    """The sum of the elements up to each, along ``dim``."""
+    """The sum of the elements up to each, along ``dim``.
+
+    >>> torch.cumsum(torch.tensor([[1, 2, 3], [4, 5, 6]]), dim=1)
+    tensor([[ 1,  3,  6],
+            [ 4,  9, 15]])
+    """
     x = _running_dtype("cumsum", input, dtype)
     return P.cumsum(x, dim=wrap_dim(int(dim), x._data.ndim, "cumsum"))
 
 
 @function(inplace=True, out=TYPED)
 def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
-    """The product of the elements up to each, along ``dim``."""
+    """The product of the elements up to each, along ``dim``.
+
+    >>> torch.cumprod(torch.tensor([1, 2, 3, 4]), dim=0)
+    tensor([ 1,  2,  6, 24])
+    """
     x = _running_dtype("cumprod", input, dtype)
     return P.cumprod(x, dim=wrap_dim(int(dim), x._data.ndim, "cumprod"))
 
 
 @function()
 def logcumsumexp(input: Any, dim: int) -> Tensor:
-    """log Σ exp of the elements up to each, along ``dim``, without overflow."""
+    """log Σ exp of the elements up to each, along ``dim``, without overflow.
+
+    >>> torch.logcumsumexp(torch.zeros(3), dim=0).exp()
+    tensor([1., 2., 3.])
+    """
     if input._data.dtype.kind not in "fVc":
         raise NotImplementedError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     return P.logcumsumexp(input, dim=wrap_dim(int(dim), input._data.ndim, "logcumsumexp"))
@@ -59,14 +72,26 @@ _cummax, _cummin = named("cummax", "values", "indices"), named("cummin", "values
 
 @function()
 def cummax(input: Any, dim: int) -> Any:
-    """The largest element up to each along ``dim``, and the position of its last occurrence, as (values, indices)."""
+    """The largest element up to each along ``dim``, and the position of its last occurrence, as (values, indices).
+
+    >>> torch.cummax(torch.tensor([1, 3, 2, 3]), dim=0)
+    torch.return_types.cummax(
+    values=tensor([1, 3, 3, 3]),
+    indices=tensor([0, 1, 1, 3]))
+    """
     _ordered("cummax", input)
     return _cummax(P.cummax(input, dim=wrap_dim(int(dim), input._data.ndim, "cummax")))
 
 
 @function()
 def cummin(input: Any, dim: int) -> Any:
-    """The smallest element up to each along ``dim``, and the position of its last occurrence, as (values, indices)."""
+    """The smallest element up to each along ``dim``, and the position of its last occurrence, as (values, indices).
+
+    >>> torch.cummin(torch.tensor([3, 1, 2, 1]), dim=0)
+    torch.return_types.cummin(
+    values=tensor([3, 1, 1, 1]),
+    indices=tensor([0, 1, 1, 3]))
+    """
     _ordered("cummin", input)
     return _cummin(P.cummin(input, dim=wrap_dim(int(dim), input._data.ndim, "cummin")))
 
@@ -78,7 +103,13 @@ def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
 @function(out=Out(casts=lambda input, n=1, dim=-1, prepend=None, append=None: n > 0))
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on
-    first."""
+    first.
+
+    >>> torch.diff(torch.tensor([1, 4, 9, 16]))
+    tensor([3, 5, 7])
+    >>> torch.diff(torch.tensor([1, 4, 9, 16]), n=2)
+    tensor([2, 2])
+    """
     if not input._data.ndim:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
@@ -119,7 +150,13 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
 @function(aliases=("trapz",), method=False)
 @in_float32
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
-    """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or at distance ``dx`` (1)."""
+    """The integral of ``y`` along ``dim`` by the trapezoidal rule, at the places ``x`` or at distance ``dx`` (1).
+
+    >>> torch.trapezoid(torch.tensor([1.0, 3.0, 5.0]))
+    tensor(6.)
+    >>> torch.trapezoid(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 10.0]))
+    tensor(20.)
+    """
     panels, where = _panels("trapezoid", y, x, dx, dim)
     return P.sum(panels, dim=(where,))
 
@@ -127,6 +164,10 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
 @function(method=False)
 @in_float32
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
-    """The running integral of ``y`` along ``dim`` by the trapezoidal rule; one element less than ``y``."""
+    """The running integral of ``y`` along ``dim`` by the trapezoidal rule; one element less than ``y``.
+
+    >>> torch.cumulative_trapezoid(torch.tensor([1.0, 3.0, 5.0]))
+    tensor([2., 6.])
+    """
     panels, where = _panels("cumulative_trapezoid", y, x, dx, dim)
     return P.cumsum(panels, dim=where)

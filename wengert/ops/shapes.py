@@ -57,6 +57,13 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     """The same elements in another shape; one size may be -1. ``x.view(dtype)`` reads the bytes as another dtype.
 
     Raises RuntimeError where the strides do not allow a view: use `reshape` or ``contiguous().view(...)``.
+
+    >>> x = torch.arange(6)
+    >>> x.view(2, 3)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    >>> x.view(-1, 2).shape
+    torch.Size([3, 2])
     """
     if dtype is not None or (len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, Tensor, np.integer))):
         return _view_dtype(self, dtype if dtype is not None else shape[0])
@@ -90,14 +97,24 @@ def _view_dtype(x: Tensor, dtype: Any) -> Tensor:
 
 @method("view_as")
 def view_as(self: Tensor, other: Tensor) -> Tensor:
-    """This tensor in the shape of ``other``, as a view."""
+    """This tensor in the shape of ``other``, as a view.
+
+    >>> torch.arange(4).view_as(torch.zeros(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return view(self, other._data.shape)
 
 
 @function(out=False)
 def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """The same elements, in row-major order, in another shape; one size may be -1. A view where the strides allow it,
-    else a copy."""
+    else a copy.
+
+    >>> torch.reshape(torch.arange(6), (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
     if named:
         shape = (only(named, "shape", "reshape")["shape"],)
     sizes = inferred(sizes_of(shape, "reshape", True), input, "reshape")
@@ -113,13 +130,22 @@ def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
 
 @method("reshape_as")
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
-    """This tensor in the shape of ``other``; a copy where no view can be had."""
+    """This tensor in the shape of ``other``; a copy where no view can be had.
+
+    >>> torch.arange(4).reshape_as(torch.zeros(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return reshape(self, tuple(other._data.shape))
 
 
 @function(out=False)
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Dimensions ``start_dim`` to ``end_dim`` joined into one. A view where the strides allow it, else a copy."""
+    """Dimensions ``start_dim`` to ``end_dim`` joined into one. A view where the strides allow it, else a copy.
+
+    >>> torch.flatten(torch.zeros(2, 3, 4)).shape, torch.flatten(torch.zeros(2, 3, 4), start_dim=1).shape
+    (torch.Size([24]), torch.Size([2, 12]))
+    """
     shape = input._data.shape
     start, end = wrap_dim(start_dim, len(shape), "flatten"), wrap_dim(end_dim, len(shape), "flatten")
     if start > end:
@@ -131,13 +157,21 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 @function(out=False)
 def ravel(input: Tensor) -> Tensor:
-    """All elements in one dimension. A view where they lie in row-major order, else a copy."""
+    """All elements in one dimension. A view where they lie in row-major order, else a copy.
+
+    >>> torch.ravel(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return _reshaped(input.contiguous(), (prod(input._data.shape),))
 
 
 @function(out=False)
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
-    """Dimension ``dim`` split into dimensions of the given sizes; one may be -1."""
+    """Dimension ``dim`` split into dimensions of the given sizes; one may be -1.
+
+    >>> torch.unflatten(torch.zeros(2, 12), 1, (3, -1)).shape
+    torch.Size([2, 3, 4])
+    """
     shape = input._data.shape
     dim = wrap_dim(dim, len(shape), "unflatten")
     parts = integers(sizes, "unflatten")
@@ -154,7 +188,12 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 
 @function(out=False)
 def squeeze(input: Tensor, *dim: Any, **named: Any) -> Tensor:
-    """Without dimensions of size 1: all of them, or those of ``dim``, an int or a tuple, that have size 1."""
+    """Without dimensions of size 1: all of them, or those of ``dim``, an int or a tuple, that have size 1.
+
+    >>> x = torch.zeros(1, 2, 1, 3)
+    >>> torch.squeeze(x).shape, torch.squeeze(x, 0).shape
+    (torch.Size([2, 3]), torch.Size([2, 1, 3]))
+    """
     if named:
         dim = (only(named, "dim", "squeeze")["dim"],)
     shape = input._data.shape
@@ -170,7 +209,13 @@ def squeeze(input: Tensor, *dim: Any, **named: Any) -> Tensor:
 
 @function(out=False)
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """With a dimension of size 1 put in at ``dim``."""
+    """With a dimension of size 1 put in at ``dim``.
+
+    >>> torch.unsqueeze(torch.tensor([1, 2, 3]), 1)
+    tensor([[1],
+            [2],
+            [3]])
+    """
     shape = input._data.shape
     place = wrap_dim(dim, len(shape) + 1, "unsqueeze")
     return _reshape(input, params={"shape": (*shape[:place], 1, *shape[place:]), "label": "Unsqueeze"})
@@ -181,7 +226,11 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 @function(out=False)
 def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
-    """Dimensions in the order ``dims``: ``x.permute(2, 0, 1)`` or ``torch.permute(x, (2, 0, 1))``."""
+    """Dimensions in the order ``dims``: ``x.permute(2, 0, 1)`` or ``torch.permute(x, (2, 0, 1))``.
+
+    >>> torch.permute(torch.zeros(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
     if named:
         dims = (only(named, "dims", "permute")["dims"],)
     order = integers(dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims, "permute")
@@ -205,19 +254,34 @@ def _swapped(x: Tensor, dim0: int, dim1: int, label: str) -> Tensor:
 
 @function(out=False)
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """With two dimensions exchanged."""
+    """With two dimensions exchanged.
+
+    >>> torch.transpose(torch.tensor([[1, 2, 3], [4, 5, 6]]), 0, 1)
+    tensor([[1, 4],
+            [2, 5],
+            [3, 6]])
+    """
     return _swapped(input, dim0, dim1, "Transpose")
 
 
 @function(out=False, aliases=("swapdims",))
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
-    """With two dimensions exchanged: `transpose` under numpy's name."""
+    """With two dimensions exchanged: `transpose` under numpy's name.
+
+    >>> torch.swapaxes(torch.zeros(2, 3, 4), 0, 2).shape
+    torch.Size([4, 3, 2])
+    """
     return _swapped(input, axis0, axis1, "Transpose")
 
 
 @function(out=False)
 def t(input: Tensor) -> Tensor:
-    """The transposed matrix; a vector or number as it is. Raises RuntimeError for more than two dimensions."""
+    """The transposed matrix; a vector or number as it is. Raises RuntimeError for more than two dimensions.
+
+    >>> torch.t(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     rank = input._data.ndim
     if rank > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D; use .mT or "
@@ -240,7 +304,12 @@ def _matrices_turned(self: Tensor) -> Tensor:
 
 @function(out=False)
 def adjoint(input: Tensor) -> Tensor:
-    """With the last two dimensions exchanged, and conjugated (a copy, where complex)."""
+    """With the last two dimensions exchanged, and conjugated (a copy, where complex).
+
+    >>> torch.adjoint(torch.tensor([[1 + 2j, 3], [0, 1j]]))
+    tensor([[1.-2.j, 0.-0.j],
+            [3.-0.j, 0.-1.j]])
+    """
     return P.conj(_swapped(input, -2, -1, "Transpose")) if input.is_complex() else _swapped(input, -2, -1, "Transpose")
 
 
@@ -259,7 +328,11 @@ Tensor.mH = property(adjoint)  # type: ignore[attr-defined]
 
 @function(out=False, aliases=("moveaxis",))
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
-    """With the dimensions ``source`` moved to the places ``destination``; the others keep their order."""
+    """With the dimensions ``source`` moved to the places ``destination``; the others keep their order.
+
+    >>> torch.movedim(torch.zeros(2, 3, 4), 0, -1).shape
+    torch.Size([3, 4, 2])
+    """
     rank = input._data.ndim
     come = tuple(wrap_dim(d, rank, "movedim") for d in integers(source, "movedim"))
     go = tuple(wrap_dim(d, rank, "movedim") for d in integers(destination, "movedim"))
@@ -280,7 +353,15 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 @method("expand")
 def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
     """Dimensions of size 1 repeated to the given sizes, without a copy; -1 keeps a size. New dimensions may be put in
-    front."""
+    front.
+
+    >>> x = torch.tensor([[1], [2]])
+    >>> x.expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    >>> x.expand(2, 3).stride()
+    (1, 0)
+    """
     sizes = sizes_of(size, "expand", negative=True)
     shape = self._data.shape
     lead = len(sizes) - len(shape)
@@ -306,19 +387,35 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
 
 @method("expand_as")
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
-    """This tensor expanded to the shape of ``other``."""
+    """This tensor expanded to the shape of ``other``.
+
+    >>> torch.tensor([1, 2, 3]).expand_as(torch.zeros(2, 3))
+    tensor([[1, 2, 3],
+            [1, 2, 3]])
+    """
     return expand(self, *other._data.shape)
 
 
 @function(out=False)
 def broadcast_to(input: Tensor, *size: Any, **named: Any) -> Tensor:
-    """``input`` expanded to ``size``: sizes, or a tuple of them."""
+    """``input`` expanded to ``size``: sizes, or a tuple of them.
+
+    >>> torch.broadcast_to(torch.tensor([1, 2, 3]), (2, 3))
+    tensor([[1, 2, 3],
+            [1, 2, 3]])
+    """
     return expand(input, *sizes_of((only(named, "size", "broadcast_to")["size"],) if named else size, "broadcast_to"))
 
 
 @function(method=False, out=False, takes_tensor=False)
 def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
-    """The tensors expanded to the one shape to which they broadcast."""
+    """The tensors expanded to the one shape to which they broadcast.
+
+    >>> a, b = torch.broadcast_tensors(torch.tensor([1, 2]), torch.tensor([[10], [20]]))
+    >>> a
+    tensor([[1, 2],
+            [1, 2]])
+    """
     listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors,
                         "broadcast_tensors")
     shape = broadcast_sizes(*(x._data.shape for x in listed), op="broadcast_tensors")
@@ -327,7 +424,11 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
 
 @function(method=False, out=False, takes_tensor=False)
 def broadcast_shapes(*shapes: Any) -> Size:
-    """The shape to which the given shapes broadcast. Raises RuntimeError where they do not."""
+    """The shape to which the given shapes broadcast. Raises RuntimeError where they do not.
+
+    >>> torch.broadcast_shapes((2, 1, 3), (4, 1))
+    torch.Size([2, 4, 3])
+    """
     listed = [integers(shape, "broadcast_shapes") for shape in shapes]
     if any(n < 0 for shape in listed for n in shape):
         raise ValueError("[broadcast_shapes] Attempting to broadcast a dimension with negative length!; got "
@@ -345,7 +446,12 @@ def sliced(x: Tensor, dim: int, start: int, stop: int, label: str = "Slice") -> 
 
 @function(out=False)
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
-    """``length`` positions of dimension ``dim`` from ``start`` on."""
+    """``length`` positions of dimension ``dim`` from ``start`` on.
+
+    >>> x = torch.arange(6)
+    >>> torch.narrow(x, 0, 2, 3)
+    tensor([2, 3, 4])
+    """
     shape = input._data.shape
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
@@ -366,7 +472,11 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
 
 @function(out=False)
 def select(input: Tensor, dim: int, index: Any) -> Tensor:
-    """The part at one position of dimension ``dim``, without that dimension."""
+    """The part at one position of dimension ``dim``, without that dimension.
+
+    >>> torch.select(torch.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
     shape = input._data.shape
     if not shape:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -378,7 +488,12 @@ def select(input: Tensor, dim: int, index: Any) -> Tensor:
 
 @function(out=False)
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The diagonal of two dimensions, as the last dimension; ``offset`` counts to the right."""
+    """The diagonal of two dimensions, as the last dimension; ``offset`` counts to the right.
+
+    >>> x = torch.arange(9).reshape(3, 3)
+    >>> torch.diagonal(x), torch.diagonal(x, offset=1)
+    (tensor([0, 4, 8]), tensor([1, 5]))
+    """
     rank = input._data.ndim
     first, second = wrap_dim(dim1, rank, "diagonal"), wrap_dim(dim2, rank, "diagonal")
     if first == second:
@@ -388,7 +503,13 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
 
 @method("unfold")
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Windows of ``size`` positions along a dimension, ``step`` apart, as a view with the window as last dimension."""
+    """Windows of ``size`` positions along a dimension, ``step`` apart, as a view with the window as last dimension.
+
+    >>> torch.arange(5).unfold(0, 3, 1)
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4]])
+    """
     shape = self._data.shape
     place = wrap_dim(dimension, len(shape), "unfold")
     n = shape[place] if shape else 1
@@ -404,7 +525,15 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
 @function(out=False)
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """The memory of ``input`` read with other sizes, strides and offset, in elements. Raises RuntimeError where this
-    reaches beyond the memory."""
+    reaches beyond the memory.
+
+    >>> x = torch.arange(6)
+    >>> torch.as_strided(x, (4, 3), (1, 1))
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4],
+            [3, 4, 5]])
+    """
     sizes, steps = sizes_of((size,), "as_strided"), integers(stride, "as_strided")
     if len(sizes) != len(steps):
         raise RuntimeError(f"mismatch in length of strides and shape: {list(steps)} and {list(sizes)}")
@@ -422,13 +551,22 @@ def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None
 
 @function(method=False, out=False)
 def real(input: Tensor) -> Tensor:
-    """The real parts, as a view; of a real tensor the tensor itself."""
+    """The real parts, as a view; of a real tensor the tensor itself.
+
+    >>> torch.real(torch.tensor([1 + 2j, 3 - 4j]))
+    tensor([1., 3.])
+    """
     return P.real(input) if input.is_complex() else input
 
 
 @function(method=False, out=False)
 def imag(input: Tensor) -> Tensor:
-    """The imaginary parts, as a view. Raises RuntimeError for a real tensor."""
+    """The imaginary parts, as a view. Raises RuntimeError for a real tensor.
+
+    >>> x = torch.tensor([1 + 2j, 3 - 4j])
+    >>> torch.imag(x)
+    tensor([ 2., -4.])
+    """
     if not input.is_complex():
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
     return P.imag(input)
@@ -448,7 +586,12 @@ Tensor.imag = property(imag, _set_imag)  # type: ignore[attr-defined]
 
 @function(method=False, out=False)
 def view_as_real(input: Tensor) -> Tensor:
-    """A complex tensor as a real one with a last dimension (real, imaginary)."""
+    """A complex tensor as a real one with a last dimension (real, imaginary).
+
+    >>> torch.view_as_real(torch.tensor([1 + 2j, 3 - 4j]))
+    tensor([[ 1.,  2.],
+            [ 3., -4.]])
+    """
     if not input.is_complex():
         raise RuntimeError("view_as_real is only supported for complex tensors")
     return P.view_as_real(input)
@@ -456,7 +599,11 @@ def view_as_real(input: Tensor) -> Tensor:
 
 @function(method=False, out=False)
 def view_as_complex(input: Tensor) -> Tensor:
-    """A real tensor with a last dimension (real, imaginary) as a complex one."""
+    """A real tensor with a last dimension (real, imaginary) as a complex one.
+
+    >>> torch.view_as_complex(torch.tensor([[1.0, 2.0], [3.0, -4.0]]))
+    tensor([1.+2.j, 3.-4.j])
+    """
     array = input._data
     if array.dtype.char not in "efd":
         raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a "
@@ -470,25 +617,41 @@ def view_as_complex(input: Tensor) -> Tensor:
 
 @function(out=False)
 def resolve_conj(input: Tensor) -> Tensor:
-    """The tensor itself: conjugation is never lazy here."""
+    """The tensor itself: conjugation is never lazy here.
+
+    >>> torch.resolve_conj(torch.tensor([1 + 2j]).conj())
+    tensor([1.-2.j])
+    """
     return input
 
 
 @function(out=False)
 def resolve_neg(input: Tensor) -> Tensor:
-    """The tensor itself: negation is never lazy here."""
+    """The tensor itself: negation is never lazy here.
+
+    >>> torch.resolve_neg(torch.tensor([1.0, -2.0]))
+    tensor([ 1., -2.])
+    """
     return input
 
 
 @method("is_conj")
 def is_conj(self: Tensor) -> bool:
-    """False: conjugation is never lazy here."""
+    """False: conjugation is never lazy here.
+
+    >>> torch.tensor(1 + 1j).is_conj()
+    False
+    """
     return False
 
 
 @method("is_neg")
 def is_neg(self: Tensor) -> bool:
-    """False: negation is never lazy here."""
+    """False: negation is never lazy here.
+
+    >>> torch.tensor(-1.0).is_neg()
+    False
+    """
     return False
 
 

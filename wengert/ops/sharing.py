@@ -38,7 +38,11 @@ def share_memory_(self: Tensor) -> Tensor:
 
 @method("is_shared")
 def is_shared(self: Tensor) -> bool:
-    """Whether other processes can see this tensor's memory: after `share_memory_`, or where it came from one."""
+    """Whether other processes can see this tensor's memory: after `share_memory_`, or where it came from one.
+
+    >>> torch.ones(2).is_shared()
+    False
+    """
     return segments.owner_of(self._data) is not None
 
 

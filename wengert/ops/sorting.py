@@ -33,25 +33,47 @@ def _sorted(x: Tensor, dim: int, descending: bool, op: str) -> tuple[Tensor, Ten
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """The elements in order along a dimension, and the positions that they had: ``(values, indices)``. NaN counts as
     the
-    largest. Equal elements always keep their order here, whether ``stable`` or not."""
+    largest. Equal elements always keep their order here, whether ``stable`` or not.
+
+    >>> torch.sort(torch.tensor([30, 10, 20]))
+    torch.return_types.sort(
+    values=tensor([10, 20, 30]),
+    indices=tensor([1, 2, 0]))
+    """
     return _Sorted(_sorted(input, dim, descending, "sort"))
 
 
 @function()
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
-    """The positions of the elements in order along a dimension."""
+    """The positions of the elements in order along a dimension.
+
+    >>> x = torch.tensor([30, 10, 20])
+    >>> order = torch.argsort(x)
+    >>> order, x[order]
+    (tensor([1, 2, 0]), tensor([10, 20, 30]))
+    """
     return _sorted(input.detach(), dim, descending, "argsort")[1]
 
 
 @function(method=True)
 def msort(input: Tensor) -> Tensor:
-    """The elements in order along dimension 0."""
+    """The elements in order along dimension 0.
+
+    >>> torch.msort(torch.tensor([[3, 1], [2, 9]]))
+    tensor([[2, 1],
+            [3, 9]])
+    """
     return _sorted(input, 0, False, "msort")[0]
 
 
 @function()
 def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """The ``k`` largest (or smallest) elements along a dimension in order, and their positions: ``(values, indices)``.
+
+    >>> torch.topk(torch.tensor([10, 50, 30]), 2)
+    torch.return_types.topk(
+    values=tensor([50, 30]),
+    indices=tensor([1, 2]))
     """
     check_takes("topk", TRUTHS + COMPLEX, input)
     place = wrap_dim(dim, input._data.ndim, "topk")
@@ -64,7 +86,13 @@ def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: boo
 
 @function()
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """The ``k``-th smallest element along a dimension, counted from 1, and its position: ``(values, indices)``."""
+    """The ``k``-th smallest element along a dimension, counted from 1, and its position: ``(values, indices)``.
+
+    >>> torch.kthvalue(torch.tensor([40, 10, 30, 20]), 2)
+    torch.return_types.kthvalue(
+    values=tensor(20),
+    indices=tensor(3))
+    """
     check_takes("kthvalue", TRUTHS, input)
     place = wrap_dim(dim, input._data.ndim, "kthvalue")
     check_not_empty("kthvalue", input, place)
@@ -95,7 +123,11 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
            dim: int | None = None) -> Any:
     """The distinct elements in ascending order (or the distinct parts along ``dim``); on request also where each
     element
-    of ``input`` is among them, and how often each occurs."""
+    of ``input`` is among them, and how often each occurs.
+
+    >>> torch.unique(torch.tensor([3, 1, 3, 2]), return_counts=True)
+    (tensor([1, 2, 3]), tensor([1, 1, 2]))
+    """
     check_takes("unique", COMPLEX + EIGHTHS, input)
     array = input._concrete("unique")
     if dim is None:
@@ -113,7 +145,11 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
 def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
                        dim: int | None = None) -> Any:
     """The elements (or parts along ``dim``) without those that equal the one before; on request also where each went,
-    and how many were joined."""
+    and how many were joined.
+
+    >>> torch.unique_consecutive(torch.tensor([1, 1, 2, 2, 1]))
+    tensor([1, 2, 1])
+    """
     check_takes("unique_consecutive", COMPLEX + EIGHTHS, input)
     array = input._concrete("unique_consecutive")
     flat = array.reshape(-1) if dim is None else array
@@ -137,7 +173,11 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
                  sorter: Tensor | None = None) -> Tensor:
     """Where each number of ``input`` would go into the ascending last dimension of ``sorted_sequence``: before its
     equals,
-    or after them if ``right`` (``side="right"``). ``sorter`` gives the order of a sequence that is not sorted."""
+    or after them if ``right`` (``side="right"``). ``sorter`` gives the order of a sequence that is not sorted.
+
+    >>> torch.searchsorted(torch.tensor([10, 20, 30]), torch.tensor([5, 20, 25]))
+    tensor([0, 1, 2])
+    """
     check_takes("searchsorted", TRUTHS + COMPLEX, sorted_sequence, input)
     check_none("searchsorted", COMPLEX, sorted_sequence, input)
     if side is not None and side not in ("left", "right"):
@@ -179,7 +219,12 @@ def _check_order(sequence: Tensor, sorter: Tensor) -> None:
 
 @function(method=False, takes_tensor=False)
 def bucketize(input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False) -> Tensor:
-    """Between which of the ascending ``boundaries`` each number of ``input`` lies."""
+    """Between which of the ascending ``boundaries`` each number of ``input`` lies.
+
+    >>> ages = torch.tensor([3, 18, 40, 70])
+    >>> torch.bucketize(ages, torch.tensor([18, 65]), right=True)
+    tensor([0, 1, 1, 2])
+    """
     if boundaries.ndim != 1:
         raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)

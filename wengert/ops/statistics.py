@@ -42,16 +42,28 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
     function()(plain)
 
 
-_median("median", P.median, P.median_dim, "The median of all elements, or along ``dim`` as (values, indices): the "
-                                          "lower of the two in the middle; NaN where there is one.")
-_median("nanmedian", P.nanmedian, P.nanmedian_dim, "The median of the elements that are not NaN.")
+_median("median", P.median, P.median_dim, """The median of all elements, or along ``dim`` as (values, indices): the
+    lower of the two in the middle; NaN where there is one.
+
+    >>> torch.median(torch.tensor([1.0, 4.0, 2.0, 100.0]))
+    tensor(2.)""")
+_median("nanmedian", P.nanmedian, P.nanmedian_dim, """The median of the elements that are not NaN.
+
+    >>> torch.nanmedian(torch.tensor([1.0, torch.nan, 3.0]))
+    tensor(1.)""")
 _mode = named("mode", "values", "indices")
 
 
 @function()
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent value along ``dim`` (the smallest of those that tie) and the position of its last
-    occurrence."""
+    occurrence.
+
+    >>> torch.mode(torch.tensor([2, 7, 2, 7, 1]))
+    torch.return_types.mode(
+    values=tensor(2),
+    indices=tensor(2))
+    """
     if input._data.dtype.kind in "cW":
         raise NotImplementedError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
     place = wrap_dim(int(dim), input._data.ndim, "mode")
@@ -156,7 +168,11 @@ def quantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
     """The value below which the share ``q`` of the elements lies, of everything or along ``dim``. Several ``q``, a 1-D
-    tensor, become the first dimension of the result. NaN where there is one."""
+    tensor, become the first dimension of the result. NaN where there is one.
+
+    >>> torch.quantile(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.25, 0.5]))
+    tensor([1.7500, 2.5000])
+    """
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
@@ -164,7 +180,11 @@ def quantile(
 def nanquantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
-    """`quantile` of the elements that are not NaN."""
+    """`quantile` of the elements that are not NaN.
+
+    >>> torch.nanquantile(torch.tensor([1.0, torch.nan, 3.0]), 0.5)
+    tensor(2.)
+    """
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
@@ -173,7 +193,13 @@ def nanquantile(
 
 @function(out=False)
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
-    """How often each integer from 0 on occurs in the 1-D ``input``; the sums of their ``weights``, where given."""
+    """How often each integer from 0 on occurs in the 1-D ``input``; the sums of their ``weights``, where given.
+
+    >>> torch.bincount(torch.tensor([0, 1, 1, 3]))
+    tensor([1, 2, 0, 1])
+    >>> torch.bincount(torch.tensor([0, 1, 1, 3]), weights=torch.tensor([0.5, 1.0, 1.0, 2.0]))
+    tensor([0.5000, 2.0000, 0.0000, 2.0000])
+    """
     if input._data.dtype.kind not in "iu":
         raise DTypeError(f"\"bincount_cpu\" not implemented for '{type_name(input._data.dtype)}': bincount only "
                          "supports 1-d non-negative integral inputs.; convert them with .long()")
@@ -198,7 +224,11 @@ def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.nd
 
 @function(out=Out(differentiable=False))
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
-    """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0)."""
+    """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0).
+
+    >>> torch.histc(torch.tensor([1.0, 2.0, 1.0, 3.5]), bins=4, min=0, max=4)
+    tensor([0., 2., 1., 1.])
+    """
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogramdd" not implemented for \'{type_name(x._data.dtype)}\'')
@@ -211,7 +241,13 @@ _histogram = named("histogram", "hist", "bin_edges")
 @function()
 def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """Counts (or sums of ``weight``) of elements in bins, and the bins' edges, as (hist, bin_edges). ``bins`` is their
-    number, over ``range``, or a 1-D tensor of edges. ``density`` makes the whole area 1."""
+    number, over ``range``, or a 1-D tensor of edges. ``density`` makes the whole area 1.
+
+    >>> torch.histogram(torch.tensor([1.0, 2.0, 1.0]), bins=4, range=(0.0, 4.0))
+    torch.return_types.histogram(
+    hist=tensor([0., 2., 1., 0.]),
+    bin_edges=tensor([0., 1., 2., 3., 4.]))
+    """
     x = input.detach()
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogramdd" not implemented for \'{type_name(x._data.dtype)}\'')
@@ -309,7 +345,12 @@ def _check_observations(name: str, weights: Any, count: int) -> None:
 @in_float32
 def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
     """The covariance matrix of variables (rows) over observations (columns), the latter counted ``fweights`` times and
-    weighted by ``aweights``."""
+    weighted by ``aweights``.
+
+    >>> torch.cov(torch.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
     if input._data.ndim > 2:
         raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with "
                            f"{input._data.ndim} dimensions")
@@ -354,7 +395,13 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
 @function(out=False)
 @in_float32
 def corrcoef(input: Any) -> Tensor:
-    """The matrix of Pearson's correlations of variables (rows) over observations (columns)."""
+    """The matrix of Pearson's correlations of variables (rows) over observations (columns).
+
+    >>> torch.corrcoef(torch.tensor([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [3.0, 2.0, 1.0]]))
+    tensor([[ 1.,  1., -1.],
+            [ 1.,  1., -1.],
+            [-1., -1.,  1.]])
+    """
     if input._data.ndim > 2:
         raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with "
                            f"{input._data.ndim} dimensions")

@@ -30,7 +30,7 @@ from .shapes import view
 class UntypedStorage:
     """The memory of a tensor as bytes; a new one is made of their number, or of a sequence of them.
 
-    >>> UntypedStorage([1, 2, 3])[1]
+    >>> torch.UntypedStorage([1, 2, 3])[1]
     2
     """
 
@@ -193,7 +193,9 @@ class TypedStorage(UntypedStorage):
     """The memory of a tensor as elements of its dtype, in the order of the memory; a new one is made of their number,
     of a sequence of them, or around an untyped one.
 
-    >>> TypedStorage([1, 2], dtype="float64").tolist()
+    >>> torch.tensor([[1.0, 2.0], [3.0, 4.0]]).T.storage().tolist()
+    [1.0, 2.0, 3.0, 4.0]
+    >>> torch.TypedStorage([1, 2], dtype=torch.float64).tolist()
     [1.0, 2.0]
     """
 
@@ -226,7 +228,11 @@ class TypedStorage(UntypedStorage):
         return _elements(self._root, self.dtype.numpy)
 
     def size(self) -> int:
-        """The number of elements."""
+        """The number of elements.
+
+        >>> torch.zeros(2, 3).nelement()
+        6
+        """
         return self.nbytes() // self.dtype.itemsize if type(self._root) is Absent else int(self._flat.size)
 
     __len__ = _size = size
@@ -264,7 +270,9 @@ class StorageType(type):
 
 
 STORAGES: dict[str, StorageType] = {
-    name: StorageType(name, (), {"dtype": dtype, "__doc__": f"Storages of dtype {dtype.name}.", "__module__": "torch"})
+    name: StorageType(name, (), {"dtype": dtype, "__module__": "torch", "__doc__": (
+        f"Storages of dtype {dtype.name}.\n\n>>> storage = torch.{name}([0, 1])\n>>> storage.dtype, len(storage)\n"
+        f"(torch.{dtype.name}, 2)")})
     for dtype in map(by_name, TYPE_NAMES)
     if (name := storage_name(dtype)) and not name.startswith(("UInt", "Float8", "ComplexHalf"))
 }
@@ -301,26 +309,44 @@ def _memory(source: Any, dtype: np.dtype[Any]) -> np.ndarray:
 
 
 def is_storage(obj: Any, /) -> bool:
-    """Whether ``obj`` is the storage of a tensor."""
+    """Whether ``obj`` is the storage of a tensor.
+
+    >>> torch.is_storage(torch.ones(2).untyped_storage()), torch.is_storage(torch.ones(2))
+    (True, False)
+    """
     return isinstance(obj, UntypedStorage)
 
 
 @method("storage")
 def storage(self: Tensor) -> TypedStorage:
-    """This tensor's memory as elements."""
+    """This tensor's memory as elements.
+
+    >>> torch.arange(4).reshape(2, 2)[1].storage().tolist()
+    [0, 1, 2, 3]
+    """
     return TypedStorage(self)
 
 
 @method("untyped_storage")
 def untyped_storage(self: Tensor) -> UntypedStorage:
-    """This tensor's memory as bytes."""
+    """This tensor's memory as bytes.
+
+    >>> torch.tensor([1, 2], dtype=torch.int32).untyped_storage().nbytes()
+    8
+    """
     return UntypedStorage(self._data)
 
 
 @method("as_subclass")
 def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
     """This tensor as an object of a class derived from `Tensor`: the same memory and history. What is computed of it is
-    a plain `Tensor`."""
+    a plain `Tensor`.
+
+    >>> class Metres(torch.Tensor):
+    ...     pass
+    >>> type(torch.ones(2).as_subclass(Metres)).__name__
+    'Metres'
+    """
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(f"[as_subclass] cls must be a type that inherits from Tensor; got {cls!r}")
     shown = self.view_as(self)
@@ -340,20 +366,34 @@ def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) 
 
 @method("storage_type")
 def storage_type(self: Tensor) -> type:
-    """The type of `storage`."""
+    """The type of `storage`.
+
+    >>> torch.ones(2).storage_type()
+    <class 'wengert.ops.storage.TypedStorage'>
+    """
     return TypedStorage
 
 
 @method("is_set_to")
 def is_set_to(self: Tensor, tensor: Tensor) -> bool:
-    """Whether two tensors are the same elements of the same memory, in the same shape."""
+    """Whether two tensors are the same elements of the same memory, in the same shape.
+
+    >>> x = torch.zeros(4)
+    >>> x.is_set_to(x.view(4)), x.is_set_to(x.clone())
+    (True, False)
+    """
     return (self.data_ptr(), self.shape, self.stride()) == (tensor.data_ptr(), tensor.shape, tensor.stride())
 
 
 @method("resize_")
 def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     """Gives this tensor another size. Elements stay in the order of the memory; what is added is uninitialised, and
-    where the memory must grow it is a new one, apart from other tensors'."""
+    where the memory must grow it is a new one, apart from other tensors'.
+
+    >>> torch.arange(6).resize_(2, 2)
+    tensor([[0, 1],
+            [2, 3]])
+    """
     shape = sizes_of(sizes, "resize_")
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
@@ -388,7 +428,13 @@ def _resized_unseen(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 @method("resize_as_")
 def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
-    """Gives this tensor the size of another."""
+    """Gives this tensor the size of another.
+
+    >>> x = torch.arange(6)
+    >>> torch.resize_as_(x, torch.zeros(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return resize_(self, tuple(the_template.shape))
 
 
@@ -398,6 +444,12 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
 
     Sizes, strides and offset count elements. Where they reach beyond a storage it grows: as with `resize_`, the larger
     memory is a new one, apart from that of the tensors that were on the storage before.
+
+    >>> x, y = torch.zeros(2), torch.tensor([1.0, 2.0, 3.0])
+    >>> x.set_(y)
+    tensor([1., 2., 3.])
+    >>> x.data_ptr() == y.data_ptr()
+    True
     """
     check_writable(self, "set_")
     if source is None:

@@ -58,27 +58,43 @@ def hann_window(window_length: int, periodic: bool = True, **options: Any) -> Te
 def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, **options: Any
 ) -> Tensor:
-    """Hamming's window: alpha - beta cos 2πt."""
+    """Hamming's window: alpha - beta cos 2πt.
+
+    >>> torch.hamming_window(5, periodic=False)
+    tensor([0.0800, 0.5400, 1.0000, 0.5400, 0.0800])
+    """
     alpha, beta = real(alpha, "hamming_window"), real(beta, "hamming_window")
     return _window("hamming_window", window_length, periodic, lambda t: alpha - beta * np.cos(2 * np.pi * t), options)
 
 
 @function(method=False, out=False, takes_tensor=False)
 def blackman_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:
-    """Blackman's window: 0.42 - 0.5 cos 2πt + 0.08 cos 4πt."""
+    """Blackman's window: 0.42 - 0.5 cos 2πt + 0.08 cos 4πt.
+
+    >>> torch.blackman_window(5, periodic=False)[1:-1]
+    tensor([0.3400, 1.0000, 0.3400])
+    """
     return _window("blackman_window", window_length, periodic,
                    lambda t: 0.42 - 0.5 * np.cos(2 * np.pi * t) + 0.08 * np.cos(4 * np.pi * t), options)
 
 
 @function(method=False, out=False, takes_tensor=False)
 def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -> Tensor:
-    """Bartlett's window: a triangle."""
+    """Bartlett's window: a triangle.
+
+    >>> torch.bartlett_window(5, periodic=False)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
     return _window("bartlett_window", window_length, periodic, lambda t: 1 - np.abs(2 * t - 1), options)
 
 
 @function(method=False, out=False, takes_tensor=False)
 def kaiser_window(window_length: int, periodic: bool = True, beta: float = _BETA, **options: Any) -> Tensor:
-    """Kaiser's window: I0(beta √(1 - (2t - 1)²)) / I0(beta)."""
+    """Kaiser's window: I0(beta √(1 - (2t - 1)²)) / I0(beta).
+
+    >>> torch.kaiser_window(5, periodic=False)
+    tensor([5.2773e-05, 2.1567e-01, 1.0000e+00, 2.1567e-01, 5.2773e-05])
+    """
     beta = real(beta, "kaiser_window")
 
     def shape(t: Array) -> Array:
@@ -116,6 +132,11 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
 
     Raises RuntimeError for impossible lengths, and, as PyTorch does, where a real signal's ``return_complex`` is not
     said.
+
+    >>> signal = torch.sin(2 * torch.pi * 4 * torch.arange(64.0) / 64)
+    >>> spectra = torch.stft(signal, 64, center=False, window=torch.ones(64), return_complex=True)
+    >>> spectra.shape, spectra.abs()[:, 0].argmax()
+    (torch.Size([33, 1]), tensor(4))
     """
     if input.dim() not in (1, 2):
         raise RuntimeError(f"[stft] expected a 1D or 2D tensor; got shape {tuple(input.shape)}")
@@ -160,6 +181,12 @@ def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: 
     of the squared windows (Griffin & Lim, *Signal estimation from modified short-time Fourier transform*, 1984).
 
     Raises RuntimeError where the windows leave a sample uncovered.
+
+    >>> signal = torch.sin(torch.arange(64.0))
+    >>> spectra = torch.stft(signal, 16, window=torch.hann_window(16), return_complex=True)
+    >>> back = torch.istft(spectra, 16, window=torch.hann_window(16))
+    >>> torch.allclose(back, signal, atol=1e-5)
+    True
     """
     if not input.is_complex():
         raise RuntimeError("[istft] istft requires a complex-valued input tensor matching the output from stft with "

@@ -16,6 +16,13 @@ class Adadelta(StatefulOptimizer):
     v ← ρ v + (1 − ρ) g², d = √(a + ε) / √(v + ε) · g, a ← ρ a + (1 − ρ) d², p ← p − lr d. ``weight_decay`` adds that
     multiple of p to g; ``maximize`` turns g round. ``foreach`` and ``capturable`` are accepted and change nothing.
     Raises ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adadelta([w], lr=1.0)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([0.9968])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1.0, rho: float = 0.9, eps: float = 1e-6,

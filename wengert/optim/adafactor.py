@@ -18,6 +18,14 @@ class Adafactor(StatefulOptimizer):
     divided by max(1, RMS(u) / ``d``), and p ← p − max(ε₂, RMS(p)) · min(``lr``, 1/√t) · u. ``eps`` is (ε₁, ε₂), ε₁ the
     precision of the dtype if None. ``weight_decay`` takes ``lr`` times that multiple of p off p first. ``foreach``
     changes nothing. Raises ValueError for settings out of range.
+
+    >>> w = torch.ones(2, 2, requires_grad=True)
+    >>> optimizer = torch.optim.Adafactor([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([[0.9000, 0.9000],
+            [0.9000, 0.9000]])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1e-2, beta2_decay: float = -0.8,

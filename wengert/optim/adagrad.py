@@ -20,6 +20,13 @@ class Adagrad(StatefulOptimizer):
     s ← s + g² from s = ``initial_accumulator_value``, p ← p − lr / (1 + (t − 1) ``lr_decay``) · g / (√s + ε).
     ``weight_decay`` adds that multiple of p to g; ``maximize`` turns g round. ``foreach`` and ``fused`` are accepted
     and change nothing. Raises ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0, 100.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adagrad([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([ 0.9000, 99.9000])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1e-2, lr_decay: float = 0, weight_decay: float = 0,

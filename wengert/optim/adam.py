@@ -78,6 +78,13 @@ class AdamW(Adam):
     """Adam with decoupled weight decay: beside the step, p ← p − lr · ``weight_decay`` · p (Loshchilov & Hutter, 2019).
 
     The other settings are those of `Adam`.
+
+    >>> w = torch.tensor([1.0, 100.0], requires_grad=True)
+    >>> optimizer = torch.optim.AdamW([w], lr=0.1, weight_decay=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([ 0.8900, 98.9000])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1e-3, betas: tuple[float, float] = (0.9, 0.999),

@@ -16,6 +16,13 @@ class Adamax(StatefulOptimizer):
     m ← β₁ m + (1 − β₁) g, u ← max(β₂ u, |g| + ε), p ← p − lr / (1 − β₁ᵗ) · m / u. ``weight_decay`` adds that multiple
     of p to g; ``maximize`` turns g round. ``foreach`` and ``capturable`` are accepted and change nothing.
     Raises ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0, 100.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adamax([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([ 0.9000, 99.9000])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 2e-3, betas: tuple[float, float] = (0.9, 0.999),

@@ -17,6 +17,13 @@ class ASGD(StatefulOptimizer):
     made and is from then on the mean of the p since. ``weight_decay`` adds that multiple of p to g; ``maximize`` turns
     g round. ``foreach`` and ``capturable`` are accepted and change nothing. Raises ValueError for settings out of
     range.
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.ASGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([0.8000])
     """
 
     _counters: ClassVar[tuple[str, ...]] = ("step", "eta", "mu")

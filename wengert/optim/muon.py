@@ -22,6 +22,13 @@ class Muon(Optimizer):
     of Newton's and Schulz's iteration with ``ns_coefficients``, in bfloat16; p ← (1 − lr · ``weight_decay``) p − lr′ u.
     ``adjust_lr_fn`` gives lr′ = lr √max(1, rows/columns) (``"original"``, or None) or 0.2 lr √max(rows, columns)
     (``"match_rms_adamw"``). Raises ValueError for settings out of range and parameters that are no matrices.
+
+    >>> w = torch.diag(torch.tensor([1.0, 100.0])).requires_grad_()
+    >>> optimizer = torch.optim.Muon([w], lr=0.1, weight_decay=0.0)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> (w.detach().diagonal() - torch.tensor([1.0, 100.0])).abs() < 0.2
+    tensor([True, True])
     """
 
     def __init__(self, params: Parameters, lr: float = 1e-3, weight_decay: float = 0.1, momentum: float = 0.95,

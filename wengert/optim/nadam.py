@@ -17,6 +17,13 @@ class NAdam(StatefulOptimizer):
     p ← p − lr / (√v̂ + ε) · ((1 − µₜ) g / (1 − ∏µᵢ to t) + µₜ₊₁ m / (1 − ∏µᵢ to t + 1)). ``weight_decay`` adds that
     multiple of p to g, or with ``decoupled_weight_decay`` shrinks p by that share of lr. ``foreach`` and
     ``capturable`` are accepted and change nothing. Raises ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.NAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([0.8944])
     """
 
     _counters: ClassVar[tuple[str, ...]] = ("step", "mu_product")

@@ -48,6 +48,20 @@ class Optimizer:
     ``params`` is an iterable of tensors, of (name, tensor) pairs, or of dicts: groups, each with its ``"params"`` and
     settings of its own. ``defaults`` are the settings of groups that do not give them. Raises TypeError or ValueError
     for parameters that cannot be optimised.
+
+    >>> class Signs(torch.optim.Optimizer):
+    ...     def __init__(self, params, lr):
+    ...         super().__init__(params, {"lr": lr})
+    ...     @torch.no_grad()
+    ...     def step(self):
+    ...         for group in self.param_groups:
+    ...             for w in group["params"]:
+    ...                 w -= group["lr"] * w.grad.sign()
+    >>> w = torch.tensor([1.0, -100.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> Signs([w], lr=0.1).step()
+    >>> w.detach()
+    tensor([  0.9000, -99.9000])
     """
 
     defaults: dict[str, Any]

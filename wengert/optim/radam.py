@@ -21,6 +21,13 @@ class RAdam(StatefulOptimizer):
     r² = (ρ − 4) (ρ − 2) ρ∞ / ((ρ∞ − 4) (ρ∞ − 2) ρ). ``weight_decay`` adds that multiple of p to g, or with
     ``decoupled_weight_decay`` shrinks p by that share of lr. ``foreach`` and ``capturable`` are accepted and change
     nothing. Raises ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.RAdam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([0.8000])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1e-3, betas: tuple[float, float] = (0.9, 0.999),

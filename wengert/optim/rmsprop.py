@@ -17,6 +17,13 @@ class RMSprop(StatefulOptimizer):
     first; with ``momentum`` µ the quotient is gathered in b ← µ b + g / (√v + ε), and p ← p − lr b. ``weight_decay``
     adds that multiple of p to g; ``maximize`` turns g round. ``foreach`` and ``capturable`` are accepted and change
     nothing. Raises ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0, 100.0], requires_grad=True)
+    >>> optimizer = torch.optim.RMSprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([5.9605e-08, 9.9000e+01])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1e-2, alpha: float = 0.99, eps: float = 1e-8,

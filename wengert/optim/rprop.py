@@ -17,6 +17,13 @@ class Rprop(StatefulOptimizer):
     times ``etas[0]`` where it turns, held between ``step_sizes``. Where it turned, the element stays for one step.
     ``maximize`` turns the gradient round. ``foreach`` and ``capturable`` are accepted and change nothing. Raises
     ValueError for settings out of range.
+
+    >>> w = torch.tensor([1.0, 100.0], requires_grad=True)
+    >>> optimizer = torch.optim.Rprop([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w.detach()
+    tensor([ 0.9000, 99.9000])
     """
 
     def __init__(self, params: Parameters, lr: float | Tensor = 1e-2, etas: tuple[float, float] = (0.5, 1.2),

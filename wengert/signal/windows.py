@@ -50,7 +50,11 @@ class _Form:
 
 def exponential(M: int, *, center: float | None = None, tau: float = 1.0, sym: bool = True, dtype: DType | None = None,
                 layout: Any = strided, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """exp(−|k − ``center``| / ``tau``), around the middle unless ``center`` is given, which symmetric ones forbid."""
+    """exp(−|k − ``center``| / ``tau``), around the middle unless ``center`` is given, which symmetric ones forbid.
+
+    >>> torch.signal.windows.exponential(5, tau=2.0)
+    tensor([0.3679, 0.6065, 1.0000, 0.6065, 0.3679])
+    """
     form = _Form("exponential", M, sym, dtype, layout, device, requires_grad)
     if tau <= 0:
         raise ValueError(f"Tau must be positive, got: {tau} instead.")
@@ -79,7 +83,11 @@ def cosine(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any 
 
 def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: DType | None = None, layout: Any = strided,
              device: Any = None, requires_grad: bool = False) -> Tensor:
-    """exp(−k² / 2 ``std``²), k counted from the middle."""
+    """exp(−k² / 2 ``std``²), k counted from the middle.
+
+    >>> torch.signal.windows.gaussian(5, std=1.0)
+    tensor([0.1353, 0.6065, 1.0000, 0.6065, 0.1353])
+    """
     form = _Form("gaussian", M, sym, dtype, layout, device, requires_grad)
     if std <= 0:
         raise ValueError(f"Standard deviation must be positive, got: {std} instead.")
@@ -91,7 +99,11 @@ def gaussian(M: int, *, std: float = 1.0, sym: bool = True, dtype: DType | None 
 
 def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: DType | None = None, layout: Any = strided,
            device: Any = None, requires_grad: bool = False) -> Tensor:
-    """I₀(β √(1 − t²)) / I₀(β), t from −1 to 1."""
+    """I₀(β √(1 − t²)) / I₀(β), t from −1 to 1.
+
+    >>> torch.signal.windows.kaiser(5, beta=4.0)
+    tensor([0.0885, 0.6334, 1.0000, 0.6334, 0.0885])
+    """
     form = _Form("kaiser", M, sym, dtype, layout, device, requires_grad)
     if beta < 0:
         raise ValueError(f"beta must be non-negative, got: {beta} instead.")
@@ -108,14 +120,22 @@ def kaiser(M: int, *, beta: float = 12.0, sym: bool = True, dtype: DType | None 
 
 def bartlett(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any = strided, device: Any = None,
              requires_grad: bool = False) -> Tensor:
-    """1 − |t|, t from −1 to 1: a triangle."""
+    """1 − |t|, t from −1 to 1: a triangle.
+
+    >>> torch.signal.windows.bartlett(5)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
     form = _Form("bartlett", M, sym, dtype, layout, device, requires_grad)
     return form.ones() if M < 2 else 1 - abs(form.points(-1, 2 / form.spread))
 
 
 def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: DType | None = None, layout: Any = strided,
                    device: Any = None, requires_grad: bool = False) -> Tensor:
-    """Σ (−1)ⁱ ``a``ᵢ cos 2πit, t from 0 to 1."""
+    """Σ (−1)ⁱ ``a``ᵢ cos 2πit, t from 0 to 1.
+
+    >>> torch.signal.windows.general_cosine(5, a=[0.5, 0.5])
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    """
     form = _Form("general_cosine", M, sym, dtype, layout, device, requires_grad)
     if M < 2:
         return form.ones()
@@ -132,33 +152,55 @@ def general_cosine(M: int, *, a: Iterable[float], sym: bool = True, dtype: DType
 
 def general_hamming(M: int, *, alpha: float = 0.54, sym: bool = True, dtype: DType | None = None, layout: Any = strided,
                     device: Any = None, requires_grad: bool = False) -> Tensor:
-    """α − (1 − α) cos 2πt, t from 0 to 1."""
+    """α − (1 − α) cos 2πt, t from 0 to 1.
+
+    >>> torch.signal.windows.general_hamming(5, alpha=0.7)
+    tensor([0.4000, 0.7000, 1.0000, 0.7000, 0.4000])
+    """
     return general_cosine(M, a=[alpha, 1.0 - alpha], sym=sym, dtype=dtype, layout=layout, device=device,
                           requires_grad=requires_grad)
 
 
 def hamming(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any = strided, device: Any = None,
             requires_grad: bool = False) -> Tensor:
-    """`general_hamming` with α = 0.54."""
+    """`general_hamming` with α = 0.54.
+
+    >>> torch.signal.windows.hamming(5)
+    tensor([0.0800, 0.5400, 1.0000, 0.5400, 0.0800])
+    """
     return general_hamming(M, sym=sym, dtype=dtype, layout=layout, device=device, requires_grad=requires_grad)
 
 
 def hann(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any = strided, device: Any = None,
          requires_grad: bool = False) -> Tensor:
-    """`general_hamming` with α = ½."""
+    """`general_hamming` with α = ½.
+
+    >>> torch.signal.windows.hann(5)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000, 0.0000])
+    >>> torch.signal.windows.hann(4, sym=False)
+    tensor([0.0000, 0.5000, 1.0000, 0.5000])
+    """
     return general_hamming(M, alpha=0.5, sym=sym, dtype=dtype, layout=layout, device=device,
                            requires_grad=requires_grad)
 
 
 def blackman(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any = strided, device: Any = None,
              requires_grad: bool = False) -> Tensor:
-    """0.42 − 0.5 cos 2πt + 0.08 cos 4πt."""
+    """0.42 − 0.5 cos 2πt + 0.08 cos 4πt.
+
+    >>> torch.signal.windows.blackman(5)[1:-1]
+    tensor([0.3400, 1.0000, 0.3400])
+    """
     return general_cosine(M, a=[0.42, 0.5, 0.08], sym=sym, dtype=dtype, layout=layout, device=device,
                           requires_grad=requires_grad)
 
 
 def nuttall(M: int, *, sym: bool = True, dtype: DType | None = None, layout: Any = strided, device: Any = None,
             requires_grad: bool = False) -> Tensor:
-    """Nuttall's sum of four cosines, whose sidelobes are lowest."""
+    """Nuttall's sum of four cosines, whose sidelobes are lowest.
+
+    >>> torch.signal.windows.nuttall(5)[1:-1]
+    tensor([0.2270, 1.0000, 0.2270])
+    """
     return general_cosine(M, a=[0.3635819, 0.4891775, 0.1365995, 0.0106411], sym=sym, dtype=dtype, layout=layout,
                           device=device, requires_grad=requires_grad)

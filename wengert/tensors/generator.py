@@ -14,6 +14,14 @@ class Generator(MersenneTwister):
     ``device`` must be the CPU. A generator that nobody has seeded starts from PyTorch's default seed. States made by
     `get_state` can be given to PyTorch's ``set_state`` and the other way round. One generator is not to be used by
     two threads at once.
+
+    >>> g = torch.Generator()
+    >>> _ = g.manual_seed(0)
+    >>> torch.rand(2, generator=g)
+    tensor([0.4963, 0.7682])
+    >>> _ = g.manual_seed(0)
+    >>> torch.rand(2, generator=g)
+    tensor([0.4963, 0.7682])
     """
 
     __slots__ = ()

@@ -270,7 +270,8 @@ def by_user() -> bool:
 
 _HOME = __name__.rpartition(".tensors.")[0]
 _CALLING = tuple([f"{_HOME}.{module}" for module in (
-    "tensors.", "core.", "ops.operators", "ops.registry", "ops.pointwise", "ops.comparison", "ops.matrix")])
+    "tensors.", "core.", "ops.operators", "ops.registry", "ops.arithmetic", "ops.pointwise", "ops.comparison",
+    "ops.matrix")])
 """The modules through which an operation goes that was called from outside."""
 
 

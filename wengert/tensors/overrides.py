@@ -222,11 +222,29 @@ class Switched(Block):
 
 
 class DisableTorchFunctionSubclass(Switched):
-    """A context in which no argument is asked for its ``__torch_function__``; modes are."""
+    """A context in which no argument is asked for its ``__torch_function__``; modes are.
+
+    >>> class Tagged(torch.Tensor):
+    ...     pass
+    >>> x = torch.ones(2).as_subclass(Tagged)
+    >>> with torch.overrides.DisableTorchFunctionSubclass():
+    ...     type(x + 1).__name__
+    'Tensor'
+    """
 
 
 class DisableTorchFunction(Switched):
-    """A context in which neither arguments nor modes are asked for ``__torch_function__``."""
+    """A context in which neither arguments nor modes are asked for ``__torch_function__``.
+
+    >>> class Tagged(torch.Tensor):
+    ...     pass
+    >>> x = torch.ones(2).as_subclass(Tagged)
+    >>> type(x + 1).__name__
+    'Tagged'
+    >>> with torch.overrides.DisableTorchFunction():
+    ...     type(x + 1).__name__
+    'Tensor'
+    """
 
     to = ALL_OFF
 

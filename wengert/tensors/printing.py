@@ -69,10 +69,10 @@ def set_printoptions(precision: int | None = None, threshold: float | None = Non
 
     When it raises, the options stay as they were.
 
-    >>> set_printoptions(precision=2)
-    >>> tensor_repr(np.float32([1 / 3]), dtype_name="float32", default_dtype_name="float32")
-    'tensor([0.33])'
-    >>> set_printoptions(profile="default")
+    >>> torch.set_printoptions(precision=2)
+    >>> torch.tensor([1 / 3])
+    tensor([0.33])
+    >>> torch.set_printoptions(profile="default")
     """
     global _options
     changes: dict[str, Any] = {}

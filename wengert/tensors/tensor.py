@@ -153,7 +153,12 @@ class Tensor:
         return strided
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
+        """The shape, or the size of one dimension.
+
+        >>> x = torch.zeros(2, 3)
+        >>> x.size(), x.size(1)
+        (torch.Size([2, 3]), 3)
+        """
         if dim is None:
             return Size(self._data.shape)
         shape = self._data.shape
@@ -162,19 +167,31 @@ class Tensor:
         return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(int(dim), len(shape), "size")]
 
     def dim(self) -> int:
-        """The number of dimensions."""
+        """The number of dimensions.
+
+        >>> torch.zeros(2, 3).dim(), torch.tensor(1.0).dim()
+        (2, 0)
+        """
         return int(self._data.ndim)
 
     ndimension = dim
 
     def numel(self) -> int:
-        """The number of elements."""
+        """The number of elements.
+
+        >>> torch.zeros(2, 3).numel()
+        6
+        """
         return int(self._data.size)
 
     nelement = numel
 
     def element_size(self) -> int:
-        """The bytes of one element."""
+        """The bytes of one element.
+
+        >>> torch.ones(2).element_size(), torch.ones(2, dtype=torch.int8).element_size()
+        (4, 1)
+        """
         return int(self._data.dtype.itemsize)
 
     @property
@@ -188,7 +205,12 @@ class Tensor:
         return int(self._data.size * self._data.dtype.itemsize)
 
     def stride(self, dim: int | None = None) -> Any:
-        """The steps, in elements, from one index to the next, of every dimension or of one."""
+        """The steps, in elements, from one index to the next, of every dimension or of one.
+
+        >>> x = torch.zeros(2, 3)
+        >>> x.stride(), x.t().stride(), x.stride(0)
+        ((3, 1), (1, 3), 3)
+        """
         array = self._data
         strides = tuple(s // array.itemsize for s in array.strides)
         if not array.size and not any(strides):  # numpy keeps none for a new array without elements
@@ -200,7 +222,11 @@ class Tensor:
         return strides[wrap_dim(dim, len(strides), "stride")]
 
     def storage_offset(self) -> int:
-        """The position of the first element in its memory, in elements."""
+        """The position of the first element in its memory, in elements.
+
+        >>> torch.arange(6).reshape(2, 3)[1].storage_offset()
+        3
+        """
         if state.watcher is not None and state.watcher.tracer is not None:
             return int(state.watcher.tracer.lies(self, True)[0])
         if type(self._data) is Absent:
@@ -210,32 +236,58 @@ class Tensor:
         return int(start // self._data.itemsize)
 
     def data_ptr(self) -> int:
-        """The address of the first element; 0 for a tensor without elements in memory."""
+        """The address of the first element; 0 for a tensor without elements in memory.
+
+        >>> x = torch.zeros(4)
+        >>> x[1:].data_ptr() - x.data_ptr()
+        4
+        """
         if type(self._data) is Absent:
             return 0
         return int(self._data.ctypes.data)
 
     def is_contiguous(self, memory_format: object = None) -> bool:
-        """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps."""
+        """Whether the elements lie in memory in row-major order (or that of ``memory_format``), without gaps.
+
+        >>> x = torch.zeros(2, 3)
+        >>> x.is_contiguous(), x.t().is_contiguous()
+        (True, False)
+        """
         array = self._data.ghost if type(self._data) is Absent else self._data
         if memory_format in CHANNELS_LAST:
             return array.ndim == CHANNELS_LAST[memory_format] and dense_with_channels_last(array)
         return bool(array.flags.c_contiguous)
 
     def is_floating_point(self) -> bool:
-        """Whether the elements are real floating-point numbers."""
+        """Whether the elements are real floating-point numbers.
+
+        >>> torch.tensor(1.0).is_floating_point(), torch.tensor(1).is_floating_point()
+        (True, False)
+        """
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        """Whether the elements are complex numbers."""
+        """Whether the elements are complex numbers.
+
+        >>> torch.tensor(1j).is_complex()
+        True
+        """
         return self._data.dtype.kind in "cW"
 
     def is_signed(self) -> bool:
-        """Whether the elements can be negative."""
+        """Whether the elements can be negative.
+
+        >>> torch.tensor([1]).is_signed(), torch.tensor([True]).is_signed()
+        (True, False)
+        """
         return self.dtype.is_signed
 
     def get_device(self) -> int:
-        """-1, as PyTorch answers for the CPU."""
+        """-1, as PyTorch answers for the CPU.
+
+        >>> torch.ones(2).get_device()
+        -1
+        """
         return -1
 
     # --- the tape -----------------------------------------------------------------------------------------------------
@@ -254,7 +306,12 @@ class Tensor:
         raise RuntimeError("[requires_grad] it cannot be deleted; set it to False")
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Makes this leaf collect a gradient, or stop doing so; returns it."""
+        """Makes this leaf collect a gradient, or stop doing so; returns it.
+
+        >>> w = torch.zeros(2).requires_grad_()
+        >>> w.requires_grad
+        True
+        """
         if state.watcher is not None and requires_grad is (edge_of(self) is None):
             state.watcher.changes(self, "requires_grad_")
         edge = edge_of(self)
@@ -397,15 +454,35 @@ class Tensor:
         ``gradient`` is the cotangent of this tensor, of its shape; it may be left out for a single element (1).
         ``retain_graph`` keeps what backward needs for a second run; ``create_graph`` records the run itself, for
         higher derivatives. ``inputs`` restricts the leaves.
+
+        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward()
+        >>> x.grad
+        tensor([2., 4.])
         """
         engine(self, gradient, retain_graph, create_graph, None, inputs)
 
     def graph(self, gradients: bool | None = None) -> Any:
-        """The computation graph behind this tensor, to look at; see `wengert.graph`."""
+        """The computation graph behind this tensor, to look at; see `wengert.graph`.
+
+        >>> x = torch.tensor(2.0, requires_grad=True)
+        >>> print((x * x).graph())
+        v1 = x * x = 4
+        ├─ ∂v1/∂x = 2 ── x = 2
+        └─ ∂v1/∂x = 2 ── x = 2
+        """
         return viewer()(self, gradients=gradients)
 
     def retain_grad(self) -> None:
-        """Makes backward keep the gradient of this non-leaf tensor in ``.grad``."""
+        """Makes backward keep the gradient of this non-leaf tensor in ``.grad``.
+
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> y = 2 * x
+        >>> y.retain_grad()
+        >>> (y * y).backward()
+        >>> y.grad, x.grad
+        (tensor(12.), tensor(24.))
+        """
         edge = edge_of(self)
         if edge is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
@@ -421,7 +498,15 @@ class Tensor:
         return bool(self._rare and self._rare.get("retains"))
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
-        """``hook(grad)`` runs when the gradient of this tensor is computed; what it returns replaces the gradient."""
+        """``hook(grad)`` runs when the gradient of this tensor is computed; what it returns replaces the gradient.
+
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: 10 * grad)
+        >>> (x * x).backward()
+        >>> x.grad
+        tensor(60.)
+        >>> handle.remove()
+        """
         edge = edge_of(self)
         if edge is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -431,7 +516,13 @@ class Tensor:
         return RemovableHandle(node.rarely().setdefault("tensor_hooks", {}).setdefault(index, {}), hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
-        """``hook(tensor)`` runs after backward has added to this leaf's ``.grad``."""
+        """``hook(tensor)`` runs after backward has added to this leaf's ``.grad``.
+
+        >>> w = torch.tensor(3.0, requires_grad=True)
+        >>> handle = w.register_post_accumulate_grad_hook(lambda w: print("arrived:", w.grad))
+        >>> (w * w).backward()
+        arrived: tensor(6.)
+        """
         edge = edge_of(self)
         if type(edge) is not Leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
@@ -440,7 +531,14 @@ class Tensor:
         return RemovableHandle(edge.rarely().setdefault("post_hooks", {}), hook)
 
     def detach(self) -> Tensor:
-        """A tensor of the same memory without history: no gradient flows through it."""
+        """A tensor of the same memory without history: no gradient flows through it.
+
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> y = x * x
+        >>> (y * y.detach()).backward()
+        >>> x.grad
+        tensor(54.)
+        """
         out = self.data
         out._cell = version_cell(self)
         return out
@@ -497,14 +595,22 @@ class Tensor:
         return self._data
 
     def item(self) -> Any:
-        """The value of a tensor of one element, as a Python number."""
+        """The value of a tensor of one element, as a Python number.
+
+        >>> torch.tensor([3]).item(), torch.tensor(2.5).item()
+        (3, 2.5)
+        """
         watcher = state.watcher
         if watcher is not None and watcher.tracer is not None:
             return watcher.tracer.item(self)
         return item_of(self._concrete("item"))
 
     def tolist(self) -> Any:
-        """The elements as (nested lists of) Python numbers."""
+        """The elements as (nested lists of) Python numbers.
+
+        >>> torch.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         array = self._concrete("tolist")
         try:
             return in_numpy(array).tolist()
@@ -598,6 +704,12 @@ class Tensor:
         """The elements as a numpy array that shares this tensor's memory.
 
         Raises where the tensor requires grad, unless ``force``: use ``detach().numpy()``.
+
+        >>> x = torch.tensor([1.0, 2.0])
+        >>> array = x.numpy()
+        >>> array[0] = 10
+        >>> x
+        tensor([10.,  2.])
         """
         array = self._concrete("numpy")
         if type(array) is Absent:

@@ -42,7 +42,10 @@ def assert_close(actual: Any, expected: Any, *, allow_subclasses: bool = True, r
 def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None,
                     equal_nan: bool = True,
                     msg: str = "") -> None:
-    """Deprecated, as in PyTorch: `assert_close` without the check of dtypes."""
+    """Deprecated, as in PyTorch: `assert_close` without the check of dtypes.
+
+    >>> torch.testing.assert_allclose(torch.tensor([1.0]), torch.tensor([1.0000001]))
+    """
     warnings.warn("`torch.testing.assert_allclose()` is deprecated since 1.12 and will be removed in a future "
                   "release. Please use `torch.testing.assert_close()` instead.", FutureWarning, stacklevel=2)
     expected = as_tensor(expected)

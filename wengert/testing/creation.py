@@ -41,8 +41,7 @@ def make_tensor(
     Raises ValueError for bounds that are NaN or in the wrong order, for gradients of integers, and if both
     ``noncontiguous`` and ``memory_format`` are given.
 
-    >>> from wengert.testing import make_tensor
-    >>> drawn = make_tensor(2, 3, dtype=dtypes.float64, low=1, high=2)
+    >>> drawn = torch.testing.make_tensor(2, 3, dtype=torch.float64, low=1, high=2)
     >>> drawn.shape, bool(((1 <= drawn) & (drawn < 2)).all())
     (torch.Size([2, 3]), True)
     """

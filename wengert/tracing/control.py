@@ -48,13 +48,26 @@ compiled: weakref.WeakSet[_Compiled] = weakref.WeakSet()
 
 def reset() -> None:
     """Forgets all programs of all compiled functions: each is recorded anew when it is next called, also one that has
-    been given up."""
+    been given up.
+
+    >>> step = torch.compile(lambda x: x * 2)
+    >>> _ = step(torch.ones(2))
+    >>> torch.compiler.reset()
+    >>> step(torch.ones(2))
+    tensor([2., 2.])
+    """
     for function in list(compiled):
         function.forget()
 
 
 def is_compiling() -> bool:
-    """Whether a function is being recorded just now, which a recorded function may ask to go another way."""
+    """Whether a function is being recorded just now, which a recorded function may ask to go another way.
+
+    >>> torch.compiler.is_compiling()
+    False
+    >>> torch.compile(lambda x: x * 2 if torch.compiler.is_compiling() else x)(torch.ones(2))
+    tensor([2., 2.])
+    """
     return tracing()
 
 
@@ -62,13 +75,26 @@ is_dynamo_compiling = is_compiling
 
 
 def is_exporting() -> bool:
-    """False: there is no export."""
+    """False: there is no export.
+
+    >>> torch.compiler.is_exporting()
+    False
+    """
     return False
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:
     """A function, or a module, that is not compiled. One that is being recorded may not call it: it then runs as it is
-    from the first to the last line, or raises `TraceError` with ``fullgraph=True``. A decorator without ``fn``."""
+    from the first to the last line, or raises `TraceError` with ``fullgraph=True``. A decorator without ``fn``.
+
+    >>> @torch.compiler.disable
+    ... def printed(x):
+    ...     print("plain Python:", x.sum().item())
+    ...     return x
+    >>> printed(torch.compile(lambda x: x * 2)(torch.tensor([1.0, 2.0])))
+    plain Python: 6.0
+    tensor([2., 4.])
+    """
     if fn is None:
         return lambda function: disable(function, recursive, reason=reason)
     if hasattr(fn, "named_parameters") and not isinstance(fn, type):
@@ -88,13 +114,28 @@ def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None
 
 
 def allow_in_graph(fn: Any) -> Any:
-    """``fn`` as it is: what functions do is recorded, whichever they are."""
+    """``fn`` as it is: what functions do is recorded, whichever they are.
+
+    >>> @torch.compiler.allow_in_graph
+    ... def double(x):
+    ...     return 2 * x
+    >>> torch.compile(double)(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return fn
 
 
 def assume_constant_result(fn: Callable[..., Any]) -> Callable[..., Any]:
     """A function whose result in a recording is that of the recording for ever: what it reads is not guarded, and what
-    it changes is not noticed."""
+    it changes is not noticed.
+
+    >>> settings = {"scale": 3.0}
+    >>> @torch.compiler.assume_constant_result
+    ... def scale():
+    ...     return settings["scale"]
+    >>> torch.compile(lambda x: scale() * x)(torch.tensor([1.0, 2.0]))
+    tensor([3., 6.])
+    """
 
     @functools.wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -111,11 +152,18 @@ def assume_constant_result(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def cudagraph_mark_step_begin() -> None:
-    """Nothing: there are no CUDA graphs, and what a compiled function gives is never overwritten by its next call."""
+    """Nothing: there are no CUDA graphs, and what a compiled function gives is never overwritten by its next call.
+
+    >>> torch.compiler.cudagraph_mark_step_begin()
+    """
 
 
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
-    """The names that ``compile(backend=...)`` takes; all of them are wengert's own compiler."""
+    """The names that ``compile(backend=...)`` takes; all of them are wengert's own compiler.
+
+    >>> "inductor" in torch.compiler.list_backends()
+    True
+    """
     return sorted(BACKENDS)
 
 
@@ -124,6 +172,11 @@ class set_stance:
 
     "default"; "force_eager": they run as they are; "eager_on_recompile": a call that fits no program runs as it is;
     "fail_on_recompile": such a call is a RuntimeError. Raises RuntimeError for another word.
+
+    >>> step = torch.compile(lambda x: (x * 2, torch.compiler.is_compiling()))
+    >>> with torch.compiler.set_stance("force_eager"):
+    ...     step(torch.ones(2))
+    (tensor([2., 2.]), False)
     """
 
     def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False,
@@ -161,7 +214,12 @@ _NESTS = Nests({(tuple, list): sequence(), dict: mapping(dict)})
 
 def wrap_numpy(fn: Callable[..., Any]) -> Callable[..., Any]:
     """A function of tensors out of one of arrays. It runs as it is, on the tensors' memory, without a history; a
-    function that is being recorded may not call it, as numpy needs values."""
+    function that is being recorded may not call it, as numpy needs values.
+
+    >>> sums = torch.compiler.wrap_numpy(lambda array: np.cumsum(array))
+    >>> sums(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 3., 6.])
+    """
 
     @functools.wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:

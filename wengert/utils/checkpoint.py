@@ -38,11 +38,29 @@ __all__ = [
 
 
 class CheckpointError(RuntimeError):
-    """A function that did not do the same when it was run again."""
+    """A function that did not do the same when it was run again.
+
+    >>> import itertools
+    >>> turns = itertools.count()
+    >>> def fickle(x):
+    ...     return (x if next(turns) == 0 else x[:1]).sin().sum()
+    >>> x = torch.ones(3, requires_grad=True)
+    >>> y = torch.utils.checkpoint.checkpoint(fickle, x, use_reentrant=False)
+    >>> try:
+    ...     y.backward()
+    ... except torch.utils.checkpoint.CheckpointError as error:
+    ...     print("the second run was another")
+    the second run was another
+    """
 
 
 def noop_context_fn() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
-    """The contexts of a checkpoint that needs none."""
+    """The contexts of a checkpoint that needs none.
+
+    >>> forward, recompute = torch.utils.checkpoint.noop_context_fn()
+    >>> with forward:
+    ...     pass
+    """
     return nullcontext(), nullcontext()
 
 
@@ -99,7 +117,15 @@ _early_stop: bool | None = None
 @contextmanager
 def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     """A context in which checkpointed calls stop their second run as soon as all that backward wants is there, or run
-    to their end, whatever their own ``early_stop`` says."""
+    to their end, whatever their own ``early_stop`` says.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> with torch.utils.checkpoint.set_checkpoint_early_stop(False):
+    ...     y = torch.utils.checkpoint.checkpoint(torch.exp, x, use_reentrant=False)
+    >>> y.backward()
+    >>> x.grad
+    tensor(7.3891)
+    """
     global _early_stop
     before, _early_stop = _early_stop, enable
     try:
@@ -114,7 +140,14 @@ _debug: bool | None = None
 @contextmanager
 def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
     """A context in which an error about a second run that differs names what either run saved, or does not, whatever
-    ``debug`` says; None leaves that to ``debug``."""
+    ``debug`` says; None leaves that to ``debug``.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> with torch.utils.checkpoint.set_checkpoint_debug_enabled(False):
+    ...     torch.utils.checkpoint.checkpoint(torch.exp, x, use_reentrant=False).backward()
+    >>> x.grad
+    tensor(7.3891)
+    """
     global _debug
     before, _debug = _debug, enabled
     try:
@@ -124,13 +157,23 @@ def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
 
 
 def check_backward_validity(inputs: Iterable[Any]) -> None:
-    """Warns where none of the inputs of a reentrant checkpoint requires grad: then no gradient comes out of it."""
+    """Warns where none of the inputs of a reentrant checkpoint requires grad: then no gradient comes out of it.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> torch.utils.checkpoint.check_backward_validity([x])
+    """
     if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
         warn("None of the inputs have requires_grad=True. Gradients will be None", UserWarning)
 
 
 def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The tensors of a tuple as leaves of the same memory, that require grad where the tensors do."""
+    """The tensors of a tuple as leaves of the same memory, that require grad where the tensors do.
+
+    >>> x = torch.tensor(2.0, requires_grad=True) * 3
+    >>> y, = torch.utils.checkpoint.detach_variable((x,))
+    >>> y.is_leaf, y.requires_grad
+    (True, True)
+    """
     if not isinstance(inputs, tuple):
         raise RuntimeError("Only tuple of tensors is supported. Got Unsupported input type: ", type(inputs).__name__)
     return tuple([x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs])
@@ -138,7 +181,15 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 class GraphExecGroup:
     """A context in which several runs of backward through one checkpointed call run it again once. Nothing has to be
-    done for it: what the second run gave waits until backward asks for it, in whichever run of backward."""
+    done for it: what the second run gave waits until backward asks for it, in whichever run of backward.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> with torch.utils.checkpoint.GraphExecGroup():
+    ...     y = torch.utils.checkpoint.checkpoint(torch.exp, x, use_reentrant=False)
+    ...     y.backward()
+    >>> x.grad
+    tensor(7.3891)
+    """
 
     def __enter__(self) -> GraphExecGroup:
         return self
@@ -244,7 +295,14 @@ class _Frame:
 
 
 class CheckpointFunction(Function):
-    """The older form: forward without a graph; backward builds it and runs it back at once."""
+    """The older form: forward without a graph; backward builds it and runs it back at once.
+
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> y = torch.utils.checkpoint.CheckpointFunction.apply(torch.exp, True, x)
+    >>> y.backward()
+    >>> x.grad
+    tensor(7.3891)
+    """
 
     @staticmethod
     def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
@@ -290,7 +348,15 @@ class CheckpointFunction(Function):
 def checkpoint_sequential(functions: Sequence[Callable[..., Any]] | Iterable[Callable[..., Any]], segments: int,
                           input: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True) -> Any:
     """The functions (or the children of a Sequential) one after another, in ``segments`` pieces of which all but the
-    last are checkpointed."""
+    last are checkpointed.
+
+    >>> _ = torch.manual_seed(0)
+    >>> layers = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU())
+    >>> x = torch.ones(2, 4, requires_grad=True)
+    >>> y = torch.utils.checkpoint.checkpoint_sequential(layers, 2, x, use_reentrant=False)
+    >>> torch.equal(y, layers(x))
+    True
+    """
     chain = list(functions.children()) if hasattr(functions, "children") else list(functions)
     if not 1 <= segments <= len(chain):
         raise ValueError(f"[checkpoint_sequential] between 1 and {len(chain)} segments were expected; got {segments}")

@@ -22,7 +22,11 @@ SAC_IGNORED_OPS = frozenset({"alias", "clone", "detach", "draw"})
 
 class CheckpointPolicy(Enum):
     """What a policy says of a result: kept, or computed again. ``MUST_`` and ``PREFER_`` are the same without a
-    compiler that could know better; the kept ones stay on the CPU, where all are."""
+    compiler that could know better; the kept ones stay on the CPU, where all are.
+
+    >>> torch.utils.checkpoint.CheckpointPolicy.MUST_SAVE
+    <CheckpointPolicy.MUST_SAVE: 0>
+    """
 
     MUST_SAVE = 0
     PREFER_SAVE = 1
@@ -38,7 +42,11 @@ _SAVES = frozenset({CheckpointPolicy.MUST_SAVE, CheckpointPolicy.PREFER_SAVE, Ch
 
 class SelectiveCheckpointContext:
     """What a policy is told beside the operator and its arguments: whether this is the second run, and, in the first,
-    the result."""
+    the result.
+
+    >>> torch.utils.checkpoint.SelectiveCheckpointContext(is_recompute=True).is_recompute
+    True
+    """
 
     def __init__(self, *, is_recompute: bool, op_output: Any = None) -> None:
         self.is_recompute, self.op_output = is_recompute, op_output
@@ -111,6 +119,7 @@ def create_selective_checkpoint_contexts(
     >>> import wengert as torch
     >>> from wengert.utils.checkpoint import checkpoint
     >>> w, x = torch.ones(2, 2, requires_grad=True), torch.ones(2, 2)
+    >>> from wengert.utils.checkpoint import create_selective_checkpoint_contexts
     >>> context_fn = functools.partial(create_selective_checkpoint_contexts, [torch.ops.aten.mm.default])
     >>> checkpoint(lambda x: (x @ w).sin().sum(), x, use_reentrant=False, context_fn=context_fn).backward()
     >>> w.grad

@@ -41,20 +41,28 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0).
 
     >>> import wengert as torch
-    >>> relu(torch.tensor([-1.0, 2.0]))
+    >>> F.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
     return _run(inplace, P.relu, input)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    >>> F.relu6(torch.tensor([-1.0, 3.0, 9.0]))
+    tensor([0., 3., 6.])
+    """
     check_takes("relu6", TRUTHS + COMPLEX, input)
     return _between(input, 0.0, 6.0, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where x > 0, else slope · x."""
+    """x where x > 0, else slope · x.
+
+    >>> F.leaky_relu(torch.tensor([-2.0, 2.0]), 0.1)
+    tensor([-0.2000,  2.0000])
+    """
     return _run(inplace, P.leaky_relu, input, negative_slope=negative_slope)
 
 
@@ -62,6 +70,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where x > 0, else weight · x (He et al., *Delving Deep into Rectifiers*, 2015).
 
     ``input`` is ``(N, C, ...)``; ``weight`` has one element, or ``C`` of them. Raises ShapeError.
+
+    >>> F.prelu(torch.tensor([[-4.0, -4.0]]), torch.tensor([0.25, 0.5]))
+    tensor([[-1., -2.]])
     """
     if weight.dim() > 1:
         raise ShapeError(f"[prelu] Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
@@ -83,6 +94,9 @@ def rrelu(
     """x where x > 0, else slope · x (Xu et al., *Empirical Evaluation of Rectified Activations*, 2015).
 
     In training each slope is drawn uniformly from ``[lower, upper]``; in evaluation it is the mean of the two.
+
+    >>> F.rrelu(torch.tensor([-8.0, 2.0]), lower=0.25, upper=0.25)
+    tensor([-2.,  2.])
     """
     if lower > upper:
         raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound; got {lower}, {upper}")
@@ -94,17 +108,29 @@ def rrelu(
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where x > 0, else α (eˣ − 1) (Clevert et al., 2015)."""
+    """x where x > 0, else α (eˣ − 1) (Clevert et al., 2015).
+
+    >>> F.elu(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([-0.8647,  0.0000,  2.0000])
+    """
     return _run(inplace, P.elu, input, alpha=alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """The scaled `elu` under which activations keep mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """The scaled `elu` under which activations keep mean 0 and variance 1 (Klambauer et al., 2017).
+
+    >>> F.selu(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-1.1113,  0.0000,  1.0507])
+    """
     return _run(inplace, P.elu, input, alpha=SELU_ALPHA, scale=SELU_SCALE)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where x > 0, else α (e^(x/α) − 1) (Barron, 2017). Raises RuntimeError for α = 0."""
+    """x where x > 0, else α (e^(x/α) − 1) (Barron, 2017). Raises RuntimeError for α = 0.
+
+    >>> F.celu(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([-0.8647,  0.0000,  2.0000])
+    """
     if alpha == 0:
         raise RuntimeError("[celu] ZeroDivisionError: alpha cannot be 0 for CELU")
     return _run(inplace, P.elu, input, alpha=alpha, input_scale=1.0 / alpha)
@@ -114,6 +140,9 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
     """x Φ(x), with Φ the standard normal distribution function (Hendrycks & Gimpel, 2016).
 
     ``approximate="tanh"`` takes the paper's formula with tanh for it. Raises RuntimeError for any other word.
+
+    >>> F.gelu(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.1587,  0.0000,  0.8413])
     """
     if out is not None:
         return COMPUTED(gelu, (input, approximate), {}, out, "gelu")
@@ -125,50 +154,86 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x σ(x), also called swish."""
+    """x σ(x), also called swish.
+
+    >>> F.silu(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.7616])
+    """
     return _run(inplace, P.silu, input)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x tanh(softplus(x)) (Misra, 2019)."""
+    """x tanh(softplus(x)) (Misra, 2019).
+
+    >>> F.mish(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.3034,  0.0000,  0.8651])
+    """
     return _run(inplace, P.mish, input)
 
 
 @with_out
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """log(1 + e^(βx)) / β; x itself where βx > ``threshold``."""
+    """log(1 + e^(βx)) / β; x itself where βx > ``threshold``.
+
+    >>> F.softplus(torch.tensor([-5.0, 0.0, 30.0]))
+    tensor([6.7153e-03, 6.9315e-01, 3.0000e+01])
+    """
     return P.softplus(input, beta=beta, threshold=threshold)
 
 
 @in_float32
 def softsign(input: Tensor) -> Tensor:
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> F.softsign(torch.tensor([-1.0, 0.0, 3.0]))
+    tensor([-0.5000,  0.0000,  0.7500])
+    """
     return input / (input.abs() + 1)
 
 
 def sigmoid(input: Tensor) -> Tensor:
-    """1 / (1 + e⁻ˣ)."""
+    """1 / (1 + e⁻ˣ).
+
+    >>> F.sigmoid(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([0.1192, 0.5000, 0.8808])
+    """
     return P.sigmoid(input)
 
 
 @with_out
 def logsigmoid(input: Tensor) -> Tensor:
-    """log σ(x)."""
+    """log σ(x).
+
+    >>> F.logsigmoid(torch.tensor([-1000.0, 0.0, 5.0]))
+    tensor([-1.0000e+03, -6.9315e-01, -6.7153e-03])
+    """
     return P.log_sigmoid(input.contiguous())
 
 
 def tanh(input: Tensor) -> Tensor:
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> F.tanh(torch.tensor([-1.0, 0.0, 20.0]))
+    tensor([-0.7616,  0.0000,  1.0000])
+    """
     return P.tanh(input)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
-    """x − tanh x."""
+    """x − tanh x.
+
+    >>> F.tanhshrink(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.0360])
+    """
     return input - P.tanh(input)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x cut off at ``min_val`` and ``max_val``. Raises ValueError if they are the wrong way round."""
+    """x cut off at ``min_val`` and ``max_val``. Raises ValueError if they are the wrong way round.
+
+    >>> F.hardtanh(torch.tensor([-2.0, 0.5, 2.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
     if min_val > max_val:
         raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
     check_takes("hardtanh", "?B" + COMPLEX, input)
@@ -183,31 +248,51 @@ def _between(input: Tensor, low: float, high: float, inplace: bool) -> Tensor:
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    >>> F.hardsigmoid(torch.tensor([-4.0, 0.0, 1.5, 4.0]))
+    tensor([0.0000, 0.5000, 0.7500, 1.0000])
+    """
     return _run(inplace, P.hardsigmoid, input)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x · hardsigmoid(x) (Howard et al., *Searching for MobileNetV3*, 2019)."""
+    """x · hardsigmoid(x) (Howard et al., *Searching for MobileNetV3*, 2019).
+
+    >>> F.hardswish(torch.tensor([-4.0, -1.5, 1.5, 4.0]))
+    tensor([-0.0000, -0.3750,  1.1250,  4.0000])
+    """
     return _run(inplace, P.hardswish, input)
 
 
 @with_out
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x where |x| > ``lambd``, else 0."""
+    """x where |x| > ``lambd``, else 0.
+
+    >>> F.hardshrink(torch.tensor([-1.0, -0.3, 0.3, 1.0]))
+    tensor([-1.,  0.,  0.,  1.])
+    """
     return P.hardshrink(input, limit=lambd)
 
 
 @with_out
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
-    """x moved towards 0 by ``lambd``, and no further than 0. Raises RuntimeError for a negative ``lambd``."""
+    """x moved towards 0 by ``lambd``, and no further than 0. Raises RuntimeError for a negative ``lambd``.
+
+    >>> F.softshrink(torch.tensor([-1.0, 0.3, 1.0]))
+    tensor([-0.5000,  0.0000,  0.5000])
+    """
     if lambd < 0:
         raise RuntimeError(f"[softshrink] lambda must be in range [0, ∞), but found {lambd:g}")
     return P.softshrink(input, limit=lambd)
 
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
-    """x where x > ``threshold``, else ``value``."""
+    """x where x > ``threshold``, else ``value``.
+
+    >>> F.threshold(torch.tensor([-1.0, 0.5, 2.0]), 1.0, 0.0)
+    tensor([0., 0., 2.])
+    """
     check_takes("threshold", TRUTHS + COMPLEX, input)
     limit, value = (number_for(stored_number("threshold", number, input.dtype), input.dtype)
                     for number in (threshold, value))
@@ -216,7 +301,11 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 @in_float32
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """a σ(b), with a and b the halves of ``input`` along ``dim`` (Dauphin et al., 2017). Raises ShapeError."""
+    """a σ(b), with a and b the halves of ``input`` along ``dim`` (Dauphin et al., 2017). Raises ShapeError.
+
+    >>> F.glu(torch.tensor([1.0, 2.0, 0.0, 100.0]))
+    tensor([0.5000, 2.0000])
+    """
     if input.dim() == 0:
         raise ShapeError("[glu] glu does not support scalars because halving size must be even")
     if input.shape[dim] % 2:

@@ -26,6 +26,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Te
 
     ``input`` is ``(..., in_features)``, ``weight`` ``(out_features, in_features)`` or ``(in_features,)``, ``bias``
     ``(out_features,)``; the result is ``(..., out_features)`` or ``(...)``. Raises ShapeError.
+
+    >>> x, b = torch.tensor([[1.0, 2.0]]), torch.tensor([0.0, 0.0, 10.0])
+    >>> w = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    >>> F.linear(x, w, b)
+    tensor([[ 1.,  2., 13.]])
     """
     if out is not None:
         return COMPUTED(linear, (input, weight, bias), {}, out, "linear")
@@ -46,6 +51,10 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
 
     ``input1`` is ``(..., in1)``, ``input2`` ``(..., in2)``, ``weight`` ``(out, in1, in2)``, ``bias`` ``(out,)``; the
     result is ``(..., out)``. Raises ShapeError.
+
+    >>> x, y, w = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]), torch.eye(2)[None]
+    >>> F.bilinear(x, y, w)
+    tensor([[11.]])
     """
     for number, (given, expected) in enumerate(((input1, weight.shape[1]), (input2, weight.shape[2])), start=1):
         if given.shape[-1] != expected:
@@ -74,6 +83,12 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
     place first. ``scale_grad_by_freq`` divides a row's gradient by how often it was used. With ``sparse``
     the gradient of ``weight`` is a sparse tensor that has the rows that were used. Raises IndexError for a number that
     is no row.
+
+    >>> vectors = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    >>> F.embedding(torch.tensor([2, 0, 2]), vectors)
+    tensor([[2., 2.],
+            [0., 0.],
+            [2., 2.]])
     """
     if weight.dim() != 2:
         raise ShapeError(f"[embedding] 'weight' must be 2-D; got shape {tuple(weight.shape)}; reshape it to (rows, "
@@ -135,7 +150,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     ``num_classes=-1`` counts up to the largest class. Raises RuntimeError for a class out of range.
 
     >>> import wengert as torch
-    >>> one_hot(torch.tensor([2, 0]))
+    >>> F.one_hot(torch.tensor([2, 0]))
     tensor([[0, 0, 1],
             [1, 0, 0]])
     """
@@ -159,14 +174,24 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
 def normalize(
     input: Tensor, p: float = 2.0, dim: int | tuple[int, ...] = 1, eps: float = 1e-12, out: Tensor | None = None
 ) -> Tensor:
-    """x / max(‖x‖ₚ, ε), the norm taken along ``dim``. ``out`` is a tensor to write to, outside the graph."""
+    """x / max(‖x‖ₚ, ε), the norm taken along ``dim``. ``out`` is a tensor to write to, outside the graph.
+
+    >>> F.normalize(torch.tensor([[3.0, 4.0], [0.0, 2.0]]))
+    tensor([[0.6000, 0.8000],
+            [0.0000, 1.0000]])
+    """
     norms = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)
     return input / norms if out is None else div(input, norms, out=out)
 
 
 @in_float32
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``."""
+    """x₁ · x₂ / (max(‖x₁‖, ε) max(‖x₂‖, ε)) along ``dim``.
+
+    >>> a, b = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([[1.0, 1.0], [-2.0, 0.0]])
+    >>> F.cosine_similarity(a, b)
+    tensor([ 0.7071, -1.0000])
+    """
     check_takes("cosine_similarity", REAL_ONLY, x1, x2)
     if x1.dtype is not x2.dtype:
         if x1.is_complex() or x2.is_complex():
@@ -186,13 +211,21 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 
 @in_float32
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """‖x₁ − x₂ + ε‖ₚ along the last dimension."""
+    """‖x₁ − x₂ + ε‖ₚ along the last dimension.
+
+    >>> F.pairwise_distance(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows of ``(N, D)``: ``(N (N − 1) / 2,)``, in the order of the
-    upper triangle. Raises ShapeError for another rank, RuntimeError for a negative ``p`` or what is not floating."""
+    upper triangle. Raises ShapeError for another rank, RuntimeError for a negative ``p`` or what is not floating.
+
+    >>> F.pdist(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
     if input.dim() != 2:
         raise ShapeError(f"[pdist] pdist only supports 2D tensors, got: {input.dim()}D")
     if p < 0:
@@ -204,7 +237,12 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
-    """The ``pow``-norms of ``v`` over all dimensions but ``dim``, which keep their places; over all if that is −1."""
+    """The ``pow``-norms of ``v`` over all dimensions but ``dim``, which keep their places; over all if that is −1.
+
+    >>> torch.norm_except_dim(torch.tensor([[3.0, 4.0], [0.0, 2.0]]), 2, 0)
+    tensor([[5.],
+            [2.]])
+    """
     if dim == -1:
         return vector_norm(v, pow)
     others = tuple(d for d in range(v.dim()) if d != dim % v.dim())

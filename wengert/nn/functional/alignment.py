@@ -25,6 +25,10 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     one after the other; the lengths are tensors or tuples of N ints. ``"mean"`` divides by the targets' lengths first.
     ``zero_infinity`` makes 0 of the loss of a target that is too long to be aligned. The gradient is the derivative;
     PyTorch's has a multiple of the probabilities more, which `log_softmax` takes away. Raises RuntimeError.
+
+    >>> steps = torch.zeros(4, 1, 3).log_softmax(2)
+    >>> F.ctc_loss(steps, torch.tensor([[1, 2]]), torch.tensor([4]), torch.tensor([2]), reduction="sum")
+    tensor(1.6864)
     """
     reduction = choose(reduction)
     if not log_probs.is_floating_point():

@@ -30,7 +30,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
 
     >>> import wengert as torch
     >>> x = torch.eye(2)
-    >>> scaled_dot_product_attention(x, x, x, is_causal=True)[0]
+    >>> F.scaled_dot_product_attention(x, x, x, is_causal=True)[0]
     tensor([1., 0.])
     """
     if min(query.dim(), key.dim(), value.dim()) < 2:
@@ -106,6 +106,14 @@ def multi_head_attention_forward(
     ``query`` is ``(L, N, E)`` or ``(L, E)``, ``key`` and ``value`` ``(S, N, ·)`` or ``(S, ·)``. ``key_padding_mask`` is
     ``(N, S)`` and ``attn_mask`` ``(L, S)`` or ``(N · heads, L, S)``; bool ones say what to leave out. Returns the
     result and, with ``need_weights``, the weights. Raises AssertionError and RuntimeError for shapes that do not fit.
+
+    >>> x = torch.eye(2).reshape(2, 1, 2)
+    >>> w, b = torch.eye(2).repeat(3, 1), torch.zeros(6)
+    >>> out = torch.eye(2), torch.zeros(2)
+    >>> y, weights = F.multi_head_attention_forward(x, x, x, 2, 1, w, b, None, None, False, 0.0, *out)
+    >>> weights[0]
+    tensor([[0.6698, 0.3302],
+            [0.3302, 0.6698]])
     """
     alone = _check_ranks(query, key, value, key_padding_mask, attn_mask)
     if alone:

@@ -25,6 +25,11 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     ``include_last_offset``, the end of the last). ``per_sample_weights``, for ``"sum"`` only, has the shape of
     ``input``. The row ``padding_idx`` counts nothing. The rest as for `embedding`. Raises ValueError and
     NotImplementedError.
+
+    >>> vectors = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    >>> F.embedding_bag(torch.tensor([[1, 2], [0, 2]]), vectors, mode="sum")
+    tensor([[3., 3.],
+            [2., 2.]])
     """
     check_takes("embedding_bag", REAL_ONLY, weight)
     if mode not in ("sum", "mean", "max"):

@@ -24,6 +24,10 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     ``padding`` is also ``"valid"`` (none) or ``"same"`` (as much as keeps the size; stride 1 only). Raises ShapeError,
     and RuntimeError for a geometry that makes no sense.
+
+    >>> x, w = torch.tensor([[1.0, 2.0, 4.0, 7.0]]), torch.tensor([[[-1.0, 1.0]]])
+    >>> F.conv1d(x, w)
+    tensor([[1., 2., 3.]])
     """
     return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
 
@@ -33,7 +37,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     """`conv1d` with ``weight`` ``(O, C / groups, kh, kw)`` over ``(N, C, H, W)``.
 
     >>> import wengert as torch
-    >>> conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2), padding=1)[0, 0, 0]
+    >>> F.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2), padding=1)[0, 0, 0]
     tensor([1., 2., 2., 1.])
     """
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
@@ -41,7 +45,11 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Tensor:
-    """`conv1d` with ``weight`` ``(O, C / groups, kd, kh, kw)`` over ``(N, C, D, H, W)``."""
+    """`conv1d` with ``weight`` ``(O, C / groups, kd, kh, kw)`` over ``(N, C, D, H, W)``.
+
+    >>> F.conv3d(torch.ones(1, 2, 4, 4, 4), torch.ones(3, 2, 3, 3, 3)).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
     return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -51,19 +59,30 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
 
     ``output_padding`` chooses among the sizes that `conv1d` would have brought to that of ``input``. Raises ShapeError,
     and RuntimeError for a geometry that makes no sense.
+
+    >>> F.conv_transpose1d(torch.tensor([[1.0, 10.0]]), torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[ 1., 12., 23., 30.]])
     """
     return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    """The adjoint of `conv2d`, with ``weight`` ``(C, O / groups, kh, kw)``; see `conv_transpose1d`."""
+    """The adjoint of `conv2d`, with ``weight`` ``(C, O / groups, kh, kw)``; see `conv_transpose1d`.
+
+    >>> F.conv_transpose2d(torch.ones(1, 2, 4, 4), torch.ones(2, 3, 2, 2), stride=2).shape
+    torch.Size([1, 3, 8, 8])
+    """
     return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
 def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    """The adjoint of `conv3d`, with ``weight`` ``(C, O / groups, kd, kh, kw)``; see `conv_transpose1d`."""
+    """The adjoint of `conv3d`, with ``weight`` ``(C, O / groups, kd, kh, kw)``; see `conv_transpose1d`.
+
+    >>> F.conv_transpose3d(torch.ones(1, 2, 4, 4, 4), torch.ones(2, 3, 2, 2, 2), stride=2).shape
+    torch.Size([1, 3, 8, 8, 8])
+    """
     return _transpose(3, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 

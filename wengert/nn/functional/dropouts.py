@@ -19,13 +19,27 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     """Zeroes each element with probability ``p`` and divides the others by 1 − p; the identity if not ``training``.
 
     (Srivastava et al., 2014.) Raises ValueError if ``p`` is not within [0, 1].
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.dropout(torch.ones(6), 0.5)
+    tensor([0., 0., 2., 0., 0., 0.])
+    >>> F.dropout(torch.ones(3), 0.5, training=False)
+    tensor([1., 1., 1.])
     """
     _check_probability(p)
     return _drop(input, tuple(input.shape), p, training, inplace)
 
 
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``."""
+    """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.dropout1d(torch.ones(4, 2), 0.5)
+    tensor([[0., 0.],
+            [0., 0.],
+            [2., 2.],
+            [0., 0.]])
+    """
     _check_probability(p)
     if input.dim() not in (2, 3):
         raise RuntimeError(
@@ -40,7 +54,12 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`dropout` of whole channels of ``(N, C, H, W)``. A 3-D input is ``(N, C, L)`` still, as in PyTorch."""
+    """`dropout` of whole channels of ``(N, C, H, W)``. A 3-D input is ``(N, C, L)`` still, as in PyTorch.
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.dropout2d(torch.ones(1, 4, 2, 2), 0.5).sum((2, 3))
+    tensor([[0., 0., 8., 0.]])
+    """
     _check_probability(p)
     _warn_unless("dropout2d", 2, input, (3, 4))
     if input.dim() == 3:
@@ -54,7 +73,12 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`dropout` of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """`dropout` of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.dropout3d(torch.ones(1, 4, 2, 2, 2), 0.5).sum((2, 3, 4))
+    tensor([[ 0.,  0., 16.,  0.]])
+    """
     _check_probability(p)
     _warn_unless("dropout3d", 3, input, (4, 5))
     if input.dim() == 4:
@@ -65,13 +89,25 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
 
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """The `dropout` that keeps mean and variance of `selu` activations (Klambauer et al., 2017)."""
+    """The `dropout` that keeps mean and variance of `selu` activations (Klambauer et al., 2017).
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.alpha_dropout(torch.ones(4), 0.5, training=True)
+    tensor([-0.7792, -0.7792,  1.6656, -0.7792])
+    """
     _check_probability(p)
     return _alpha_drop(input, tuple(input.shape), p, training, inplace)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
-    """`alpha_dropout` of whole channels of ``(N, C, ...)``."""
+    """`alpha_dropout` of whole channels of ``(N, C, ...)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.feature_alpha_dropout(torch.ones(1, 3, 2), 0.5, training=True)[0]
+    tensor([[-0.7792, -0.7792],
+            [-0.7792, -0.7792],
+            [ 1.6656,  1.6656]])
+    """
     _check_probability(p)
     return _alpha_drop(input, None, p, training, inplace)
 

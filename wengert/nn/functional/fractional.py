@@ -21,6 +21,10 @@ def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = No
     ``output_ratio``, between 0 and 1, gives the size as a part of the input's. ``_random_samples``, ``(N, C, 2)`` in
     [0, 1), takes the place of the drawing. With ``return_indices`` the place of each maximum in its plane comes too.
     Raises ValueError where neither size nor ratio is given, ShapeError for windows that do not fit.
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.fractional_max_pool2d(torch.rand(1, 1, 8, 8), 2, output_size=5).shape
+    torch.Size([1, 1, 5, 5])
     """
     samples = _random_samples
     pooled = _pool(2, input, kernel_size, output_size, output_ratio, samples)
@@ -29,18 +33,32 @@ def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = No
 
 def fractional_max_pool3d(input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
                           return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:
-    """`fractional_max_pool2d` over the last three dimensions; ``_random_samples`` is ``(N, C, 3)``."""
+    """`fractional_max_pool2d` over the last three dimensions; ``_random_samples`` is ``(N, C, 3)``.
+
+    >>> F.fractional_max_pool3d(torch.rand(1, 1, 8, 8, 8), 2, output_ratio=0.5).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
     pooled = _pool(3, input, kernel_size, output_size, output_ratio, _random_samples)
     return pooled if return_indices else pooled[0]
 
 
 def fractional_max_pool2d_with_indices(*args: Any, **kwargs: Any) -> Any:
-    """`fractional_max_pool2d` that always returns the places too."""
+    """`fractional_max_pool2d` that always returns the places too.
+
+    >>> values, places = F.fractional_max_pool2d_with_indices(torch.rand(1, 1, 8, 8), 2, output_size=5)
+    >>> values.shape, places.dtype
+    (torch.Size([1, 1, 5, 5]), torch.int64)
+    """
     return fractional_max_pool2d(*args, **{**kwargs, "return_indices": True})
 
 
 def fractional_max_pool3d_with_indices(*args: Any, **kwargs: Any) -> Any:
-    """`fractional_max_pool3d` that always returns the places too."""
+    """`fractional_max_pool3d` that always returns the places too.
+
+    >>> values, places = F.fractional_max_pool3d_with_indices(torch.rand(1, 1, 8, 8, 8), 2, output_size=4)
+    >>> values.shape, places.dtype
+    (torch.Size([1, 1, 4, 4, 4]), torch.int64)
+    """
     return fractional_max_pool3d(*args, **{**kwargs, "return_indices": True})
 
 

@@ -23,7 +23,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     ``weight``, of the shape of ``input``, weighs the elements; the mean is then a weighted mean.
 
     >>> import wengert as torch
-    >>> mse_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 1.0]))
+    >>> F.mse_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 1.0]))
     tensor(4.5000)
     """
     reduction = choose(reduction, size_average, reduce)
@@ -39,7 +39,11 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
 
 def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """|x − y|. Warns where the shapes differ and are broadcast. ``weight`` as for `mse_loss`."""
+    """|x − y|. Warns where the shapes differ and are broadcast. ``weight`` as for `mse_loss`.
+
+    >>> F.l1_loss(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 2.0]))
+    tensor(2.)
+    """
     reduction = choose(reduction, size_average, reduce)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
@@ -49,7 +53,11 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
 
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                    reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β. Raises RuntimeError for a negative β."""
+    """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β. Raises RuntimeError for a negative β.
+
+    >>> F.smooth_l1_loss(torch.tensor([0.5, 3.0]), torch.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
+    """
     reduction = choose(reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError(f"[smooth_l1_loss] smooth_l1_loss does not support negative values for beta; got {beta}")
@@ -66,7 +74,11 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = No
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
-    """½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ). Raises RuntimeError unless δ > 0."""
+    """½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ). Raises RuntimeError unless δ > 0.
+
+    >>> F.huber_loss(torch.tensor([0.5, 3.0]), torch.zeros(2), reduction="none")
+    tensor([0.1250, 2.5000])
+    """
     reduction = choose(reduction)
     if delta <= 0:
         raise RuntimeError(f"[huber_loss] huber_loss does not support non-positive values for delta; got {delta}")
@@ -87,6 +99,10 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
 
     ``log_target`` says that the target holds logarithms too. ``reduction="batchmean"`` is the divergence itself;
     ``"mean"`` divides by the number of elements and warns.
+
+    >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.9, 0.1])
+    >>> F.kl_div(q.log(), p, reduction="sum")
+    tensor(0.5108)
     """
     batch_mean = reduction == "batchmean"
     if reduction == "mean" and size_average is None and reduce is None:
@@ -106,6 +122,9 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
     ``weight`` is broadcast to that shape. Raises ValueError for different shapes and RuntimeError for an x outside
     [0, 1].
+
+    >>> F.binary_cross_entropy(torch.tensor([0.9, 0.2]), torch.tensor([1.0, 0.0]), reduction="none")
+    tensor([0.1054, 0.2231])
     """
     reduction = choose(reduction, size_average, reduce)
     if input.shape != target.shape:
@@ -136,7 +155,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     ValueError for different shapes.
 
     >>> import wengert as torch
-    >>> binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1.0]))
+    >>> F.binary_cross_entropy_with_logits(torch.tensor([0.0]), torch.tensor([1.0]))
     tensor(0.6931)
     """
     reduction = choose(reduction, size_average, reduce)
@@ -161,6 +180,10 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     ``input`` is ``(C,)``, ``(N, C)`` or ``(N, C, d₁, ...)``; ``target`` ``()``, ``(N,)`` or ``(N, d₁, ...)`` of int64.
     ``weight``, ``(C,)``, weighs classes, and the mean is weighted. Targets equal to ``ignore_index`` count nothing.
     Raises ValueError or ShapeError for shapes that do not fit, IndexError for a target that is no class.
+
+    >>> scores = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+    >>> F.nll_loss(F.log_softmax(scores, dim=1), torch.tensor([1, 0]), reduction="none")
+    tensor([6.9315e-01, 4.5418e-05])
     """
     reduction = choose(reduction, size_average, reduce)
     _check_classes(input, target, weight)
@@ -183,7 +206,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, s
 
     >>> import wengert as torch
     >>> scores = torch.tensor([[2.0, 0.0, 0.0], [0.0, 3.0, 0.0]], requires_grad=True)
-    >>> cross_entropy(scores, torch.tensor([0, 1]))
+    >>> F.cross_entropy(scores, torch.tensor([0, 1]))
     tensor(0.1672, grad_fn=<NllLossBackward0>)
     """
     reduction = choose(reduction, size_average, reduce)

@@ -24,7 +24,12 @@ from .reduction import choose, reduced
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                         size_average: bool | None = None, reduce: bool | None = None,
                         reduction: str = "mean") -> Tensor:
-    """max(0, −y (x₁ − x₂) + margin), with y = ±1 saying which should be the larger. Raises ShapeError."""
+    """max(0, −y (x₁ − x₂) + margin), with y = ±1 saying which should be the larger. Raises ShapeError.
+
+    >>> better, worse = torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0])
+    >>> F.margin_ranking_loss(better, worse, torch.ones(2), reduction="none")
+    tensor([0., 1.])
+    """
     reduction = choose(reduction, size_average, reduce)
     if not input1.dim() == input2.dim() == target.dim():
         raise ShapeError("[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
@@ -36,7 +41,11 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
 @in_float32
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None,
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
-    """x where the target is 1, max(0, margin − x) where it is −1."""
+    """x where the target is 1, max(0, margin − x) where it is −1.
+
+    >>> F.hinge_embedding_loss(torch.tensor([0.5, 0.5]), torch.tensor([1, -1]), reduction="none")
+    tensor([0.5000, 0.5000])
+    """
     reduction = choose(reduction, size_average, reduce)
     check_none("hinge_embedding_loss", COMPLEX + INTEGERS, input)
     near = where(target != 1, P.clamp(margin - input, low=0.0), zeros_like(input))
@@ -51,6 +60,10 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     """1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) − margin) where it is −1.
 
     Inputs are ``(N, D)`` with target ``(N,)``, or ``(D,)`` with target ``()``. Raises ShapeError.
+
+    >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    >>> F.cosine_embedding_loss(a, b, torch.tensor([1]))
+    tensor(0.2929)
     """
     check_none("cosine_embedding_loss", COMPLEX, input1, input2)
     reduction = choose(reduction, size_average, reduce)
@@ -74,6 +87,10 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference along the last dimension.
 
     ``swap`` takes the smaller of d(a, n) and d(p, n) (Balntas et al., 2016). Raises ValueError unless margin > 0.
+
+    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> F.triplet_margin_loss(anchor, near, far)
+    tensor(0.5000)
     """
     reduction = choose(reduction, size_average, reduce)
     if margin <= 0:
@@ -88,7 +105,12 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
 def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *,
                                       distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
                                       margin: float = 1.0, swap: bool = False, reduction: str = "mean") -> Tensor:
-    """`triplet_margin_loss` with a distance of one's own; `pairwise_distance` if None."""
+    """`triplet_margin_loss` with a distance of one's own; `pairwise_distance` if None.
+
+    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> F.triplet_margin_with_distance_loss(anchor, near, far, distance_function=lambda a, b: (a - b).abs().sum(1))
+    tensor(0.5000)
+    """
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
     distance = pairwise_distance if distance_function is None else distance_function
@@ -106,7 +128,11 @@ def _triplet(anchor: Tensor, positive: Tensor, negative: Tensor, distance: Calla
 @in_float32
 def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                      reduction: str = "mean") -> Tensor:
-    """log(1 + e^(−y x)), with y = ±1."""
+    """log(1 + e^(−y x)), with y = ±1.
+
+    >>> F.soft_margin_loss(torch.tensor([2.0, 2.0]), torch.tensor([1.0, -1.0]), reduction="none")
+    tensor([0.1269, 2.1269])
+    """
     reduction = choose(reduction, size_average, reduce)
     check_none("soft_margin_loss", INTEGERS + TRUTHS, input)
     if not input.is_complex():
@@ -119,7 +145,11 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
 def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
                       size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
-    ``(C,)``, ``weight`` ``(C,)``. Raises ValueError for another p or more dimensions of ``weight``."""
+    ``(C,)``, ``weight`` ``(C,)``. Raises ValueError for another p or more dimensions of ``weight``.
+
+    >>> F.multi_margin_loss(torch.tensor([[0.1, 0.8, 0.3]]), torch.tensor([1]))
+    tensor(0.2667)
+    """
     reduction = choose(reduction, size_average, reduce)
     check_takes("multi_margin_loss", REAL_ONLY + HALVES, input)
     if p not in (1, 2):
@@ -156,7 +186,11 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
 def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                 size_average: bool | None = None, reduce: bool | None = None,
                                 reduction: str = "mean") -> Tensor:
-    """The mean over the classes of −(y log σ(x) + (1 − y) log σ(−x))."""
+    """The mean over the classes of −(y log σ(x) + (1 − y) log σ(−x)).
+
+    >>> F.multilabel_soft_margin_loss(torch.tensor([[5.0, -5.0]]), torch.tensor([[1.0, 0.0]]))
+    tensor(0.0067)
+    """
     reduction = choose(reduction, size_average, reduce)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
@@ -169,7 +203,11 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
                      size_average: bool | None = None, eps: float = 1e-8, reduce: bool | None = None,
                      reduction: str = "mean") -> Tensor:
     """eˣ − y x, of the logarithm x of a Poisson rate, or x − y log(x + eps) of the rate itself; ``full`` adds
-    Stirling's approximation of log y! where y > 1."""
+    Stirling's approximation of log y! where y > 1.
+
+    >>> F.poisson_nll_loss(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 1.0]), reduction="none")
+    tensor([1.0000, 1.7183])
+    """
     reduction = choose(reduction, size_average, reduce)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
@@ -184,6 +222,12 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
 
     ``var`` has the shape of ``input``, or 1 in the last dimension, or lacks it. Raises ValueError for another, or a
     negative variance.
+
+    >>> mean, target = torch.tensor([0.0]), torch.tensor([2.0])
+    >>> F.gaussian_nll_loss(mean, target, torch.tensor([1.0]))
+    tensor(2.)
+    >>> F.gaussian_nll_loss(mean, target, torch.tensor([4.0]))
+    tensor(1.1931)
     """
     if isinstance(var, (int, float)):
         if var < 0:
@@ -216,6 +260,9 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
 
     ``input`` is ``(N, C)`` or ``(C,)``; ``target``, int64 of the same shape, lists the classes of each sample, ended by
     −1. Raises ShapeError for another shape, RuntimeError for a class that there is not.
+
+    >>> F.multilabel_margin_loss(torch.tensor([[0.1, 0.2, 0.4, 0.8]]), torch.tensor([[3, 0, -1, 1]]))
+    tensor(0.8500)
     """
     reduction = choose(reduction, size_average, reduce)
     check_takes("multilabel_margin_loss", INTEGERS + HALVES + COMPLEX, input)

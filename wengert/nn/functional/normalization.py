@@ -29,6 +29,14 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     In ``training``, mean and variance are those of the batch, and the running ones, if given, move towards them in
     place by ``momentum`` (the running variance towards the unbiased one). Otherwise the running ones are used. Raises
     ValueError where a channel has a single value in training, and RuntimeError for sizes that do not fit.
+
+    >>> x = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> F.batch_norm(x, None, None, training=True)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
+    >>> F.batch_norm(x, torch.tensor([2.0, 20.0]), torch.tensor([1.0, 100.0]))
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
     """
     channels = input.shape[1] if input.dim() > 1 else min(input.numel(), 1)
     for name, given in (
@@ -117,6 +125,10 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
     2016).
 
     ``weight`` and ``bias`` have that shape. Raises ShapeError.
+
+    >>> F.layer_norm(torch.tensor([[1.0, 3.0], [10.0, 30.0]]), (2,))
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]])
     """
     shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
     rank = input.dim()
@@ -131,7 +143,11 @@ def rms_norm(
     input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
 ) -> Tensor:
     """x / √(mean of x² + eps) · weight over the last dimensions (Zhang & Sennrich, 2019). ``eps`` is the dtype's own
-    where it is None. Raises ShapeError."""
+    where it is None. Raises ShapeError.
+
+    >>> F.rms_norm(torch.tensor([[3.0, 4.0]]), (2,))
+    tensor([[0.8485, 1.1314]])
+    """
     shape = _trailing("rms_norm", input, normalized_shape, weight, None)
     if input._data.dtype.kind in "biu":
         check_takes("rms_norm", INTEGERS + TRUTHS, input)
@@ -163,7 +179,11 @@ def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
     """Every example to mean 0 and variance 1 over groups of channels of ``(N, C, ...)`` (Wu & He, 2018). Raises
-    RuntimeError where the groups do not divide the channels."""
+    RuntimeError where the groups do not divide the channels.
+
+    >>> F.group_norm(torch.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
+    """
     if input.dim() < 2:
         raise RuntimeError(f"[group_norm] Expected at least 2 dimensions for input tensor but received {input.dim()}")
     samples, channels = input.shape[:2]
@@ -187,6 +207,10 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
 
     The running statistics, if given, move in place towards the means over the batch; without ``use_input_stats`` they
     are what is used. Raises ValueError where a channel has a single value.
+
+    >>> F.instance_norm(torch.tensor([[[1.0, 3.0], [10.0, 30.0]]]))[0]
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]])
     """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
@@ -210,7 +234,11 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
 
 @in_float32
 def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
-    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012)."""
+    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012).
+
+    >>> F.local_response_norm(torch.tensor([[[1.0], [10.0], [1.0]]]), size=3, alpha=1.0).flatten()
+    tensor([0.0700, 0.6949, 0.0700])
+    """
     if input.dim() < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.dim()} dimensions)")
     if input.numel() == 0:

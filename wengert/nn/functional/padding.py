@@ -25,7 +25,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     value where none is used.
 
     >>> import wengert as torch
-    >>> pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
+    >>> F.pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
     tensor([[3, 2, 1, 2, 3, 2]])
     """
     widths = list(integers(tuple(pad), "pad"))

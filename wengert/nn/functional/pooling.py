@@ -36,6 +36,9 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     ``ceil_mode`` counts a last window that is not complete. With ``return_indices`` the place of each maximum in its
     plane comes too. Raises ShapeError, and RuntimeError for padding of more than half the kernel.
+
+    >>> F.max_pool1d(torch.tensor([[1.0, 4.0, 3.0, 2.0]]), 2)
+    tensor([[4., 3.]])
     """
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -45,7 +48,7 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """`max_pool1d` over the last two dimensions.
 
     >>> import wengert as torch
-    >>> max_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
+    >>> F.max_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
     tensor([[[ 5.,  7.],
              [13., 15.]]])
     """
@@ -54,72 +57,127 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 def max_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: bool = False, return_indices: bool = False) -> Any:
-    """`max_pool1d` over the last three dimensions."""
+    """`max_pool1d` over the last three dimensions.
+
+    >>> F.max_pool3d(torch.arange(8.0).reshape(1, 2, 2, 2), 2)
+    tensor([[[[7.]]]])
+    """
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Tensor:
-    """The mean of every window of the last dimension; padding counts as zeros, or not at all."""
+    """The mean of every window of the last dimension; padding counts as zeros, or not at all.
+
+    >>> F.avg_pool1d(torch.tensor([[1.0, 3.0, 5.0, 7.0]]), 2)
+    tensor([[2., 6.]])
+    >>> F.avg_pool1d(torch.tensor([[1.0, 3.0, 5.0, 7.0]]), 2, stride=1)
+    tensor([[2., 4., 6.]])
+    """
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
 @with_out
 def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
-    """`avg_pool1d` over the last two dimensions; ``divisor_override`` takes the place of the number of elements."""
+    """`avg_pool1d` over the last two dimensions; ``divisor_override`` takes the place of the number of elements.
+
+    >>> F.avg_pool2d(torch.arange(16.0).reshape(1, 4, 4), 2)
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
     return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 @with_out
 def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
-    """`avg_pool2d` over the last three dimensions."""
+    """`avg_pool2d` over the last three dimensions.
+
+    >>> F.avg_pool3d(torch.ones(1, 2, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
 def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """(Σ xᵖ)^(1/p) of every window of the last dimension, p being ``norm_type``."""
+    """(Σ xᵖ)^(1/p) of every window of the last dimension, p being ``norm_type``.
+
+    >>> F.lp_pool1d(torch.tensor([[3.0, 4.0, 6.0, 8.0]]), 2, kernel_size=2)
+    tensor([[ 5., 10.]])
+    """
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """`lp_pool1d` over the last two dimensions."""
+    """`lp_pool1d` over the last two dimensions.
+
+    >>> F.lp_pool2d(torch.tensor([[[3.0, 0.0], [0.0, 4.0]]]), 2, kernel_size=2)
+    tensor([[[5.]]])
+    """
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """`lp_pool1d` over the last three dimensions."""
+    """`lp_pool1d` over the last three dimensions.
+
+    >>> F.lp_pool3d(torch.ones(1, 2, 2, 2), 1, kernel_size=2)
+    tensor([[[[8.]]]])
+    """
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """The means of ``output_size`` windows that divide the last dimension evenly."""
+    """The means of ``output_size`` windows that divide the last dimension evenly.
+
+    >>> F.adaptive_avg_pool1d(torch.tensor([[1.0, 2.0, 3.0, 4.0]]), 2)
+    tensor([[1.5000, 3.5000]])
+    """
     return _adaptive_avg(1, input, output_size)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """`adaptive_avg_pool1d` over the last two dimensions; None leaves a dimension as it is."""
+    """`adaptive_avg_pool1d` over the last two dimensions; None leaves a dimension as it is.
+
+    >>> F.adaptive_avg_pool2d(torch.arange(16.0).reshape(1, 4, 4), 1)
+    tensor([[[7.5000]]])
+    """
     return _adaptive_avg(2, input, output_size)
 
 
 def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
-    """`adaptive_avg_pool1d` over the last three dimensions."""
+    """`adaptive_avg_pool1d` over the last three dimensions.
+
+    >>> F.adaptive_avg_pool3d(torch.ones(1, 2, 4, 4, 4), (1, 2, 2)).shape
+    torch.Size([1, 2, 1, 2, 2])
+    """
     return _adaptive_avg(3, input, output_size)
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The maxima of ``output_size`` windows that divide the last dimension evenly."""
+    """The maxima of ``output_size`` windows that divide the last dimension evenly.
+
+    >>> F.adaptive_max_pool1d(torch.tensor([[1.0, 4.0, 3.0, 2.0]]), 2)
+    tensor([[4., 3.]])
+    """
     return _adaptive_max(1, input, output_size, return_indices)
 
 
 def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """`adaptive_max_pool1d` over the last two dimensions."""
+    """`adaptive_max_pool1d` over the last two dimensions.
+
+    >>> F.adaptive_max_pool2d(torch.arange(16.0).reshape(1, 4, 4), 1)
+    tensor([[[15.]]])
+    """
     return _adaptive_max(2, input, output_size, return_indices)
 
 
 def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """`adaptive_max_pool1d` over the last three dimensions."""
+    """`adaptive_max_pool1d` over the last three dimensions.
+
+    >>> F.adaptive_max_pool3d(torch.ones(1, 2, 4, 4, 4), (1, 2, 2)).shape
+    torch.Size([1, 2, 1, 2, 2])
+    """
     return _adaptive_max(3, input, output_size, return_indices)
 
 
@@ -127,21 +185,37 @@ def max_unpool1d(
     input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Tensor:
     """Puts maxima back where ``indices`` says they came from; zeros elsewhere. ``output_size`` decides where
-    several sizes would have pooled to that of ``input``."""
+    several sizes would have pooled to that of ``input``.
+
+    >>> values, places = F.max_pool1d(torch.tensor([[1.0, 4.0, 3.0, 2.0]]), 2, return_indices=True)
+    >>> F.max_unpool1d(values, places, 2)
+    tensor([[0., 4., 3., 0.]])
+    """
     return _unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool2d(
     input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Tensor:
-    """`max_unpool1d` over the last two dimensions."""
+    """`max_unpool1d` over the last two dimensions.
+
+    >>> values, places = F.max_pool2d(torch.tensor([[[1.0, 4.0], [3.0, 2.0]]]), 2, return_indices=True)
+    >>> F.max_unpool2d(values, places, 2)
+    tensor([[[0., 4.],
+             [0., 0.]]])
+    """
     return _unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
 def max_unpool3d(
     input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
 ) -> Tensor:
-    """`max_unpool1d` over the last three dimensions."""
+    """`max_unpool1d` over the last three dimensions.
+
+    >>> values, places = F.max_pool3d(torch.arange(8.0).reshape(1, 2, 2, 2), 2, return_indices=True)
+    >>> F.max_unpool3d(values, places, 2).flatten()
+    tensor([0., 0., 0., 0., 0., 0., 0., 7.])
+    """
     return _unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 

@@ -38,7 +38,7 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
 
     >>> import wengert as torch
     >>> image = torch.arange(4.0).reshape(1, 1, 2, 2)
-    >>> grid_sample(image, torch.tensor([[[[0.0, 0.0], [1.0, 1.0]]]]), align_corners=True)
+    >>> F.grid_sample(image, torch.tensor([[[[0.0, 0.0], [1.0, 1.0]]]]), align_corners=True)
     tensor([[[[1.5000, 3.0000]]]])
     """
     _check_words(mode, padding_mode)
@@ -170,6 +170,11 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     ``size`` ``(N, C, H, W)``; ``(N, D, H, W, 3)`` for ``(N, 3, 4)`` and ``(N, C, D, H, W)``.
 
     Raises ValueError for a ``theta`` that does not fit, NotImplementedError for another number of dimensions.
+
+    >>> identity = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> F.affine_grid(identity, (1, 1, 2, 2), align_corners=True)[0, 0]
+    tensor([[-1., -1.],
+            [ 1., -1.]])
     """
     if align_corners is None:
         warn(_DEFAULT_CHANGED)

@@ -13,21 +13,33 @@ from ...tensors.tensor import Tensor
 
 
 def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
-    """exp(x) / Σ exp(x), the sum along ``dim``. With ``dtype`` the input is converted first."""
+    """exp(x) / Σ exp(x), the sum along ``dim``. With ``dtype`` the input is converted first.
+
+    >>> F.softmax(torch.tensor([[1.0, 2.0, 3.0]]), dim=1)
+    tensor([[0.0900, 0.2447, 0.6652]])
+    """
     if dim is None:
         dim = _implicit_dim("softmax", input.dim())
     return (input if dtype is None else input.to(dtype)).softmax(dim)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
-    """log(softmax(x)) along ``dim``, computed at once. With ``dtype`` the input is converted first."""
+    """log(softmax(x)) along ``dim``, computed at once. With ``dtype`` the input is converted first.
+
+    >>> F.log_softmax(torch.tensor([1000.0, 0.0]), dim=0)
+    tensor([    0., -1000.])
+    """
     if dim is None:
         dim = _implicit_dim("log_softmax", input.dim())
     return (input if dtype is None else input.to(dtype)).log_softmax(dim)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
-    """softmax(−x) along ``dim``. With ``dtype`` the input is converted first."""
+    """softmax(−x) along ``dim``. With ``dtype`` the input is converted first.
+
+    >>> F.softmin(torch.tensor([[1.0, 2.0, 3.0]]), dim=1)
+    tensor([[0.6652, 0.2447, 0.0900]])
+    """
     if dim is None:
         dim = _implicit_dim("softmin", input.dim())
     return (-(input if dtype is None else input.to(dtype))).softmax(dim)
@@ -37,6 +49,10 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     """A sample from the Gumbel-softmax distribution with temperature ``tau`` (Jang et al.; Maddison et al., 2016).
 
     With ``hard`` it is one-hot, and has the gradient of the soft sample. ``eps`` has no effect.
+
+    >>> _ = torch.manual_seed(0)
+    >>> F.gumbel_softmax(torch.tensor([0.0, 1.0, 2.0]), hard=True)
+    tensor([0., 0., 1.])
     """
     if eps != 1e-10:
         warn("`eps` parameter is deprecated and has no effect.")

@@ -46,7 +46,7 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     fit.
 
     >>> import wengert as torch
-    >>> interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    >>> F.interpolate(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
     tensor([[[1., 1., 2., 2.]]])
     """
     rank = input.dim() - 2
@@ -99,7 +99,11 @@ def _resampled_bytes(input: Tensor, matrix: Any, dim: int) -> Tensor:
 def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
-    """The old name of `interpolate`."""
+    """The old name of `interpolate`.
+
+    >>> F.upsample(torch.tensor([[[1.0, 2.0]]]), scale_factor=2)
+    tensor([[[1., 1., 2., 2.]]])
+    """
     warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -229,7 +233,12 @@ def _filter(x: Any, mode: str) -> Any:
 
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """``(..., C r², H, W)`` as ``(..., C, H r, W r)`` (Shi et al., 2016). Raises RuntimeError where r² does not
-    divide."""
+    divide.
+
+    >>> F.pixel_shuffle(torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(4, 1, 1), 2)
+    tensor([[[1., 2.],
+             [3., 4.]]])
+    """
     r = upscale_factor
     *lead, channels, height, width = _planes("pixel_shuffle", input, "upscale_factor", r)
     if channels % (r * r):
@@ -242,7 +251,11 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
 
 
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
-    """The inverse of `pixel_shuffle`. Raises RuntimeError where the factor does not divide."""
+    """The inverse of `pixel_shuffle`. Raises RuntimeError where the factor does not divide.
+
+    >>> F.pixel_unshuffle(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), 2).flatten()
+    tensor([1., 2., 3., 4.])
+    """
     r = downscale_factor
     *lead, channels, height, width = _planes("pixel_unshuffle", input, "downscale_factor", r)
     for name, dim, n in (("height", -2, height), ("width", -1, width)):
@@ -272,7 +285,12 @@ def _planes(op: str, input: Tensor, name: str, factor: int) -> tuple[int, ...]:
 
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of ``(N, C, ...)`` dealt out: the first of every group, then the second, ... (Zhang et al.,
-    2018)."""
+    2018).
+
+    >>> x = torch.arange(6.0).reshape(1, 6, 1)
+    >>> F.channel_shuffle(x, 2).flatten()
+    tensor([0., 3., 1., 4., 2., 5.])
+    """
     if input.dim() < 3 or groups < 1:
         raise ShapeError(
             "[channel_shuffle] channel_shuffle expects input with > 2 dims and a positive number of groups; got an "
@@ -290,7 +308,14 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
 
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
-    """The windows of ``(N, C, H, W)`` or ``(C, H, W)`` as columns: ``(N, C · kernel, windows)``. Raises ShapeError."""
+    """The windows of ``(N, C, H, W)`` or ``(C, H, W)`` as columns: ``(N, C · kernel, windows)``. Raises ShapeError.
+
+    >>> F.unfold(torch.arange(9.0).reshape(1, 1, 3, 3), 2)[0]
+    tensor([[0., 1., 3., 4.],
+            [1., 2., 4., 5.],
+            [3., 4., 6., 7.],
+            [4., 5., 7., 8.]])
+    """
     input, alone = batched(input, 2, "unfold")
     check_takes("unfold", INTEGERS, input)
     out = P.patches(input, **_window("unfold", kernel_size, dilation, padding, stride))
@@ -301,7 +326,14 @@ def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
     """The sum of the columns ``(N, C · kernel, windows)`` where `unfold` took them from: ``(N, C, *output_size)``.
-    Raises ShapeError where there are not as many as ``output_size`` has windows."""
+    Raises ShapeError where there are not as many as ``output_size`` has windows.
+
+    >>> columns = F.unfold(torch.ones(1, 1, 3, 3), 2)
+    >>> F.fold(columns, (3, 3), 2)[0, 0]
+    tensor([[1., 2., 1.],
+            [2., 4., 2.],
+            [1., 2., 1.]])
+    """
     sizes, window = (
         tuple_of(output_size, 2, "fold", "output_size"),
         _window("fold", kernel_size, dilation, padding, stride),

@@ -25,6 +25,9 @@ class LinearCrossEntropyOptions:
     ``"aspect_ratio:N"`` so that a piece's scores take about an N-th of the memory of the input, ``"auto"`` by an N of
     2. The other options are PyTorch's: half precision is always computed with in float32, and
     ``backward(retain_graph=True)`` always works.
+
+    >>> nn.LinearCrossEntropyOptions(batch_chunk_size=128).batch_chunk_size
+    128
     """
 
     allow_retain_graph: bool = False
@@ -72,6 +75,10 @@ def linear_cross_entropy(input: Tensor, linear_weight: Tensor, target: Tensor, *
     ``input`` is ``(N, F)`` or ``(F,)``; ``linear_weight`` ``(C, F)``, or ``(C, *sizes, F)`` for targets of more
     dimensions; ``linear_bias`` ``(C, *sizes)``. With ``options`` the samples are computed in pieces, where the target
     is of classes, ``sizes`` are none and labels are not smoothed. Raises ShapeError for shapes that do not fit.
+
+    >>> x, w, labels = torch.tensor([[1.0, 0.0]]), torch.eye(2), torch.tensor([0])
+    >>> F.linear_cross_entropy(x, w, labels), F.cross_entropy(F.linear(x, w), labels)
+    (tensor(0.3133), tensor(0.3133))
     """
     _check(input, linear_weight, linear_bias)
     classes, *sizes, features = linear_weight.shape

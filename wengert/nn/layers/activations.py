@@ -34,14 +34,22 @@ class _Inplace(Module):
 
 
 class ReLU(_Inplace):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> nn.ReLU()(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.relu(input, self.inplace)
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else ``negative_slope`` · x."""
+    """x where x > 0, else ``negative_slope`` · x.
+
+    >>> nn.LeakyReLU(0.1)(torch.tensor([-2.0, 2.0]))
+    tensor([-0.2000,  2.0000])
+    """
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
@@ -59,6 +67,10 @@ class PReLU(Module):
     """x where x > 0, else weight · x; the weights, one for all or one per channel, are learnt.
 
     The input is ``(N, C, ...)`` with ``C = num_parameters``, or anything if that is 1.
+
+    >>> layer = nn.PReLU()
+    >>> layer(torch.tensor([-4.0, 2.0])), layer.weight.requires_grad
+    (tensor([-1.,  2.], grad_fn=<PreluKernelBackward0>), True)
     """
 
     weight: Parameter
@@ -81,7 +93,11 @@ class PReLU(Module):
 
 
 class RReLU(Module):
-    """x where x > 0, else slope · x, the slope random in training and the mean of its bounds in evaluation."""
+    """x where x > 0, else slope · x, the slope random in training and the mean of its bounds in evaluation.
+
+    >>> nn.RReLU(0.25, 0.25)(torch.tensor([-8.0, 2.0]))
+    tensor([-2.,  2.])
+    """
 
     def __init__(self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False) -> None:
         super().__init__()
@@ -109,28 +125,44 @@ class _Exponential(Module):
 
 
 class ELU(_Exponential):
-    """x where x > 0, else α (eˣ − 1)."""
+    """x where x > 0, else α (eˣ − 1).
+
+    >>> nn.ELU()(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([-0.8647,  0.0000,  2.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.elu(input, self.alpha, self.inplace)
 
 
 class CELU(_Exponential):
-    """x where x > 0, else α (e^(x/α) − 1)."""
+    """x where x > 0, else α (e^(x/α) − 1).
+
+    >>> nn.CELU()(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([-0.8647,  0.0000,  2.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.celu(input, self.alpha, self.inplace)
 
 
 class SELU(_Inplace):
-    """The scaled ELU that keeps mean 0 and variance 1."""
+    """The scaled ELU that keeps mean 0 and variance 1.
+
+    >>> nn.SELU()(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-1.1113,  0.0000,  1.0507])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.selu(input, self.inplace)
 
 
 class GELU(Module):
-    """x Φ(x); with ``approximate="tanh"`` by the formula with tanh."""
+    """x Φ(x); with ``approximate="tanh"`` by the formula with tanh.
+
+    >>> nn.GELU()(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.1587,  0.0000,  0.8413])
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -144,21 +176,33 @@ class GELU(Module):
 
 
 class SiLU(_Inplace):
-    """x σ(x)."""
+    """x σ(x).
+
+    >>> nn.SiLU()(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.silu(input, self.inplace)
 
 
 class Mish(_Inplace):
-    """x tanh(softplus(x))."""
+    """x tanh(softplus(x)).
+
+    >>> nn.Mish()(torch.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.3034,  0.0000,  0.8651])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.mish(input, self.inplace)
 
 
 class Softplus(Module):
-    """log(1 + e^(βx)) / β; x itself where βx > ``threshold``."""
+    """log(1 + e^(βx)) / β; x itself where βx > ``threshold``.
+
+    >>> nn.Softplus()(torch.tensor([-5.0, 0.0, 30.0]))
+    tensor([6.7153e-03, 6.9315e-01, 3.0000e+01])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -173,42 +217,66 @@ class Softplus(Module):
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> nn.Softsign()(torch.tensor([-1.0, 0.0, 3.0]))
+    tensor([-0.5000,  0.0000,  0.7500])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.softsign(input)
 
 
 class Sigmoid(Module):
-    """1 / (1 + e⁻ˣ)."""
+    """1 / (1 + e⁻ˣ).
+
+    >>> nn.Sigmoid()(torch.tensor([-2.0, 0.0, 2.0]))
+    tensor([0.1192, 0.5000, 0.8808])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.sigmoid(input)
 
 
 class LogSigmoid(Module):
-    """log σ(x)."""
+    """log σ(x).
+
+    >>> nn.LogSigmoid()(torch.tensor([-1000.0, 0.0]))
+    tensor([-1.0000e+03, -6.9315e-01])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.logsigmoid(input)
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> nn.Tanh()(torch.tensor([-1.0, 0.0, 20.0]))
+    tensor([-0.7616,  0.0000,  1.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.tanh(input)
 
 
 class Tanhshrink(Module):
-    """x − tanh x."""
+    """x − tanh x.
+
+    >>> nn.Tanhshrink()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2384,  0.0000,  1.0360])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.tanhshrink(input)
 
 
 class Hardtanh(Module):
-    """x cut off at ``min_val`` and ``max_val``. Raises AssertionError unless the second is the larger."""
+    """x cut off at ``min_val`` and ``max_val``. Raises AssertionError unless the second is the larger.
+
+    >>> nn.Hardtanh(-2.0, 2.0)(torch.tensor([-3.0, 0.5, 3.0]))
+    tensor([-2.0000,  0.5000,  2.0000])
+    """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
                  min_value: float | None = None, max_value: float | None = None) -> None:
@@ -230,7 +298,11 @@ class Hardtanh(Module):
 
 
 class ReLU6(Hardtanh):
-    """min(max(x, 0), 6)."""
+    """min(max(x, 0), 6).
+
+    >>> nn.ReLU6()(torch.tensor([-1.0, 3.0, 9.0]))
+    tensor([0., 3., 6.])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -240,7 +312,11 @@ class ReLU6(Hardtanh):
 
 
 class Hardsigmoid(_Inplace):
-    """min(max(x + 3, 0), 6) / 6."""
+    """min(max(x + 3, 0), 6) / 6.
+
+    >>> nn.Hardsigmoid()(torch.tensor([-4.0, 0.0, 1.5, 4.0]))
+    tensor([0.0000, 0.5000, 0.7500, 1.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.hardsigmoid(input, self.inplace)
@@ -250,7 +326,11 @@ class Hardsigmoid(_Inplace):
 
 
 class Hardswish(_Inplace):
-    """x · hardsigmoid(x)."""
+    """x · hardsigmoid(x).
+
+    >>> nn.Hardswish()(torch.tensor([-4.0, -1.5, 1.5, 4.0]))
+    tensor([-0.0000, -0.3750,  1.1250,  4.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.hardswish(input, self.inplace)
@@ -271,21 +351,33 @@ class _Shrink(Module):
 
 
 class Hardshrink(_Shrink):
-    """x where |x| > ``lambd``, else 0."""
+    """x where |x| > ``lambd``, else 0.
+
+    >>> nn.Hardshrink()(torch.tensor([-1.0, -0.3, 0.3, 1.0]))
+    tensor([-1.,  0.,  0.,  1.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.hardshrink(input, self.lambd)
 
 
 class Softshrink(_Shrink):
-    """x moved towards 0 by ``lambd``, and no further than 0."""
+    """x moved towards 0 by ``lambd``, and no further than 0.
+
+    >>> nn.Softshrink()(torch.tensor([-1.0, 0.3, 1.0]))
+    tensor([-0.5000,  0.0000,  0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.softshrink(input, self.lambd)
 
 
 class Threshold(Module):
-    """x where x > ``threshold``, else ``value``."""
+    """x where x > ``threshold``, else ``value``.
+
+    >>> nn.Threshold(1.0, 0.0)(torch.tensor([-1.0, 0.5, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -301,7 +393,11 @@ class Threshold(Module):
 
 
 class GLU(Module):
-    """a σ(b), with a and b the halves of the input along ``dim``."""
+    """a σ(b), with a and b the halves of the input along ``dim``.
+
+    >>> nn.GLU()(torch.tensor([1.0, 2.0, 0.0, 100.0]))
+    tensor([0.5000, 2.0000])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()

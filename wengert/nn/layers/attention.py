@@ -32,6 +32,12 @@ class MultiheadAttention(Module):
 
     Queries have ``embed_dim`` features, keys and values ``kdim`` and ``vdim`` (``embed_dim`` if None). Raises
     ValueError and AssertionError for numbers that do not fit.
+
+    >>> attention = nn.MultiheadAttention(embed_dim=8, num_heads=2, batch_first=True)
+    >>> x = torch.ones(3, 5, 8)
+    >>> y, weights = attention(x, x, x)
+    >>> y.shape, weights.shape
+    (torch.Size([3, 5, 8]), torch.Size([3, 5, 5]))
     """
 
     in_proj_weight: Parameter | None
@@ -156,6 +162,10 @@ class TransformerEncoderLayer(_Block):
     """Self-attention and a feed-forward network of ``dim_feedforward``, each with dropout, residual and `LayerNorm`.
 
     ``activation`` is ``"relu"``, ``"gelu"`` or a function. Raises RuntimeError for another word.
+
+    >>> layer = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> layer(torch.ones(3, 5, 8)).shape
+    torch.Size([3, 5, 8])
     """
 
     _attentions = ("self_attn",)
@@ -173,7 +183,12 @@ class TransformerEncoderLayer(_Block):
 
 
 class TransformerDecoderLayer(_Block):
-    """Self-attention, attention to the encoder's result, and a feed-forward network; see `TransformerEncoderLayer`."""
+    """Self-attention, attention to the encoder's result, and a feed-forward network; see `TransformerEncoderLayer`.
+
+    >>> layer = nn.TransformerDecoderLayer(8, nhead=2, dim_feedforward=16)
+    >>> layer(torch.ones(4, 3, 8), torch.ones(5, 3, 8)).shape
+    torch.Size([4, 3, 8])
+    """
 
     _attentions = ("self_attn", "multihead_attn")
 
@@ -204,6 +219,10 @@ class TransformerEncoder(Module):
     """``num_layers`` copies of an encoder layer, one after the other, and a ``norm`` at the end.
 
     ``enable_nested_tensor`` and ``mask_check`` choose an implementation in PyTorch and nothing here.
+
+    >>> layer = nn.TransformerEncoderLayer(8, nhead=2, dim_feedforward=16, batch_first=True)
+    >>> nn.TransformerEncoder(layer, num_layers=2)(torch.ones(3, 5, 8)).shape
+    torch.Size([3, 5, 8])
     """
 
     def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None,
@@ -224,7 +243,12 @@ class TransformerEncoder(Module):
 
 
 class TransformerDecoder(Module):
-    """``num_layers`` copies of a decoder layer, one after the other, and a ``norm`` at the end."""
+    """``num_layers`` copies of a decoder layer, one after the other, and a ``norm`` at the end.
+
+    >>> layer = nn.TransformerDecoderLayer(8, nhead=2, dim_feedforward=16)
+    >>> nn.TransformerDecoder(layer, num_layers=2)(torch.ones(4, 3, 8), torch.ones(5, 3, 8)).shape
+    torch.Size([4, 3, 8])
+    """
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()
@@ -243,7 +267,12 @@ class TransformerDecoder(Module):
 
 
 class Transformer(Module):
-    """An encoder and a decoder. Matrices start by Xavier's uniform distribution. Arguments as for the layers."""
+    """An encoder and a decoder. Matrices start by Xavier's uniform distribution. Arguments as for the layers.
+
+    >>> model = nn.Transformer(d_model=8, nhead=2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=16)
+    >>> model(torch.ones(5, 3, 8), torch.ones(4, 3, 8)).shape
+    torch.Size([4, 3, 8])
+    """
 
     def __init__(self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6,
                  dim_feedforward: int = 2048, dropout: float = 0.1, activation: Activation = relu,

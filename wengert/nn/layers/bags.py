@@ -19,6 +19,10 @@ class EmbeddingBag(Module):
     """The sum, mean or maximum of a bag's embeddings; see `nn.functional.embedding_bag`.
 
     ``weight`` is ``(num_embeddings, embedding_dim)`` and starts normal, with 0 in the row ``padding_idx``.
+
+    >>> layer = nn.EmbeddingBag(10, 3, mode="sum")
+    >>> layer(torch.tensor([[1, 2, 4], [4, 3, 9]])).shape
+    torch.Size([2, 3])
     """
 
     def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0,
@@ -81,7 +85,12 @@ class EmbeddingBag(Module):
 
 
 class CTCLoss(Loss):
-    """The negative log-likelihood of a labelling over all alignments; see `nn.functional.ctc_loss`."""
+    """The negative log-likelihood of a labelling over all alignments; see `nn.functional.ctc_loss`.
+
+    >>> steps = torch.zeros(4, 1, 3).log_softmax(2)
+    >>> nn.CTCLoss(reduction="sum")(steps, torch.tensor([[1, 2]]), torch.tensor([4]), torch.tensor([2]))
+    tensor(1.6864)
+    """
 
     def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
         super().__init__(reduction=reduction)

@@ -182,6 +182,10 @@ class Conv1d(_Direct):
     ``weight`` is ``(out_channels, in_channels / groups, k)``, ``bias`` ``(out_channels,)`` or None. ``padding`` is a
     number, ``"same"`` or ``"valid"``; ``padding_mode`` one of `nn.functional.pad`, with ``"zeros"`` for constant.
     Raises ValueError for numbers that do not fit.
+
+    >>> layer = nn.Conv1d(4, 8, kernel_size=3, padding=1)
+    >>> layer(torch.ones(2, 4, 10)).shape, layer.weight.shape
+    (torch.Size([2, 8, 10]), torch.Size([8, 4, 3]))
     """
 
     rank = 1
@@ -205,7 +209,11 @@ class Conv2d(_Direct):
 
 
 class Conv3d(_Direct):
-    """A convolution over ``(N, in_channels, D, H, W)`` or ``(in_channels, D, H, W)``; see `Conv1d`."""
+    """A convolution over ``(N, in_channels, D, H, W)`` or ``(in_channels, D, H, W)``; see `Conv1d`.
+
+    >>> nn.Conv3d(2, 3, kernel_size=3)(torch.ones(1, 2, 8, 8, 8)).shape
+    torch.Size([1, 3, 6, 6, 6])
+    """
 
     rank = 3
     function = functional.conv3d
@@ -215,6 +223,9 @@ class ConvTranspose1d(_Transposed):
     """The transpose of a `Conv1d` with the same stride, padding and dilation: from its results' shape to its inputs'.
 
     ``weight`` is ``(in_channels, out_channels / groups, k)``, ``bias`` ``(out_channels,)`` or None.
+
+    >>> nn.ConvTranspose1d(4, 8, kernel_size=2, stride=2)(torch.ones(2, 4, 10)).shape
+    torch.Size([2, 8, 20])
     """
 
     rank = 1
@@ -222,14 +233,22 @@ class ConvTranspose1d(_Transposed):
 
 
 class ConvTranspose2d(_Transposed):
-    """The transpose of a `Conv2d`; see `ConvTranspose1d`."""
+    """The transpose of a `Conv2d`; see `ConvTranspose1d`.
+
+    >>> nn.ConvTranspose2d(4, 8, kernel_size=2, stride=2)(torch.ones(2, 4, 10, 10)).shape
+    torch.Size([2, 8, 20, 20])
+    """
 
     rank = 2
     function = functional.conv_transpose2d
 
 
 class ConvTranspose3d(_Transposed):
-    """The transpose of a `Conv3d`; see `ConvTranspose1d`."""
+    """The transpose of a `Conv3d`; see `ConvTranspose1d`.
+
+    >>> nn.ConvTranspose3d(4, 8, kernel_size=2, stride=2)(torch.ones(2, 4, 5, 5, 5)).shape
+    torch.Size([2, 8, 10, 10, 10])
+    """
 
     rank = 3
     function = functional.conv_transpose3d

@@ -40,35 +40,65 @@ class Dropout(DropoutBase):
 
 
 class Dropout1d(DropoutBase):
-    """Drops whole channels of ``(N, C, L)`` or ``(C, L)``."""
+    """Drops whole channels of ``(N, C, L)`` or ``(C, L)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.Dropout1d(0.5)(torch.ones(4, 2))
+    tensor([[0., 0.],
+            [0., 0.],
+            [2., 2.],
+            [0., 0.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout1d(input, self.p, self.training, self.inplace)
 
 
 class Dropout2d(DropoutBase):
-    """Drops whole channels of ``(N, C, H, W)``."""
+    """Drops whole channels of ``(N, C, H, W)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.Dropout2d(0.5)(torch.ones(1, 4, 2, 2)).sum((2, 3))
+    tensor([[0., 0., 8., 0.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout2d(input, self.p, self.training, self.inplace)
 
 
 class Dropout3d(DropoutBase):
-    """Drops whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """Drops whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.Dropout3d(0.5)(torch.ones(1, 4, 2, 2, 2)).sum((2, 3, 4))
+    tensor([[ 0.,  0., 16.,  0.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.dropout3d(input, self.p, self.training, self.inplace)
 
 
 class AlphaDropout(DropoutBase):
-    """The dropout that keeps mean and variance of SELU activations (Klambauer et al., 2017)."""
+    """The dropout that keeps mean and variance of SELU activations (Klambauer et al., 2017).
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.AlphaDropout(0.5)(torch.ones(4))
+    tensor([-0.7792, -0.7792,  1.6656, -0.7792])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.alpha_dropout(input, self.p, self.training, self.inplace)
 
 
 class FeatureAlphaDropout(DropoutBase):
-    """Alpha dropout of whole channels of ``(N, C, ...)``."""
+    """Alpha dropout of whole channels of ``(N, C, ...)``.
+
+    >>> _ = torch.manual_seed(0)
+    >>> nn.FeatureAlphaDropout(0.5)(torch.ones(1, 3, 2))[0]
+    tensor([[-0.7792, -0.7792],
+            [-0.7792, -0.7792],
+            [ 1.6656,  1.6656]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.feature_alpha_dropout(input, self.p, self.training, self.inplace)

@@ -198,27 +198,63 @@ def _groups(args: Any, kwargs: Any) -> int:
 
 
 class LazyConv1d(_LazyConvolution, Conv1d, becomes=Conv1d):
-    """A `Conv1d` whose ``in_channels`` are those of the first input."""
+    """A `Conv1d` whose ``in_channels`` are those of the first input.
+
+    >>> layer = nn.LazyConv1d(8, kernel_size=3)
+    >>> _ = layer(torch.ones(1, 2, 10))
+    >>> layer.weight.shape
+    torch.Size([8, 2, 3])
+    """
 
 
 class LazyConv2d(_LazyConvolution, Conv2d, becomes=Conv2d):
-    """A `Conv2d` whose ``in_channels`` are those of the first input."""
+    """A `Conv2d` whose ``in_channels`` are those of the first input.
+
+    >>> layer = nn.LazyConv2d(8, kernel_size=3)
+    >>> _ = layer(torch.ones(1, 2, 10, 10))
+    >>> layer.weight.shape
+    torch.Size([8, 2, 3, 3])
+    """
 
 
 class LazyConv3d(_LazyConvolution, Conv3d, becomes=Conv3d):
-    """A `Conv3d` whose ``in_channels`` are those of the first input."""
+    """A `Conv3d` whose ``in_channels`` are those of the first input.
+
+    >>> layer = nn.LazyConv3d(8, kernel_size=3)
+    >>> _ = layer(torch.ones(1, 2, 5, 5, 5))
+    >>> layer.weight.shape
+    torch.Size([8, 2, 3, 3, 3])
+    """
 
 
 class LazyConvTranspose1d(_LazyConvolution, ConvTranspose1d, becomes=ConvTranspose1d):
-    """A `ConvTranspose1d` whose ``in_channels`` are those of the first input."""
+    """A `ConvTranspose1d` whose ``in_channels`` are those of the first input.
+
+    >>> layer = nn.LazyConvTranspose1d(8, kernel_size=3)
+    >>> _ = layer(torch.ones(1, 2, 10))
+    >>> layer.weight.shape
+    torch.Size([2, 8, 3])
+    """
 
 
 class LazyConvTranspose2d(_LazyConvolution, ConvTranspose2d, becomes=ConvTranspose2d):
-    """A `ConvTranspose2d` whose ``in_channels`` are those of the first input."""
+    """A `ConvTranspose2d` whose ``in_channels`` are those of the first input.
+
+    >>> layer = nn.LazyConvTranspose2d(8, kernel_size=3)
+    >>> _ = layer(torch.ones(1, 2, 10, 10))
+    >>> layer.weight.shape
+    torch.Size([2, 8, 3, 3])
+    """
 
 
 class LazyConvTranspose3d(_LazyConvolution, ConvTranspose3d, becomes=ConvTranspose3d):
-    """A `ConvTranspose3d` whose ``in_channels`` are those of the first input."""
+    """A `ConvTranspose3d` whose ``in_channels`` are those of the first input.
+
+    >>> layer = nn.LazyConvTranspose3d(8, kernel_size=3)
+    >>> _ = layer(torch.ones(1, 2, 5, 5, 5))
+    >>> layer.weight.shape
+    torch.Size([2, 8, 3, 3, 3])
+    """
 
 
 class _LazyNormalization(Lazy, Normalization):
@@ -249,24 +285,60 @@ class _LazyNormalization(Lazy, Normalization):
 
 
 class LazyBatchNorm1d(_LazyNormalization, BatchNormBase, becomes=BatchNorm1d):
-    """A `BatchNorm1d` whose ``num_features`` are those of the first input."""
+    """A `BatchNorm1d` whose ``num_features`` are those of the first input.
+
+    >>> layer = nn.LazyBatchNorm1d()
+    >>> _ = layer(torch.ones(2, 3))
+    >>> layer.num_features
+    3
+    """
 
 
 class LazyBatchNorm2d(_LazyNormalization, BatchNormBase, becomes=BatchNorm2d):
-    """A `BatchNorm2d` whose ``num_features`` are those of the first input."""
+    """A `BatchNorm2d` whose ``num_features`` are those of the first input.
+
+    >>> layer = nn.LazyBatchNorm2d()
+    >>> _ = layer(torch.ones(2, 3, 4, 4))
+    >>> layer.num_features
+    3
+    """
 
 
 class LazyBatchNorm3d(_LazyNormalization, BatchNormBase, becomes=BatchNorm3d):
-    """A `BatchNorm3d` whose ``num_features`` are those of the first input."""
+    """A `BatchNorm3d` whose ``num_features`` are those of the first input.
+
+    >>> layer = nn.LazyBatchNorm3d()
+    >>> _ = layer(torch.ones(2, 3, 4, 4, 4))
+    >>> layer.num_features
+    3
+    """
 
 
 class LazyInstanceNorm1d(_LazyNormalization, InstanceNormBase, becomes=InstanceNorm1d):
-    """An `InstanceNorm1d` whose ``num_features`` are those of the first input."""
+    """An `InstanceNorm1d` whose ``num_features`` are those of the first input.
+
+    >>> layer = nn.LazyInstanceNorm1d()
+    >>> _ = layer(torch.ones(1, 3, 4))
+    >>> layer.num_features
+    3
+    """
 
 
 class LazyInstanceNorm2d(_LazyNormalization, InstanceNormBase, becomes=InstanceNorm2d):
-    """An `InstanceNorm2d` whose ``num_features`` are those of the first input."""
+    """An `InstanceNorm2d` whose ``num_features`` are those of the first input.
+
+    >>> layer = nn.LazyInstanceNorm2d()
+    >>> _ = layer(torch.ones(1, 3, 4, 4))
+    >>> layer.num_features
+    3
+    """
 
 
 class LazyInstanceNorm3d(_LazyNormalization, InstanceNormBase, becomes=InstanceNorm3d):
-    """An `InstanceNorm3d` whose ``num_features`` are those of the first input."""
+    """An `InstanceNorm3d` whose ``num_features`` are those of the first input.
+
+    >>> layer = nn.LazyInstanceNorm3d()
+    >>> _ = layer(torch.ones(1, 3, 4, 4, 4))
+    >>> layer.num_features
+    3
+    """

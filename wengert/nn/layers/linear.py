@@ -14,7 +14,11 @@ from ..parameter import Parameter
 
 
 class Identity(Module):
-    """Returns its input. Takes any arguments and ignores them."""
+    """Returns its input. Takes any arguments and ignores them.
+
+    >>> nn.Identity(54, unused=True)(torch.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -71,6 +75,9 @@ class Bilinear(Module):
 
     ``weight`` is ``(out_features, in1_features, in2_features)``, ``bias`` ``(out_features,)`` or None; both start
     uniform in ±1/√in1_features.
+
+    >>> nn.Bilinear(2, 3, 4)(torch.ones(5, 2), torch.ones(5, 3)).shape
+    torch.Size([5, 4])
     """
 
     weight: Parameter

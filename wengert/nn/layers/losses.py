@@ -32,21 +32,33 @@ class WeightedLoss(Loss):
 
 
 class MSELoss(Loss):
-    """(x − y)², of two tensors of one shape."""
+    """(x − y)², of two tensors of one shape.
+
+    >>> nn.MSELoss()(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 1.0]))
+    tensor(4.5000)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(Loss):
-    """|x − y|, of two tensors of one shape."""
+    """|x − y|, of two tensors of one shape.
+
+    >>> nn.L1Loss()(torch.tensor([1.0, 5.0]), torch.tensor([2.0, 2.0]))
+    tensor(2.)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(Loss):
-    """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β."""
+    """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β.
+
+    >>> nn.SmoothL1Loss(reduction="none")(torch.tensor([0.5, 3.0]), torch.zeros(2))
+    tensor([0.1250, 2.5000])
+    """
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
                  beta: float = 1.0) -> None:
@@ -58,7 +70,11 @@ class SmoothL1Loss(Loss):
 
 
 class HuberLoss(Loss):
-    """½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ)."""
+    """½ (x − y)² where |x − y| < δ, else δ (|x − y| − ½ δ).
+
+    >>> nn.HuberLoss(reduction="none")(torch.tensor([0.5, 3.0]), torch.zeros(2))
+    tensor([0.1250, 2.5000])
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         if not isinstance(delta, (float, int)):
@@ -71,7 +87,12 @@ class HuberLoss(Loss):
 
 
 class KLDivLoss(Loss):
-    """y (log y − x), of log-probabilities x and probabilities y; with ``log_target`` the target holds logarithms."""
+    """y (log y − x), of log-probabilities x and probabilities y; with ``log_target`` the target holds logarithms.
+
+    >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.9, 0.1])
+    >>> nn.KLDivLoss(reduction="sum")(q.log(), p)
+    tensor(0.5108)
+    """
 
     def __init__(self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean",
                  log_target: bool = False) -> None:
@@ -83,7 +104,12 @@ class KLDivLoss(Loss):
 
 
 class NLLLoss(WeightedLoss):
-    """−x[n, target[n]], of log-probabilities ``(N, C, ...)`` and classes ``(N, ...)``."""
+    """−x[n, target[n]], of log-probabilities ``(N, C, ...)`` and classes ``(N, ...)``.
+
+    >>> scores = torch.tensor([[0.0, 0.0], [10.0, 0.0]])
+    >>> nn.NLLLoss(reduction="none")(nn.LogSoftmax(dim=1)(scores), torch.tensor([1, 0]))
+    tensor([6.9315e-01, 4.5418e-05])
+    """
 
     def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
@@ -95,7 +121,11 @@ class NLLLoss(WeightedLoss):
 
 
 class NLLLoss2d(NLLLoss):
-    """The old name of `NLLLoss`. Deprecated."""
+    """The old name of `NLLLoss`. Deprecated.
+
+    >>> nn.NLLLoss2d()(torch.zeros(1, 2, 3, 3).log_softmax(1), torch.zeros(1, 3, 3, dtype=torch.int64))
+    tensor(0.6931)
+    """
 
     def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
@@ -104,7 +134,12 @@ class NLLLoss2d(NLLLoss):
 
 
 class CrossEntropyLoss(WeightedLoss):
-    """`NLLLoss` of log-softmax: of scores ``(N, C, ...)`` and classes ``(N, ...)`` or probabilities ``(N, C, ...)``."""
+    """`NLLLoss` of log-softmax: of scores ``(N, C, ...)`` and classes ``(N, ...)`` or probabilities ``(N, C, ...)``.
+
+    >>> scores = torch.tensor([[2.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    >>> nn.CrossEntropyLoss(reduction="none")(scores, torch.tensor([0, 2]))
+    tensor([0.2395, 1.0986])
+    """
 
     def __init__(self, weight: Tensor | None = None, size_average: bool | None = None, ignore_index: int = -100,
                  reduce: bool | None = None, reduction: str = "mean", label_smoothing: float = 0.0) -> None:
@@ -118,14 +153,22 @@ class CrossEntropyLoss(WeightedLoss):
 
 
 class BCELoss(WeightedLoss):
-    """−(y log x + (1 − y) log(1 − x)), of probabilities x and targets y of one shape."""
+    """−(y log x + (1 − y) log(1 − x)), of probabilities x and targets y of one shape.
+
+    >>> nn.BCELoss(reduction="none")(torch.tensor([0.9, 0.2]), torch.tensor([1.0, 0.0]))
+    tensor([0.1054, 0.2231])
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(WeightedLoss):
-    """`BCELoss` of the sigmoid of scores; ``pos_weight`` weighs positive targets."""
+    """`BCELoss` of the sigmoid of scores; ``pos_weight`` weighs positive targets.
+
+    >>> nn.BCEWithLogitsLoss()(torch.tensor([0.0, 5.0]), torch.tensor([1.0, 1.0]))
+    tensor(0.3499)
+    """
 
     pos_weight: Tensor | None
 

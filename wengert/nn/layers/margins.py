@@ -21,21 +21,34 @@ class _Margin(Loss):
 
 
 class MarginRankingLoss(_Margin):
-    """max(0, −y (x₁ − x₂) + margin)."""
+    """max(0, −y (x₁ − x₂) + margin).
+
+    >>> nn.MarginRankingLoss(reduction="none")(torch.tensor([2.0, 1.0]), torch.tensor([1.0, 2.0]), torch.ones(2))
+    tensor([0., 1.])
+    """
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return functional.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
 
 class CosineEmbeddingLoss(_Margin):
-    """1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) − margin) where it is −1."""
+    """1 − cos(x₁, x₂) where the target is 1, max(0, cos(x₁, x₂) − margin) where it is −1.
+
+    >>> a, b = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    >>> nn.CosineEmbeddingLoss()(a, b, torch.tensor([1]))
+    tensor(0.2929)
+    """
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return functional.cosine_embedding_loss(input1, input2, target, self.margin, reduction=self.reduction)
 
 
 class HingeEmbeddingLoss(_Margin):
-    """x where the target is 1, max(0, margin − x) where it is −1."""
+    """x where the target is 1, max(0, margin − x) where it is −1.
+
+    >>> nn.HingeEmbeddingLoss(reduction="none")(torch.tensor([0.3, 0.3]), torch.tensor([1, -1]))
+    tensor([0.3000, 0.7000])
+    """
 
     def __init__(self, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
                  reduction: str = "mean") -> None:
@@ -46,28 +59,44 @@ class HingeEmbeddingLoss(_Margin):
 
 
 class SoftMarginLoss(Loss):
-    """log(1 + e^(−y x))."""
+    """log(1 + e^(−y x)).
+
+    >>> nn.SoftMarginLoss(reduction="none")(torch.tensor([2.0, 2.0]), torch.tensor([1.0, -1.0]))
+    tensor([0.1269, 2.1269])
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 class MultiLabelSoftMarginLoss(WeightedLoss):
-    """The mean over the classes of −(y log σ(x) + (1 − y) log σ(−x))."""
+    """The mean over the classes of −(y log σ(x) + (1 − y) log σ(−x)).
+
+    >>> nn.MultiLabelSoftMarginLoss()(torch.tensor([[5.0, -5.0]]), torch.tensor([[1.0, 0.0]]))
+    tensor(0.0067)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.multilabel_soft_margin_loss(input, target, self.weight, reduction=self.reduction)
 
 
 class MultiLabelMarginLoss(Loss):
-    """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them."""
+    """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them.
+
+    >>> nn.MultiLabelMarginLoss()(torch.tensor([[0.1, 0.2, 0.4, 0.8]]), torch.tensor([[3, 0, -1, 1]]))
+    tensor(0.8500)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return functional.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
 class MultiMarginLoss(WeightedLoss):
-    """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ."""
+    """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ.
+
+    >>> nn.MultiMarginLoss()(torch.tensor([[0.1, 0.8, 0.3]]), torch.tensor([1]))
+    tensor(0.2667)
+    """
 
     def __init__(self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None, size_average: bool | None = None,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
@@ -84,7 +113,12 @@ class MultiMarginLoss(WeightedLoss):
 
 
 class TripletMarginLoss(Loss):
-    """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference."""
+    """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference.
+
+    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> nn.TripletMarginLoss()(anchor, near, far)
+    tensor(0.5000)
+    """
 
     def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
                  size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> None:
@@ -102,7 +136,12 @@ class TripletMarginLoss(Loss):
 
 
 class TripletMarginWithDistanceLoss(Loss):
-    """`TripletMarginLoss` with a distance of one's own."""
+    """`TripletMarginLoss` with a distance of one's own.
+
+    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: (a - b).abs().sum(1))(anchor, near, far)
+    tensor(0.5000)
+    """
 
     def __init__(self, *, distance_function: Callable[[Tensor, Tensor], Tensor] | None = None, margin: float = 1.0,
                  swap: bool = False, reduction: str = "mean") -> None:
@@ -123,7 +162,11 @@ class TripletMarginWithDistanceLoss(Loss):
 
 
 class PoissonNLLLoss(Loss):
-    """eˣ − y x, of the logarithm x of a Poisson rate, or of the rate itself without ``log_input``."""
+    """eˣ − y x, of the logarithm x of a Poisson rate, or of the rate itself without ``log_input``.
+
+    >>> nn.PoissonNLLLoss(reduction="none")(torch.tensor([0.0, 1.0]), torch.tensor([1.0, 1.0]))
+    tensor([1.0000, 1.7183])
+    """
 
     def __init__(self, log_input: bool = True, full: bool = False, size_average: bool | None = None, eps: float = 1e-8,
                  reduce: bool | None = None, reduction: str = "mean") -> None:
@@ -138,7 +181,11 @@ class PoissonNLLLoss(Loss):
 
 
 class GaussianNLLLoss(Loss):
-    """½ (log v + (x − y)² / v), of mean x and variance v."""
+    """½ (log v + (x − y)² / v), of mean x and variance v.
+
+    >>> nn.GaussianNLLLoss()(torch.tensor([0.0]), torch.tensor([2.0]), torch.tensor([4.0]))
+    tensor(1.1931)
+    """
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(reduction=reduction)
@@ -150,7 +197,11 @@ class GaussianNLLLoss(Loss):
 
 
 class CosineSimilarity(Module):
-    """The cosine of the angle between two tensors' vectors along ``dim``."""
+    """The cosine of the angle between two tensors' vectors along ``dim``.
+
+    >>> nn.CosineSimilarity()(torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()
@@ -162,7 +213,11 @@ class CosineSimilarity(Module):
 
 
 class PairwiseDistance(Module):
-    """The p-norm of x₁ − x₂ + eps along the last dimension."""
+    """The p-norm of x₁ − x₂ + eps along the last dimension.
+
+    >>> nn.PairwiseDistance()(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()

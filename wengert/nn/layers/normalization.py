@@ -107,6 +107,13 @@ class BatchNorm1d(BatchNormBase):
     In training the statistics are the batch's and move the running ones by ``momentum`` (None: their plain mean); in
     evaluation they are the running ones. Raises ValueError for another number of dimensions, or a single value a
     channel.
+
+    >>> layer = nn.BatchNorm1d(2, affine=False)
+    >>> layer(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
+    >>> layer.running_mean
+    tensor([0.2000, 2.0000])
     """
 
     ranks = (2, 3)
@@ -124,7 +131,11 @@ class BatchNorm2d(BatchNormBase):
 
 
 class BatchNorm3d(BatchNormBase):
-    """Batch normalisation of ``(N, C, D, H, W)``; see `BatchNorm1d`."""
+    """Batch normalisation of ``(N, C, D, H, W)``; see `BatchNorm1d`.
+
+    >>> nn.BatchNorm3d(3)(torch.ones(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     ranks = (5,)
 
@@ -138,6 +149,10 @@ class SyncBatchNorm(BatchNormBase):
 
     ``process_group``: the processes; all if None. Without `distributed.init_process_group`, and in evaluation, it is
     batch normalisation within this process.
+
+    >>> net = nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)))
+    >>> net[1]
+    SyncBatchNorm(4, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
@@ -200,19 +215,32 @@ class InstanceNormBase(Normalization):
 
 
 class InstanceNorm1d(InstanceNormBase):
-    """Instance normalisation of ``(N, C, L)`` or ``(C, L)`` (Ulyanov et al., 2016)."""
+    """Instance normalisation of ``(N, C, L)`` or ``(C, L)`` (Ulyanov et al., 2016).
+
+    >>> nn.InstanceNorm1d(2)(torch.tensor([[[1.0, 3.0], [10.0, 30.0]]]))[0]
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]])
+    """
 
     ranks = (2, 3)
 
 
 class InstanceNorm2d(InstanceNormBase):
-    """Instance normalisation of ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """Instance normalisation of ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> nn.InstanceNorm2d(3)(torch.rand(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
 
     ranks = (3, 4)
 
 
 class InstanceNorm3d(InstanceNormBase):
-    """Instance normalisation of ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """Instance normalisation of ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.InstanceNorm3d(3)(torch.rand(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     ranks = (4, 5)
 
@@ -242,6 +270,11 @@ class LayerNorm(_Affine):
     """Layer normalisation over the last dimensions, ``normalized_shape`` (Ba et al., 2016).
 
     ``weight`` and ``bias`` have that shape; there is none without ``elementwise_affine``.
+
+    >>> layer = nn.LayerNorm(2)
+    >>> layer(torch.tensor([[1.0, 3.0], [10.0, 30.0]]))
+    tensor([[-1.0000,  1.0000],
+            [-1.0000,  1.0000]], grad_fn=<NativeLayerNormBackward0>)
     """
 
     def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True,
@@ -264,7 +297,11 @@ class LayerNorm(_Affine):
 
 
 class RMSNorm(_Affine):
-    """Division by the root mean square of the last dimensions, ``normalized_shape`` (Zhang & Sennrich, 2019)."""
+    """Division by the root mean square of the last dimensions, ``normalized_shape`` (Zhang & Sennrich, 2019).
+
+    >>> nn.RMSNorm(2)(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.8485, 1.1314]], grad_fn=<MulBackward0>)
+    """
 
     def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True,
                  device: Any = None, dtype: Any = None) -> None:
@@ -285,6 +322,9 @@ class GroupNorm(_Affine):
     """Normalisation over ``num_groups`` groups of the channels of ``(N, num_channels, ...)`` (Wu & He, 2018).
 
     Raises ValueError where the groups do not divide the channels.
+
+    >>> nn.GroupNorm(2, 4, affine=False)(torch.tensor([[1.0, 3.0, 10.0, 30.0]]))
+    tensor([[-1.0000,  1.0000, -1.0000,  1.0000]])
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, device: Any = None,
@@ -310,7 +350,11 @@ class GroupNorm(_Affine):
 
 
 class LocalResponseNorm(Module):
-    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012)."""
+    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012).
+
+    >>> nn.LocalResponseNorm(3, alpha=1.0)(torch.tensor([[[1.0], [10.0], [1.0]]])).flatten()
+    tensor([0.0700, 0.6949, 0.0700])
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
@@ -331,6 +375,9 @@ class CrossMapLRN2d(Module):
 
     The sum is over the channels at most ``(size - 1) // 2`` away, and, as Lua Torch and PyTorch have it, over the first
     channel too from there on.
+
+    >>> nn.CrossMapLRN2d(3, alpha=1.0)(torch.tensor([1.0, 10.0, 1.0]).reshape(1, 3, 1, 1)).flatten()
+    tensor([0.0700, 0.6949, 0.0695])
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:

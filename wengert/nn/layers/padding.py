@@ -63,19 +63,35 @@ class _Zeros(_ConstantPad):
 
 
 class ConstantPad1d(_ConstantPad, rank=1):
-    """Pads the last dimension with ``value``."""
+    """Pads the last dimension with ``value``.
+
+    >>> nn.ConstantPad1d((1, 2), 7.0)(torch.tensor([[1.0, 2.0]]))
+    tensor([[7., 1., 2., 7., 7.]])
+    """
 
 
 class ZeroPad1d(_Zeros, ConstantPad1d):
-    """Pads the last dimension with zeros."""
+    """Pads the last dimension with zeros.
+
+    >>> nn.ZeroPad1d((1, 2))(torch.tensor([[1.0, 2.0]]))
+    tensor([[0., 1., 2., 0., 0.]])
+    """
 
 
 class ReflectionPad1d(_Pad, rank=1, mode="reflect"):
-    """Pads the last dimension with its mirror image, without the edge."""
+    """Pads the last dimension with its mirror image, without the edge.
+
+    >>> nn.ReflectionPad1d(2)(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[3., 2., 1., 2., 3., 2., 1.]])
+    """
 
 
 class ReplicationPad1d(_Pad, rank=1, mode="replicate"):
-    """Pads the last dimension with its edge."""
+    """Pads the last dimension with its edge.
+
+    >>> nn.ReplicationPad1d(2)(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[1., 1., 1., 2., 3., 3., 3.]])
+    """
 
 
 class _CircularPad(_Pad):
@@ -90,44 +106,101 @@ class _CircularPad(_Pad):
 
 
 class CircularPad1d(_CircularPad, rank=1):
-    """Pads the last dimension with what stands at the other end."""
+    """Pads the last dimension with what stands at the other end.
+
+    >>> nn.CircularPad1d(2)(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[2., 3., 1., 2., 3., 1., 2.]])
+    """
 
 
 class ConstantPad2d(_ConstantPad, rank=2):
-    """Pads the last two dimensions with ``value``."""
+    """Pads the last two dimensions with ``value``.
+
+    >>> nn.ConstantPad2d(1, 7.0)(torch.zeros(1, 1, 2))[0]
+    tensor([[7., 7., 7., 7.],
+            [7., 0., 0., 7.],
+            [7., 7., 7., 7.]])
+    """
 
 
 class ZeroPad2d(_Zeros, ConstantPad2d):
-    """Pads the last two dimensions with zeros."""
+    """Pads the last two dimensions with zeros.
+
+    >>> nn.ZeroPad2d(1)(torch.ones(1, 1, 2))[0]
+    tensor([[0., 0., 0., 0.],
+            [0., 1., 1., 0.],
+            [0., 0., 0., 0.]])
+    """
 
 
 class ReflectionPad2d(_Pad, rank=2, mode="reflect"):
-    """Pads the last two dimensions with their mirror image, without the edge."""
+    """Pads the last two dimensions with their mirror image, without the edge.
+
+    >>> nn.ReflectionPad2d(1)(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))[0]
+    tensor([[4., 3., 4., 3.],
+            [2., 1., 2., 1.],
+            [4., 3., 4., 3.],
+            [2., 1., 2., 1.]])
+    """
 
 
 class ReplicationPad2d(_Pad, rank=2, mode="replicate"):
-    """Pads the last two dimensions with their edge."""
+    """Pads the last two dimensions with their edge.
+
+    >>> nn.ReplicationPad2d(1)(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))[0]
+    tensor([[1., 1., 2., 2.],
+            [1., 1., 2., 2.],
+            [3., 3., 4., 4.],
+            [3., 3., 4., 4.]])
+    """
 
 
 class CircularPad2d(_CircularPad, rank=2):
-    """Pads the last two dimensions with what stands at the other end."""
+    """Pads the last two dimensions with what stands at the other end.
+
+    >>> nn.CircularPad2d(1)(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]))[0]
+    tensor([[4., 3., 4., 3.],
+            [2., 1., 2., 1.],
+            [4., 3., 4., 3.],
+            [2., 1., 2., 1.]])
+    """
 
 
 class ConstantPad3d(_ConstantPad, rank=3):
-    """Pads the last three dimensions with ``value``."""
+    """Pads the last three dimensions with ``value``.
+
+    >>> nn.ConstantPad3d(1, 0.0)(torch.ones(1, 2, 2, 2)).shape
+    torch.Size([1, 4, 4, 4])
+    """
 
 
 class ZeroPad3d(_Zeros, ConstantPad3d):
-    """Pads the last three dimensions with zeros."""
+    """Pads the last three dimensions with zeros.
+
+    >>> nn.ZeroPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+    torch.Size([1, 4, 4, 4])
+    """
 
 
 class ReflectionPad3d(_Pad, rank=3, mode="reflect"):
-    """Pads the last three dimensions with their mirror image, without the edge."""
+    """Pads the last three dimensions with their mirror image, without the edge.
+
+    >>> nn.ReflectionPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+    torch.Size([1, 4, 4, 4])
+    """
 
 
 class ReplicationPad3d(_Pad, rank=3, mode="replicate"):
-    """Pads the last three dimensions with their edge."""
+    """Pads the last three dimensions with their edge.
+
+    >>> nn.ReplicationPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+    torch.Size([1, 4, 4, 4])
+    """
 
 
 class CircularPad3d(_CircularPad, rank=3):
-    """Pads the last three dimensions with what stands at the other end."""
+    """Pads the last three dimensions with what stands at the other end.
+
+    >>> nn.CircularPad3d(1)(torch.ones(1, 2, 2, 2)).shape
+    torch.Size([1, 4, 4, 4])
+    """

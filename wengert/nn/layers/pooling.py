@@ -163,7 +163,11 @@ class _MaxUnpool(Module):
 
 
 class AvgPool1d(_AvgPool):
-    """The means of windows that slide over ``(N, C, L)`` or ``(C, L)``."""
+    """The means of windows that slide over ``(N, C, L)`` or ``(C, L)``.
+
+    >>> nn.AvgPool1d(2)(torch.tensor([[1.0, 3.0, 5.0, 7.0]]))
+    tensor([[2., 6.]])
+    """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True) -> None:
@@ -178,119 +182,201 @@ class AvgPool1d(_AvgPool):
 
 
 class AvgPool2d(_AvgPool):
-    """The means of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The means of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> nn.AvgPool2d(2)(torch.arange(16.0).reshape(1, 4, 4))
+    tensor([[[ 2.5000,  4.5000],
+             [10.5000, 12.5000]]])
+    """
 
     function = functional.avg_pool2d
 
 
 class AvgPool3d(_AvgPool):
-    """The means of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The means of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.AvgPool3d(2)(torch.ones(1, 3, 4, 8, 8)).shape
+    torch.Size([1, 3, 2, 4, 4])
+    """
 
     function = functional.avg_pool3d
 
 
 class MaxPool1d(_MaxPool):
-    """The maxima of windows that slide over ``(N, C, L)`` or ``(C, L)``."""
+    """The maxima of windows that slide over ``(N, C, L)`` or ``(C, L)``.
+
+    >>> nn.MaxPool1d(2)(torch.tensor([[1.0, 4.0, 3.0, 2.0]]))
+    tensor([[4., 3.]])
+    """
 
     function = functional.max_pool1d
 
 
 class MaxPool2d(_MaxPool):
-    """The maxima of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The maxima of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> nn.MaxPool2d(2)(torch.arange(16.0).reshape(1, 4, 4))
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
 
     function = functional.max_pool2d
 
 
 class MaxPool3d(_MaxPool):
-    """The maxima of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The maxima of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.MaxPool3d(2)(torch.arange(8.0).reshape(1, 2, 2, 2))
+    tensor([[[[7.]]]])
+    """
 
     function = functional.max_pool3d
 
 
 class LPPool1d(_LPPool):
-    """The p-norms of windows that slide over ``(N, C, L)`` or ``(C, L)``."""
+    """The p-norms of windows that slide over ``(N, C, L)`` or ``(C, L)``.
+
+    >>> nn.LPPool1d(2, kernel_size=2)(torch.tensor([[3.0, 4.0, 6.0, 8.0]]))
+    tensor([[ 5., 10.]])
+    """
 
     function = functional.lp_pool1d
 
 
 class LPPool2d(_LPPool):
-    """The p-norms of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The p-norms of windows that slide over ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> nn.LPPool2d(2, kernel_size=2)(torch.tensor([[[3.0, 0.0], [0.0, 4.0]]]))
+    tensor([[[5.]]])
+    """
 
     function = functional.lp_pool2d
 
 
 class LPPool3d(_LPPool):
-    """The p-norms of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The p-norms of windows that slide over ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.LPPool3d(1, kernel_size=2)(torch.ones(1, 2, 2, 2))
+    tensor([[[[8.]]]])
+    """
 
     function = functional.lp_pool3d
 
 
 class AdaptiveAvgPool1d(_AdaptivePool):
-    """The means of windows that divide evenly ``(N, C, L)`` or ``(C, L)``."""
+    """The means of windows that divide evenly ``(N, C, L)`` or ``(C, L)``.
+
+    >>> nn.AdaptiveAvgPool1d(2)(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
+    tensor([[1.5000, 3.5000]])
+    """
 
     function = functional.adaptive_avg_pool1d
 
 
 class AdaptiveAvgPool2d(_AdaptivePool):
-    """The means of windows that divide evenly ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The means of windows that divide evenly ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> nn.AdaptiveAvgPool2d(1)(torch.arange(16.0).reshape(1, 4, 4))
+    tensor([[[7.5000]]])
+    """
 
     function = functional.adaptive_avg_pool2d
 
 
 class AdaptiveAvgPool3d(_AdaptivePool):
-    """The means of windows that divide evenly ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The means of windows that divide evenly ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.AdaptiveAvgPool3d((1, 2, 2))(torch.ones(1, 3, 4, 8, 8)).shape
+    torch.Size([1, 3, 1, 2, 2])
+    """
 
     function = functional.adaptive_avg_pool3d
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPool):
-    """The maxima of windows that divide evenly ``(N, C, L)`` or ``(C, L)``."""
+    """The maxima of windows that divide evenly ``(N, C, L)`` or ``(C, L)``.
+
+    >>> nn.AdaptiveMaxPool1d(2)(torch.tensor([[1.0, 4.0, 3.0, 2.0]]))
+    tensor([[4., 3.]])
+    """
 
     function = functional.adaptive_max_pool1d
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """The maxima of windows that divide evenly ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The maxima of windows that divide evenly ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> nn.AdaptiveMaxPool2d(1)(torch.arange(16.0).reshape(1, 4, 4))
+    tensor([[[15.]]])
+    """
 
     function = functional.adaptive_max_pool2d
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """The maxima of windows that divide evenly ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The maxima of windows that divide evenly ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.AdaptiveMaxPool3d((1, 2, 2))(torch.ones(1, 3, 4, 8, 8)).shape
+    torch.Size([1, 3, 1, 2, 2])
+    """
 
     function = functional.adaptive_max_pool3d
 
 
 class MaxUnpool1d(_MaxUnpool):
-    """The partial inverse of `MaxPool1d`, over ``(N, C, L)`` or ``(C, L)``."""
+    """The partial inverse of `MaxPool1d`, over ``(N, C, L)`` or ``(C, L)``.
+
+    >>> values, places = nn.MaxPool1d(2, return_indices=True)(torch.tensor([[1.0, 4.0, 3.0, 2.0]]))
+    >>> nn.MaxUnpool1d(2)(values, places)
+    tensor([[0., 4., 3., 0.]])
+    """
 
     rank = 1
     function = functional.max_unpool1d
 
 
 class MaxUnpool2d(_MaxUnpool):
-    """The partial inverse of `MaxPool2d`, over ``(N, C, H, W)`` or ``(C, H, W)``."""
+    """The partial inverse of `MaxPool2d`, over ``(N, C, H, W)`` or ``(C, H, W)``.
+
+    >>> values, places = nn.MaxPool2d(2, return_indices=True)(torch.tensor([[[1.0, 4.0], [3.0, 2.0]]]))
+    >>> nn.MaxUnpool2d(2)(values, places)
+    tensor([[[0., 4.],
+             [0., 0.]]])
+    """
 
     rank = 2
     function = functional.max_unpool2d
 
 
 class MaxUnpool3d(_MaxUnpool):
-    """The partial inverse of `MaxPool3d`, over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The partial inverse of `MaxPool3d`, over ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> values, places = nn.MaxPool3d(2, return_indices=True)(torch.arange(8.0).reshape(1, 2, 2, 2))
+    >>> nn.MaxUnpool3d(2)(values, places).flatten()
+    tensor([0., 0., 0., 0., 0., 0., 0., 7.])
+    """
 
     rank = 3
     function = functional.max_unpool3d
 
 
 class FractionalMaxPool2d(_FractionalMaxPool):
-    """The maxima of windows at drawn distances over ``(N, C, H, W)`` or ``(C, H, W)`` (Graham, 2014)."""
+    """The maxima of windows at drawn distances over ``(N, C, H, W)`` or ``(C, H, W)`` (Graham, 2014).
+
+    >>> nn.FractionalMaxPool2d(2, output_size=5)(torch.rand(1, 3, 8, 8)).shape
+    torch.Size([1, 3, 5, 5])
+    """
 
     rank = 2
     function = fractional_max_pool2d
 
 
 class FractionalMaxPool3d(_FractionalMaxPool):
-    """The maxima of windows at drawn distances over ``(N, C, D, H, W)`` or ``(C, D, H, W)``."""
+    """The maxima of windows at drawn distances over ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
+
+    >>> nn.FractionalMaxPool3d(2, output_ratio=0.5)(torch.rand(1, 3, 8, 8, 8)).shape
+    torch.Size([1, 3, 4, 4, 4])
+    """
 
     rank = 3
     function = fractional_max_pool3d

@@ -33,6 +33,10 @@ class RNNBase(Module):
     Layer k has ``weight_ih_lk`` (gates · H, in), ``weight_hh_lk`` (gates · H, H) and, with ``bias``, ``bias_ih_lk`` and
     ``bias_hh_lk``; those of the backward direction end in ``_reverse``. ``dropout`` acts between layers in training.
     Raises ValueError and TypeError for numbers that make no sense.
+
+    >>> layer = nn.RNNBase("GRU", 3, 5)
+    >>> [name for name, _ in layer.named_parameters()]
+    ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0']
     """
 
     def __init__(self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
@@ -223,7 +227,12 @@ class RNNBase(Module):
 
 
 class RNN(RNNBase):
-    """h' = tanh(W x + b + V h + c), or relu with ``nonlinearity="relu"`` (Elman, 1990). Arguments as for `RNNBase`."""
+    """h' = tanh(W x + b + V h + c), or relu with ``nonlinearity="relu"`` (Elman, 1990). Arguments as for `RNNBase`.
+
+    >>> out, h = nn.RNN(3, 5, num_layers=2)(torch.zeros(7, 2, 3))
+    >>> out.shape, h.shape
+    (torch.Size([7, 2, 5]), torch.Size([2, 2, 5]))
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
@@ -253,7 +262,12 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """Gated recurrent units (Cho et al., 2014), gates in the order r, z, n. Arguments as for `RNNBase`."""
+    """Gated recurrent units (Cho et al., 2014), gates in the order r, z, n. Arguments as for `RNNBase`.
+
+    >>> out, h = nn.GRU(3, 5, batch_first=True)(torch.zeros(2, 7, 3))
+    >>> out.shape, h.shape
+    (torch.Size([2, 7, 5]), torch.Size([1, 2, 5]))
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if "proj_size" in kwargs:
@@ -262,7 +276,11 @@ class GRU(RNNBase):
 
 
 class RNNCellBase(Module):
-    """One step of a recurrent layer."""
+    """One step of a recurrent layer.
+
+    >>> isinstance(nn.GRUCell(3, 5), nn.RNNCellBase)
+    True
+    """
 
     bias_ih: Parameter | None
     bias_hh: Parameter | None
@@ -323,7 +341,14 @@ class RNNCellBase(Module):
 
 
 class RNNCell(RNNCellBase):
-    """One step of `RNN`: from ``(N, input_size)`` and h, ``(N, hidden_size)``, to the next h."""
+    """One step of `RNN`: from ``(N, input_size)`` and h, ``(N, hidden_size)``, to the next h.
+
+    >>> cell, h = nn.RNNCell(3, 5), torch.zeros(2, 5)
+    >>> for x in torch.ones(7, 2, 3):
+    ...     h = cell(x, h)
+    >>> h.shape
+    torch.Size([2, 5])
+    """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",
                  device: Any = None, dtype: Any = None) -> None:
@@ -340,7 +365,14 @@ class RNNCell(RNNCellBase):
 
 
 class LSTMCell(RNNCellBase):
-    """One step of `LSTM`: from ``(N, input_size)`` and (h, c), each ``(N, hidden_size)``, to the next (h, c)."""
+    """One step of `LSTM`: from ``(N, input_size)`` and (h, c), each ``(N, hidden_size)``, to the next (h, c).
+
+    >>> cell, h, c = nn.LSTMCell(3, 5), torch.zeros(2, 5), torch.zeros(2, 5)
+    >>> for x in torch.ones(7, 2, 3):
+    ...     h, c = cell(x, (h, c))
+    >>> h.shape, c.shape
+    (torch.Size([2, 5]), torch.Size([2, 5]))
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
@@ -353,7 +385,14 @@ class LSTMCell(RNNCellBase):
 
 
 class GRUCell(RNNCellBase):
-    """One step of `GRU`: from ``(N, input_size)`` and h, ``(N, hidden_size)``, to the next h."""
+    """One step of `GRU`: from ``(N, input_size)`` and h, ``(N, hidden_size)``, to the next h.
+
+    >>> cell, h = nn.GRUCell(3, 5), torch.zeros(2, 5)
+    >>> for x in torch.ones(7, 2, 3):
+    ...     h = cell(x, h)
+    >>> h.shape
+    torch.Size([2, 5])
+    """
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None

@@ -9,7 +9,11 @@ from ..module import Module
 
 
 class Flatten(Module):
-    """Makes one dimension of those from ``start_dim`` to ``end_dim``: ``(N, C, H, W)`` to ``(N, C·H·W)`` by default."""
+    """Makes one dimension of those from ``start_dim`` to ``end_dim``: ``(N, C, H, W)`` to ``(N, C·H·W)`` by default.
+
+    >>> nn.Flatten()(torch.zeros(32, 3, 4, 4)).shape
+    torch.Size([32, 48])
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -24,7 +28,11 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Makes several dimensions, of sizes ``unflattened_size``, of dimension ``dim``. Raises TypeError for bad sizes."""
+    """Makes several dimensions, of sizes ``unflattened_size``, of dimension ``dim``. Raises TypeError for bad sizes.
+
+    >>> nn.Unflatten(1, (3, 4, 4))(torch.zeros(32, 48)).shape
+    torch.Size([32, 3, 4, 4])
+    """
 
     def __init__(self, dim: int, unflattened_size: tuple[int, ...] | list[int]) -> None:
         super().__init__()

@@ -19,28 +19,45 @@ class _Along(Module):
 
 
 class Softmax(_Along):
-    """exp(x) / Σ exp(x), the sum along ``dim``."""
+    """exp(x) / Σ exp(x), the sum along ``dim``.
+
+    >>> nn.Softmax(dim=1)(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[0.0900, 0.2447, 0.6652]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.softmax(input, self.dim)
 
 
 class LogSoftmax(_Along):
-    """log(softmax(x)) along ``dim``."""
+    """log(softmax(x)) along ``dim``.
+
+    >>> nn.LogSoftmax(dim=0)(torch.tensor([1000.0, 0.0]))
+    tensor([    0., -1000.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.log_softmax(input, self.dim)
 
 
 class Softmin(_Along):
-    """softmax(−x) along ``dim``."""
+    """softmax(−x) along ``dim``.
+
+    >>> nn.Softmin(dim=1)(torch.tensor([[1.0, 2.0, 3.0]]))
+    tensor([[0.6652, 0.2447, 0.0900]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return functional.softmin(input, self.dim)
 
 
 class Softmax2d(Module):
-    """Softmax over the channels of ``(N, C, H, W)`` or ``(C, H, W)``. Raises ValueError for another rank."""
+    """Softmax over the channels of ``(N, C, H, W)`` or ``(C, H, W)``. Raises ValueError for another rank.
+
+    >>> nn.Softmax2d()(torch.zeros(1, 4, 2, 2)).sum(1)[0]
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() not in (3, 4):

@@ -11,7 +11,11 @@ from ..module import Module
 
 
 class Upsample(Module):
-    """`nn.functional.interpolate` to ``size``, or by ``scale_factor``, as a layer."""
+    """`nn.functional.interpolate` to ``size``, or by ``scale_factor``, as a layer.
+
+    >>> nn.Upsample(scale_factor=2)(torch.tensor([[[1.0, 2.0]]]))
+    tensor([[[1., 1., 2., 2.]]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
                  align_corners: bool | None = None, recompute_scale_factor: bool | None = None) -> None:
@@ -36,21 +40,35 @@ class Upsample(Module):
 
 
 class UpsamplingNearest2d(Upsample):
-    """`Upsample` of ``(N, C, H, W)`` to the nearest neighbour."""
+    """`Upsample` of ``(N, C, H, W)`` to the nearest neighbour.
+
+    >>> nn.UpsamplingNearest2d(scale_factor=2)(torch.tensor([[[[1.0, 2.0]]]]))[0, 0]
+    tensor([[1., 1., 2., 2.],
+            [1., 1., 2., 2.]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="nearest")
 
 
 class UpsamplingBilinear2d(Upsample):
-    """`Upsample` of ``(N, C, H, W)`` by bilinear interpolation with aligned corners."""
+    """`Upsample` of ``(N, C, H, W)`` by bilinear interpolation with aligned corners.
+
+    >>> nn.UpsamplingBilinear2d(size=(1, 3))(torch.tensor([[[[1.0, 2.0]]]]))[0, 0]
+    tensor([[1.0000, 1.5000, 2.0000]])
+    """
 
     def __init__(self, size: Any = None, scale_factor: Any = None) -> None:
         super().__init__(size, scale_factor, mode="bilinear", align_corners=True)
 
 
 class PixelShuffle(Module):
-    """``(N, C r², H, W)`` as ``(N, C, H r, W r)``, r being ``upscale_factor``."""
+    """``(N, C r², H, W)`` as ``(N, C, H r, W r)``, r being ``upscale_factor``.
+
+    >>> nn.PixelShuffle(2)(torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(4, 1, 1))
+    tensor([[[1., 2.],
+             [3., 4.]]])
+    """
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
@@ -64,7 +82,11 @@ class PixelShuffle(Module):
 
 
 class PixelUnshuffle(Module):
-    """The inverse of `PixelShuffle`."""
+    """The inverse of `PixelShuffle`.
+
+    >>> nn.PixelUnshuffle(2)(torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])).flatten()
+    tensor([1., 2., 3., 4.])
+    """
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
@@ -78,7 +100,11 @@ class PixelUnshuffle(Module):
 
 
 class ChannelShuffle(Module):
-    """The channels of ``(N, C, ...)`` dealt out over ``groups``."""
+    """The channels of ``(N, C, ...)`` dealt out over ``groups``.
+
+    >>> nn.ChannelShuffle(2)(torch.arange(6.0).reshape(1, 6, 1, 1)).flatten()
+    tensor([0., 3., 1., 4., 2., 5.])
+    """
 
     def __init__(self, groups: int) -> None:
         super().__init__()
@@ -92,7 +118,14 @@ class ChannelShuffle(Module):
 
 
 class Unfold(Module):
-    """The windows of ``(N, C, H, W)`` as columns: ``(N, C · kernel, windows)``."""
+    """The windows of ``(N, C, H, W)`` as columns: ``(N, C · kernel, windows)``.
+
+    >>> nn.Unfold(2)(torch.arange(9.0).reshape(1, 1, 3, 3))[0]
+    tensor([[0., 1., 3., 4.],
+            [1., 2., 4., 5.],
+            [3., 4., 6., 7.],
+            [4., 5., 7., 8.]])
+    """
 
     def __init__(self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> None:
         super().__init__()
@@ -109,7 +142,14 @@ class Unfold(Module):
 
 
 class Fold(Module):
-    """The adjoint of `Unfold`: columns added up to images of ``output_size``."""
+    """The adjoint of `Unfold`: columns added up to images of ``output_size``.
+
+    >>> columns = nn.Unfold(2)(torch.ones(1, 1, 3, 3))
+    >>> nn.Fold((3, 3), 2)(columns)[0, 0]
+    tensor([[1., 2., 1.],
+            [2., 4., 2.],
+            [1., 2., 1.]])
+    """
 
     def __init__(
         self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1

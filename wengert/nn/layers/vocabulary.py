@@ -148,6 +148,10 @@ class LinearCrossEntropyLoss(WeightedLoss):
 
     For targets of more dimensions ``out_features`` gives their sizes; with ``options`` the scores are computed in
     pieces.
+
+    >>> loss = nn.LinearCrossEntropyLoss(in_features=3, num_classes=5)
+    >>> loss(torch.ones(2, 3), torch.tensor([0, 4])).shape
+    torch.Size([])
     """
 
     linear: Linear

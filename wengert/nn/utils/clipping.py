@@ -19,7 +19,11 @@ def _tensors(given: Tensor | Iterable[Tensor]) -> list[Tensor]:
 @in_words
 def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False,
                    foreach: bool | None = None) -> Tensor:
-    """The norm of all tensors taken as one vector. Raises RuntimeError if asked to where it is NaN or infinite."""
+    """The norm of all tensors taken as one vector. Raises RuntimeError if asked to where it is NaN or infinite.
+
+    >>> nn.utils.get_total_norm([torch.tensor([3.0]), torch.tensor([0.0, 4.0])])
+    tensor(5.)
+    """
     parts = _tensors(tensors)
     if not parts:
         return tensor(0.0)
@@ -39,7 +43,14 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scales gradients in place by ``max_norm / total_norm`` where that is below 1."""
+    """Scales gradients in place by ``max_norm / total_norm`` where that is below 1.
+
+    >>> w = torch.tensor([3.0, 4.0], requires_grad=True)
+    >>> w.grad = torch.tensor([3.0, 4.0])
+    >>> nn.utils.clip_grads_with_norm_([w], max_norm=1.0, total_norm=torch.tensor(5.0))
+    >>> w.grad
+    tensor([0.6000, 0.8000])
+    """
     with no_grad():
         scale = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
         for parameter in _tensors(parameters):
@@ -65,7 +76,13 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 @in_words
 def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0,
                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> Tensor:
-    """The old name of `clip_grad_norm_`. Deprecated."""
+    """The old name of `clip_grad_norm_`. Deprecated.
+
+    >>> w = torch.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> nn.utils.clip_grad_norm([w], 1.0), w.grad
+    (tensor(10.), tensor([0.6000, 0.8000]))
+    """
     warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
          FutureWarning)
     return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
@@ -73,7 +90,14 @@ def clip_grad_norm(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_
 
 @in_words
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
-    """Cuts every element of the gradients, in place, off at ±``clip_value``."""
+    """Cuts every element of the gradients, in place, off at ±``clip_value``.
+
+    >>> w = torch.tensor([3.0, 0.2], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> nn.utils.clip_grad_value_([w], 1.0)
+    >>> w.grad
+    tensor([1.0000, 0.4000])
+    """
     limit = float(clip_value)
     with no_grad():
         for parameter in _tensors(parameters):
@@ -83,13 +107,23 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
 
 @in_words
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All elements of the parameters in one vector."""
+    """All elements of the parameters in one vector.
+
+    >>> nn.utils.parameters_to_vector([torch.ones(2, 2), torch.zeros(1)])
+    tensor([1., 1., 1., 1., 0.])
+    """
     return cat([parameter.reshape(-1) for parameter in parameters])
 
 
 @in_words
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Gives the parameters the elements of a vector, in the order of `parameters_to_vector`. Raises TypeError."""
+    """Gives the parameters the elements of a vector, in the order of `parameters_to_vector`. Raises TypeError.
+
+    >>> a, b = nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))
+    >>> nn.utils.vector_to_parameters(torch.tensor([1.0, 2.0, 3.0]), [a, b])
+    >>> a.detach(), b.detach()
+    (tensor([1., 2.]), tensor([3.]))
+    """
     if not isinstance(vec, Tensor):
         raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
     start = 0

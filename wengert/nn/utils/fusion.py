@@ -37,7 +37,13 @@ def _statistics(layer: Module, bn: BatchNormBase) -> tuple[Tensor, Tensor]:
 @in_words
 def fuse_conv_bn_eval(conv: ConvolutionT, bn: BatchNormBase, transpose: bool = False) -> ConvolutionT:
     """A copy of ``conv`` that computes what ``bn`` makes of its result; ``transpose`` for a transposed one. Raises
-    AssertionError unless both are in evaluation and there are running statistics."""
+    AssertionError unless both are in evaluation and there are running statistics.
+
+    >>> conv, norm, x = nn.Conv2d(3, 4, 3).eval(), nn.BatchNorm2d(4).eval(), torch.rand(1, 3, 5, 5)
+    >>> fused = nn.utils.fuse_conv_bn_eval(conv, norm)
+    >>> torch.allclose(fused(x), norm(conv(x)), atol=1e-5)
+    True
+    """
     mean, variance = _statistics(conv, bn)
     fused = copy.deepcopy(conv)
     fused.weight, fused.bias = fuse_conv_bn_weights(
@@ -50,7 +56,13 @@ def fuse_conv_bn_eval(conv: ConvolutionT, bn: BatchNormBase, transpose: bool = F
 def fuse_conv_bn_weights(conv_w: Tensor, conv_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float,
                          bn_w: Tensor | None, bn_b: Tensor | None,
                          transpose: bool = False) -> tuple[Parameter, Parameter]:
-    """Weight and bias of the fused convolution, from its own, and the running mean and variance, ε, γ and β."""
+    """Weight and bias of the fused convolution, from its own, and the running mean and variance, ε, γ and β.
+
+    >>> w, b, mean, var = torch.ones(1, 1, 1, 1), torch.zeros(1), torch.tensor([2.0]), torch.tensor([4.0])
+    >>> w, b = nn.utils.fuse_conv_bn_weights(w, b, mean, var, 0.0, torch.ones(1), torch.zeros(1))
+    >>> w.item(), b.item()
+    (0.5, -1.0)
+    """
     bias = zeros_like(bn_rm) if conv_b is None else conv_b
     scale = rsqrt(bn_rv + bn_eps) * (ones_like(bn_rm) if bn_w is None else bn_w)
     shift = zeros_like(bn_rm) if bn_b is None else bn_b
@@ -64,7 +76,12 @@ def fuse_conv_bn_weights(conv_w: Tensor, conv_b: Tensor | None, bn_rm: Tensor, b
 @in_words
 def fuse_linear_bn_eval(linear: LinearT, bn: BatchNormBase) -> LinearT:
     """A copy of ``linear`` that computes what ``bn`` makes of its result. Raises AssertionError unless both are in
-    evaluation, there are running statistics, and their sizes agree."""
+    evaluation, there are running statistics, and their sizes agree.
+
+    >>> linear, norm, x = nn.Linear(3, 4).eval(), nn.BatchNorm1d(4).eval(), torch.rand(2, 3)
+    >>> torch.allclose(nn.utils.fuse_linear_bn_eval(linear, norm)(x), norm(linear(x)), atol=1e-5)
+    True
+    """
     mean, variance = _statistics(linear, bn)
     if linear.out_features != bn.num_features and bn.num_features != 1:
         raise AssertionError(
@@ -84,7 +101,13 @@ def fuse_linear_bn_eval(linear: LinearT, bn: BatchNormBase) -> LinearT:
 def fuse_linear_bn_weights(
     linear_w: Tensor, linear_b: Tensor | None, bn_rm: Tensor, bn_rv: Tensor, bn_eps: float, bn_w: Tensor, bn_b: Tensor
 ) -> tuple[Parameter, Parameter]:
-    """Weight and bias of the fused linear layer, from its own, and the running mean and variance, ε, γ and β."""
+    """Weight and bias of the fused linear layer, from its own, and the running mean and variance, ε, γ and β.
+
+    >>> w, b, mean, var = torch.ones(1, 1), torch.zeros(1), torch.tensor([2.0]), torch.tensor([4.0])
+    >>> w, b = nn.utils.fuse_linear_bn_weights(w, b, mean, var, 0.0, torch.ones(1), torch.zeros(1))
+    >>> w.item(), b.item()
+    (0.5, -1.0)
+    """
     bias = zeros_like(bn_rm) if linear_b is None else linear_b
     scale = bn_w * rsqrt(bn_rv + bn_eps)
     weight = linear_w * scale.unsqueeze(-1).to(linear_w.dtype)

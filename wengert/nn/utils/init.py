@@ -16,6 +16,9 @@ def skip_init(module_cls: type[ModuleT], *args: Any, **kwargs: Any) -> ModuleT:
     """A ``module_cls`` of the arguments, whose parameters hold anything, and for which no random number is used up.
 
     Raises RuntimeError for what is no module, or does not take ``device``.
+
+    >>> nn.utils.skip_init(nn.Linear, 3, 2).weight.shape
+    torch.Size([2, 3])
     """
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")

@@ -18,7 +18,12 @@ _FORMATS = (contiguous_format, channels_last, channels_last_3d, preserve_format)
 @in_words
 def convert_conv2d_weight_memory_format(module: ModuleT, memory_format: Any) -> ModuleT:
     """``module`` as it is: tensors here are kept in one order whatever the format. Raises TypeError for what is no
-    memory format."""
+    memory format.
+
+    >>> layer = nn.Conv2d(1, 1, 3)
+    >>> nn.utils.convert_conv2d_weight_memory_format(layer, torch.channels_last) is layer
+    True
+    """
     if memory_format not in _FORMATS:
         raise TypeError(f"a memory format, such as torch.channels_last, was expected; got {memory_format!r}")
     return module
@@ -26,5 +31,10 @@ def convert_conv2d_weight_memory_format(module: ModuleT, memory_format: Any) -> 
 
 @in_words
 def convert_conv3d_weight_memory_format(module: ModuleT, memory_format: Any) -> ModuleT:
-    """`convert_conv2d_weight_memory_format` for convolutions of three dimensions."""
+    """`convert_conv2d_weight_memory_format` for convolutions of three dimensions.
+
+    >>> layer = nn.Conv3d(1, 1, 3)
+    >>> nn.utils.convert_conv3d_weight_memory_format(layer, torch.channels_last_3d) is layer
+    True
+    """
     return convert_conv2d_weight_memory_format(module, memory_format)

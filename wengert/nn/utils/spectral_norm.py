@@ -123,6 +123,11 @@ def spectral_norm(
     ``module``.
 
     ``dim`` is the dimension that counts as the rows: that of the outputs if None.
+
+    >>> layer = nn.utils.spectral_norm(nn.Linear(3, 3), n_power_iterations=20)
+    >>> _ = layer(torch.ones(1, 3))
+    >>> torch.allclose(torch.linalg.matrix_norm(layer.weight, 2), torch.tensor(1.0), atol=1e-2)
+    True
     """
     SpectralNorm.apply(module, name, n_power_iterations, output_dim(module, dim), eps)
     return module
@@ -130,7 +135,13 @@ def spectral_norm(
 
 @in_words
 def remove_spectral_norm(module: ModuleT, name: str = "weight") -> ModuleT:
-    """Undoes `spectral_norm`; the normalised weight stays. Raises ValueError where there is none."""
+    """Undoes `spectral_norm`; the normalised weight stays. Raises ValueError where there is none.
+
+    >>> layer = nn.utils.spectral_norm(nn.Linear(3, 3))
+    >>> layer = nn.utils.remove_spectral_norm(layer)
+    >>> [name for name, _ in layer.named_parameters()]
+    ['bias', 'weight']
+    """
     hook = remove_pre_hook(module, lambda function: isinstance(function, SpectralNorm) and function.name == name)
     if hook is None:
         raise ValueError(f"spectral_norm of '{name}' not found in {module}")

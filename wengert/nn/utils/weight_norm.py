@@ -66,6 +66,10 @@ class WeightNorm:
 def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> ModuleT:
     """Replaces the parameter ``name`` of ``module`` by its length, one for each place along ``dim`` (None: one for
     all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``.
+
+    >>> layer = nn.utils.weight_norm(nn.Linear(3, 2))
+    >>> sorted(name for name, _ in layer.named_parameters())
+    ['bias', 'weight_g', 'weight_v']
     """
     warn(
         "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`.",
@@ -77,7 +81,13 @@ def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> M
 
 @in_words
 def remove_weight_norm(module: ModuleT, name: str = "weight") -> ModuleT:
-    """Undoes `weight_norm`. Raises ValueError where there is none."""
+    """Undoes `weight_norm`. Raises ValueError where there is none.
+
+    >>> layer = nn.utils.weight_norm(nn.Linear(3, 2))
+    >>> layer = nn.utils.remove_weight_norm(layer)
+    >>> sorted(name for name, _ in layer.named_parameters())
+    ['bias', 'weight']
+    """
     hook = remove_pre_hook(module, lambda function: isinstance(function, WeightNorm) and function.name == name)
     if hook is None:
         raise ValueError(f"weight_norm of '{name}' not found in {module}")

@@ -171,7 +171,13 @@ def sparse_csr_tensor(crow_indices: Any, col_indices: Any, values: Any, size: An
 def sparse_csc_tensor(ccol_indices: Any, row_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
                       device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
                       check_invariants: bool | None = None) -> Any:
-    """A sparse matrix by columns: as `sparse_csr_tensor`, with columns and rows exchanged."""
+    """A sparse matrix by columns: as `sparse_csr_tensor`, with columns and rows exchanged.
+
+    >>> columns, rows, values = torch.tensor([0, 1, 2]), torch.tensor([1, 0]), torch.tensor([5.0, 7.0])
+    >>> torch.sparse_csc_tensor(columns, rows, values, (2, 2)).to_dense()
+    tensor([[0., 7.],
+            [5., 0.]])
+    """
     return _compressed("sparse_csc_tensor", sparse_csc, ccol_indices, row_indices, values, size, dtype, device,
                        requires_grad)
 
@@ -180,7 +186,13 @@ def sparse_csc_tensor(ccol_indices: Any, row_indices: Any, values: Any, size: An
 def sparse_compressed_tensor(compressed_indices: Any, plain_indices: Any, values: Any, size: Any = None, *,
                              dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                              requires_grad: bool = False, check_invariants: bool | None = None) -> Any:
-    """A sparse matrix by rows or columns, as ``layout`` says: `sparse_csr_tensor` or `sparse_csc_tensor`."""
+    """A sparse matrix by rows or columns, as ``layout`` says: `sparse_csr_tensor` or `sparse_csc_tensor`.
+
+    >>> rows, columns, values = torch.tensor([0, 1, 2]), torch.tensor([1, 0]), torch.tensor([5.0, 7.0])
+    >>> torch.sparse_compressed_tensor(rows, columns, values, (2, 2), layout=torch.sparse_csr).to_dense()
+    tensor([[0., 5.],
+            [7., 0.]])
+    """
     op = "sparse_compressed_tensor"
     if layout in _BLOCKS:
         raise LayoutError(f"[{op}] torch.sparse_csr or torch.sparse_csc was expected as layout; got {layout}: blocks "

@@ -153,7 +153,13 @@ def product(x: Factor, y: Factor, masked: bool = False) -> Any:
 
 @function("mm", "spmm", "dsmm")
 def mm(input: Factor, mat2: Factor) -> Any:
-    """The product of two matrices of which one at least is sparse: dense, unless both are sparse."""
+    """The product of two matrices of which one at least is sparse: dense, unless both are sparse.
+
+    >>> S = torch.eye(2).to_sparse()
+    >>> torch.dsmm(S, torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     return product(input, mat2)
 
 
@@ -217,7 +223,13 @@ def _scale(x: Any, factor: Any) -> Any:
 
 @function("addmm", "saddmm")
 def addmm(input: Any, mat1: Factor, mat2: Factor, *, beta: Any = 1, alpha: Any = 1, masked: bool = False) -> Any:
-    """``beta * input + alpha * (mat1 @ mat2)``, where one of the matrices at least is sparse."""
+    """``beta * input + alpha * (mat1 @ mat2)``, where one of the matrices at least is sparse.
+
+    >>> S = torch.eye(2).to_sparse()
+    >>> torch.saddmm(torch.ones(2, 2), S, torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[2., 3.],
+            [4., 5.]])
+    """
     found = _scale(product(mat1, mat2, masked), alpha)
     if is_sparse(input) != is_sparse(found):
         if is_sparse(input):
@@ -263,7 +275,13 @@ def linear(input: Factor, weight: Factor, bias: Tensor | None = None) -> Any:
 
 @function("smm")
 def smm(input: SparseTensor, mat: Tensor) -> Any:
-    """The product of a sparse matrix and a dense one, as a sparse one."""
+    """The product of a sparse matrix and a dense one, as a sparse one.
+
+    >>> S = torch.eye(2).to_sparse()
+    >>> torch.smm(S, torch.tensor([[1.0, 2.0], [3.0, 4.0]])).to_dense()
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     _check_sparse("smm", input)
     return _rows(product(coalesce(input), mat), input)
 
@@ -286,7 +304,13 @@ def _rows(dense: Tensor, input: SparseTensor) -> Any:
 
 @function("hspmm", "hsmm")
 def hspmm(mat1: SparseTensor, mat2: Tensor) -> Any:
-    """The product of a sparse matrix and a dense one, as one with sparse rows."""
+    """The product of a sparse matrix and a dense one, as one with sparse rows.
+
+    >>> S = torch.eye(2).to_sparse()
+    >>> torch.hspmm(S, torch.tensor([[1.0, 2.0], [3.0, 4.0]])).to_dense()
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     _check_sparse("hspmm", mat1)
     dense = product(coalesce(mat1), mat2)
     rows = np.unique(mat1._data.indices[0])
@@ -296,7 +320,13 @@ def hspmm(mat1: SparseTensor, mat2: Tensor) -> Any:
 
 @function("sspaddmm")
 def sspaddmm(input: SparseTensor, mat1: SparseTensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Any:
-    """``beta * input + alpha * (mat1 @ mat2)``, all but ``mat2`` sparse."""
+    """``beta * input + alpha * (mat1 @ mat2)``, all but ``mat2`` sparse.
+
+    >>> S = torch.eye(2).to_sparse()
+    >>> torch.sspaddmm(S, S, torch.ones(2, 2)).to_dense()
+    tensor([[2., 1.],
+            [1., 2.]])
+    """
     if not is_sparse(mat1) or not is_sparse(input):
         raise LayoutError(f"[sspaddmm] sparse tensors were expected as input and mat1; got {_came(input)} and "
                           f"{_came(mat1)}")
@@ -349,7 +379,12 @@ def sparse_addmm(mat: Tensor, mat1: SparseTensor, mat2: Factor, *, beta: Any = 1
 
 @in_words
 def sampled_addmm(input: SparseTensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, alpha: Any = 1.0) -> Any:
-    """``beta * input + alpha * (mat1 @ mat2)`` where ``input``, in layout `sparse_csr`, keeps values."""
+    """``beta * input + alpha * (mat1 @ mat2)`` where ``input``, in layout `sparse_csr`, keeps values.
+
+    >>> pattern = torch.eye(2).to_sparse_csr()
+    >>> torch.sparse.sampled_addmm(pattern, torch.ones(2, 3), torch.ones(3, 2)).values()
+    tensor([4., 4.])
+    """
     if not is_sparse(input) or input.layout is not sparse_csr:
         raise LayoutError(f"[sampled_addmm] a torch.sparse_csr matrix was expected as input; got {_came(input)}; "
                           "convert it with to_sparse_csr()")

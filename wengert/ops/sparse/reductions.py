@@ -126,7 +126,12 @@ def softmax(input: SparseTensor, dim: int, *, dtype: Any = None) -> Any:
 
 @in_words
 def log_softmax(input: SparseTensor, dim: int, *, dtype: Any = None) -> Any:
-    """The logarithm of `softmax`, where values are kept."""
+    """The logarithm of `softmax`, where values are kept.
+
+    >>> x = torch.tensor([[0.0, 1.0], [2.0, 2.0]]).to_sparse()
+    >>> torch.sparse.log_softmax(x, dim=1).values()
+    tensor([ 0.0000, -0.6931, -0.6931])
+    """
     return _softmax("log_softmax", input, dim, dtype)
 
 

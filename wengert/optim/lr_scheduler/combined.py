@@ -50,6 +50,18 @@ class SequentialLR(_Combined):
     """``schedulers`` one after the other, changing at the steps ``milestones``.
 
     Raises ValueError unless there is one milestone fewer than schedulers, all of the same optimiser.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> warm = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, decay], milestones=[2])
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     rates.append(scheduler.get_last_lr()[0])
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.5, 0.75, 1.0, 0.5, 0.25]
     """
 
     def __init__(
@@ -98,7 +110,20 @@ class SequentialLR(_Combined):
 
 
 class ChainedScheduler(_Combined):
-    """All ``schedulers`` in every step. Raises ValueError unless they are of the same optimiser."""
+    """All ``schedulers`` in every step. Raises ValueError unless they are of the same optimiser.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> half = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    >>> warm = torch.optim.lr_scheduler.ConstantLR(optimizer, 0.5, total_iters=2)
+    >>> scheduler = torch.optim.lr_scheduler.ChainedScheduler([half, warm])
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(scheduler.get_last_lr()[0])
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.5, 0.25, 0.25, 0.125]
+    """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         if len(schedulers) < 1:

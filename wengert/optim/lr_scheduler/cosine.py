@@ -19,7 +19,18 @@ def _on_cosine(tops: Rates, foot: float, height: float) -> Rates:
 
 
 class CosineAnnealingLR(LRScheduler):
-    """From the initial rate to ``eta_min`` along half a cosine of ``T_max`` steps, and back in as many."""
+    """From the initial rate to ``eta_min`` along half a cosine of ``T_max`` steps, and back in as many.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.8536, 0.5, 0.1464, 0.0]
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         self.T_max = T_max
@@ -51,6 +62,16 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     The first run takes ``T_0`` steps, each later one ``T_mult`` times as many as the one before. ``step`` may be given
     fractions of an epoch. Raises ValueError for settings out of range.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> rates = []
+    >>> for _ in range(5):
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.5, 1.0, 0.5, 1.0]
     """
 
     T_cur: float

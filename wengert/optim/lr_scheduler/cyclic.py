@@ -44,6 +44,16 @@ class CyclicLR(_WithMomentum):
     "exp_range" by ``gamma`` to the number of the step. ``scale_fn`` does it instead, called with the number of the
     cycle or, with ``scale_mode`` "iterations", of the step. With ``cycle_momentum`` momentum goes from ``max_momentum``
     to ``base_momentum`` and back. Raises ValueError for settings that do not fit.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    >>> scheduler = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.0, max_lr=1.0, step_size_up=2)
+    >>> rates = []
+    >>> for _ in range(6):
+    ...     rates.append(scheduler.get_last_lr()[0])
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [0.0, 0.5, 1.0, 0.5, 0.0, 0.5]
     """
 
     def __init__(self, optimizer: Optimizer, base_lr: float | list[float], max_lr: float | list[float],
@@ -142,6 +152,16 @@ class OneCycleLR(_WithMomentum):
     it. With ``three_phase`` the way down leads first back to the start in as many steps, then lower.
     ``anneal_strategy`` is "cos" or "linear". With ``cycle_momentum`` momentum goes from ``max_momentum`` to
     ``base_momentum`` and back. Raises ValueError for settings out of range, and for more steps than planned.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1, momentum=0.9)
+    >>> scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=6)
+    >>> rates = []
+    >>> for _ in range(6):
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    ...     optimizer.step()
+    ...     scheduler.step() if len(rates) < 6 else None
+    >>> rates
+    [0.04, 0.9944, 0.8117, 0.4626, 0.1335, 0.0]
     """
 
     def __init__(self, optimizer: Optimizer, max_lr: float | list[float], total_steps: int | None = None,

@@ -17,6 +17,16 @@ class ReduceLROnPlateau(LRScheduler):
     ``threshold`` of it (``threshold_mode`` "rel") or by ``threshold`` itself ("abs"). After a change ``cooldown`` steps
     are not counted. ``min_lr``, for all groups or a list, is the floor; changes below ``eps`` are not made. Raises
     ValueError for settings out of range.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    >>> rates = []
+    >>> for loss in [3.0, 2.0, 2.0, 2.0, 2.0]:
+    ...     optimizer.step()
+    ...     scheduler.step(loss)
+    ...     rates.append(scheduler.get_last_lr()[0])
+    >>> rates
+    [1.0, 1.0, 1.0, 0.5, 0.5]
     """
 
     def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10,

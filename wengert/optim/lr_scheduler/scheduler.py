@@ -31,6 +31,16 @@ class LRScheduler:
     """A schedule for ``optimizer``. Subclasses define `get_lr`; ``last_epoch`` is -1, or the number to resume from.
 
     Raises TypeError for what is no optimiser, KeyError if there is nothing to resume from.
+
+    >>> class Halving(torch.optim.lr_scheduler.LRScheduler):
+    ...     def get_lr(self):
+    ...         return [rate * 0.5**self.last_epoch for rate in self.base_lrs]
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = Halving(optimizer)
+    >>> optimizer.step()
+    >>> scheduler.step()
+    >>> scheduler.get_last_lr()
+    [0.5]
     """
 
     _get_lr_called_within_step: bool = False

@@ -27,7 +27,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     anything else and RuntimeError for sequences of different lengths.
 
     >>> import wengert as torch
-    >>> default_collate([(torch.tensor([1.0]), 0), (torch.tensor([2.0]), 1)])
+    >>> torch.utils.data.default_collate([(torch.tensor([1.0]), 0), (torch.tensor([2.0]), 1)])
     [tensor([[1.],
             [2.]]), tensor([0, 1])]
     """
@@ -91,7 +91,11 @@ def _has_history(sample: Tensor) -> bool:
 
 @in_words
 def default_convert(data: Any) -> Any:
-    """Arrays and numpy numbers within ``data`` as tensors, all else as it is: what happens to samples not batched."""
+    """Arrays and numpy numbers within ``data`` as tensors, all else as it is: what happens to samples not batched.
+
+    >>> torch.utils.data.default_convert({"x": np.array([1, 2]), "name": "a"})
+    {'x': tensor([1, 2]), 'name': 'a'}
+    """
     return _NESTS.map(_converted, data)
 
 

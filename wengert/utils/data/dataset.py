@@ -21,6 +21,14 @@ class Dataset(Generic[T]):
     """A collection whose samples have indices. Subclasses define ``__getitem__`` and, mostly, ``__len__``.
 
     A subclass may define ``__getitems__``, which takes a list of indices and returns the list of their samples.
+
+    >>> class Squares(torch.utils.data.Dataset):
+    ...     def __len__(self):
+    ...         return 4
+    ...     def __getitem__(self, i):
+    ...         return torch.tensor(i * i)
+    >>> [batch for batch in torch.utils.data.DataLoader(Squares(), batch_size=2)]
+    [tensor([0, 1]), tensor([4, 9])]
     """
 
     def __getitem__(self, index: Any) -> T:
@@ -31,7 +39,14 @@ class Dataset(Generic[T]):
 
 
 class IterableDataset(Dataset[T], Iterable[T]):
-    """A collection whose samples come one after the other. Subclasses define ``__iter__``."""
+    """A collection whose samples come one after the other. Subclasses define ``__iter__``.
+
+    >>> class Numbers(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([1, 2, 3])
+    >>> [batch for batch in torch.utils.data.DataLoader(Numbers(), batch_size=2)]
+    [tensor([1, 2]), tensor([3])]
+    """
 
     def __add__(self, other: Dataset[T]) -> ChainDataset:  # type: ignore[override]
         return ChainDataset([self, other])
@@ -42,6 +57,10 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     """Samples that are the rows of tensors: sample i is ``(tensors[0][i], tensors[1][i], ...)``.
 
     Raises AssertionError if the tensors differ in their first size.
+
+    >>> data = torch.utils.data.TensorDataset(torch.tensor([[1.0], [2.0]]), torch.tensor([0, 1]))
+    >>> data[1], len(data)
+    ((tensor([2.]), tensor(1)), 2)
     """
 
     tensors: tuple[Tensor, ...]
@@ -60,7 +79,12 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 @in_words
 class StackDataset(Dataset[Any]):
-    """Datasets side by side: sample i is the tuple, or with keywords the dict, of their samples i."""
+    """Datasets side by side: sample i is the tuple, or with keywords the dict, of their samples i.
+
+    >>> from wengert.utils.data import StackDataset, TensorDataset
+    >>> StackDataset(image=torch.zeros(3, 2), label=torch.tensor([5, 6, 7]))[1]
+    {'image': tensor([0., 0.]), 'label': tensor(6)}
+    """
 
     datasets: tuple[Any, ...] | dict[str, Any]
 
@@ -104,7 +128,13 @@ class StackDataset(Dataset[Any]):
 
 @in_words
 class ConcatDataset(Dataset[T]):
-    """Datasets one after the other, as one. Raises AssertionError for none, or for an `IterableDataset`."""
+    """Datasets one after the other, as one. Raises AssertionError for none, or for an `IterableDataset`.
+
+    >>> from wengert.utils.data import ConcatDataset, TensorDataset
+    >>> data = ConcatDataset([TensorDataset(torch.zeros(2)), TensorDataset(torch.ones(3))])
+    >>> len(data), data[4]
+    (5, (tensor(1.),))
+    """
 
     datasets: list[Any]
     cumulative_sizes: list[int]
@@ -131,7 +161,15 @@ class ConcatDataset(Dataset[T]):
 
 @in_words
 class ChainDataset(IterableDataset[Any]):
-    """Iterable datasets one after the other, as one."""
+    """Iterable datasets one after the other, as one.
+
+    >>> from wengert.utils.data import ChainDataset, IterableDataset
+    >>> class Numbers(IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter([1, 2, 3])
+    >>> list(ChainDataset([Numbers(), Numbers()]))
+    [1, 2, 3, 1, 2, 3]
+    """
 
     def __init__(self, datasets: Iterable[Any]) -> None:
         super().__init__()
@@ -153,7 +191,12 @@ class ChainDataset(IterableDataset[Any]):
 
 @in_words
 class Subset(Dataset[T]):
-    """The samples of ``dataset`` at ``indices``."""
+    """The samples of ``dataset`` at ``indices``.
+
+    >>> data = torch.utils.data.TensorDataset(torch.tensor([10, 11, 12, 13]))
+    >>> [sample for sample in torch.utils.data.Subset(data, [3, 0])]
+    [(tensor(13),), (tensor(10),)]
+    """
 
     dataset: Any
     indices: Sequence[int]
@@ -184,7 +227,7 @@ def random_split(dataset: Any, lengths: Sequence[float], generator: Generator | 
     Samples left over by fractions go to the parts in turn. Draws from ``generator`` or the default one, as PyTorch
     does. Raises ValueError if the lengths do not add up to the dataset's.
 
-    >>> [len(part) for part in random_split(range(10), [0.5, 0.25, 0.25])]
+    >>> [len(part) for part in torch.utils.data.random_split(range(10), [0.5, 0.25, 0.25])]
     [6, 2, 2]
     """
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:

@@ -27,7 +27,7 @@ class DistributedSampler(Sampler[int]):
     and ``rank`` are those of the default process group if they are not given. Raises ValueError for a rank that is
     none; RuntimeError where there is no group to ask.
 
-    >>> list(DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
+    >>> list(torch.utils.data.DistributedSampler(range(5), num_replicas=2, rank=1, shuffle=False))
     [1, 3, 0]
     """
 

@@ -22,7 +22,16 @@ T = TypeVar("T", covariant=True)
 
 @in_words
 class Sampler(Generic[T]):
-    """The base. Subclasses define ``__iter__`` and, mostly, ``__len__``."""
+    """The base. Subclasses define ``__iter__`` and, mostly, ``__len__``.
+
+    >>> class Backwards(torch.utils.data.Sampler):
+    ...     def __init__(self, data):
+    ...         self.data = data
+    ...     def __iter__(self):
+    ...         return iter(range(len(self.data) - 1, -1, -1))
+    >>> list(Backwards("abc"))
+    [2, 1, 0]
+    """
 
     def __init__(self, data_source: Any = None) -> None:
         super().__init__()
@@ -33,7 +42,11 @@ class Sampler(Generic[T]):
 
 @in_words
 class SequentialSampler(Sampler[int]):
-    """The indices in their order."""
+    """The indices in their order.
+
+    >>> list(torch.utils.data.SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Sized) -> None:
         self.data_source = data_source
@@ -51,6 +64,10 @@ class RandomSampler(Sampler[int]):
 
     With ``replacement`` each is drawn from all of them; without, the dataset is shuffled as often as ``num_samples``
     (its length by default) asks for. Raises TypeError or ValueError.
+
+    >>> _ = torch.manual_seed(0)
+    >>> sorted(torch.utils.data.RandomSampler(range(5)))
+    [0, 1, 2, 3, 4]
     """
 
     def __init__(self, data_source: Sized, replacement: bool = False, num_samples: int | None = None,
@@ -93,7 +110,11 @@ class RandomSampler(Sampler[int]):
 
 @in_words
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    >>> sorted(torch.utils.data.SubsetRandomSampler([2, 5, 7]))
+    [2, 5, 7]
+    """
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices = indices
@@ -109,7 +130,11 @@ class SubsetRandomSampler(Sampler[int]):
 
 @in_words
 class WeightedRandomSampler(Sampler[int]):
-    """``num_samples`` indices, each drawn with a probability in proportion to its weight. Raises ValueError."""
+    """``num_samples`` indices, each drawn with a probability in proportion to its weight. Raises ValueError.
+
+    >>> list(torch.utils.data.WeightedRandomSampler([0.0, 1.0, 0.0], num_samples=3))
+    [1, 1, 1]
+    """
 
     weights: Tensor
 
@@ -139,7 +164,12 @@ class WeightedRandomSampler(Sampler[int]):
 
 @in_words
 class BatchSampler(Sampler[list[int]]):
-    """Lists of ``batch_size`` indices of another sampler; with ``drop_last`` without a shorter last one."""
+    """Lists of ``batch_size`` indices of another sampler; with ``drop_last`` without a shorter last one.
+
+    >>> from wengert.utils.data import BatchSampler, SequentialSampler
+    >>> list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
 
     def __init__(self, sampler: Iterable[int], batch_size: int, drop_last: bool) -> None:
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:

@@ -60,7 +60,7 @@ _info: WorkerInfo | None = None
 def get_worker_info() -> WorkerInfo | None:
     """In a worker process of a `DataLoader` its `WorkerInfo`; None elsewhere.
 
-    >>> get_worker_info() is None
+    >>> torch.utils.data.get_worker_info() is None
     True
     """
     return _info
