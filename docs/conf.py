@@ -22,6 +22,8 @@ author = "the wengert authors"
 release = version = wengert.__version__
 exclude_patterns = ["gallery"]
 html_title = "wengert"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 myst_heading_anchors = 3
 toc_object_entries_show_parents = "hide"
 

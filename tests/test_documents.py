@@ -32,7 +32,8 @@ NAMES = {"wengert": wengert, "torch": wengert, "nn": wengert.nn, "F": wengert.nn
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_in_docstrings(name: str) -> None:
+def test_examples_in_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
     wengert.manual_seed(0)
     try:
         module = import_module(name)

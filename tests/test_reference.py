@@ -71,6 +71,17 @@ def test_a_docstring_becomes_markdown():
                      "", "```pycon", ">>> 1 + 1", "2", "```", "", "After."]
 
 
+def test_emphasis_stays_and_other_stars_are_text():
+    known = reference.places()
+    assert reference.markdown("(Zhu, *A Title*, 2017): **do not.** 2*3*4, *args", known) == [
+        "(Zhu, *A Title*, 2017): **do not.** 2\\*3\\*4, \\*args"]
+
+
+def test_a_form_in_place_shows_the_arguments_of_its_function():
+    assert reference.entry("wengert.Tensor", "clamp_", wengert.Tensor.clamp_, {})[0].endswith(
+        "wengert.Tensor.clamp_(input, min=None, max=None)")
+
+
 def test_a_signature_shows_no_types_and_no_addresses():
     def function(self, x: int, y: object = object(), *, z: float = 0.5) -> None: ...
 

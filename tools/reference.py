@@ -242,9 +242,12 @@ def page_of(page: str, known: dict[str, str]) -> str:
 def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:
     """The lines about one name, of a class about its own methods too."""
     kind = "class" if inspect.isclass(value) else "method" if page == TENSOR else "function"
-    lines = [f"{FENCE}{{py:{kind}}} {page}.{name}{signature(value)}", ""]
     home = homes()[id(value)]
     plain = None if example(value) else base(home, homes())
+    arguments = signature(value)
+    if plain is not None and arguments == "(*args, **kwargs)":
+        arguments = signature(functools.reduce(getattr, plain.split(".")[1:], wengert))
+    lines = [f"{FENCE}{{py:{kind}}} {page}.{name}{arguments}", ""]
     if plain is not None:
         return [*lines, *markdown(inspect.getdoc(value) or "", known), "", f"An example is with {_link(plain)}.", FENCE]
     if home != f"{page}.{name}":
@@ -324,7 +327,7 @@ def _linked(line: str, known: dict[str, str]) -> str:
         full = name if name.startswith("wengert.") else known.get(name.rpartition(".")[2] if "." in name else name)
         return f"{{py:obj}}`{name} <{full}>`" if full else f"`{name}`"
 
-    # What stands outside code is text: no emphasis, no footnotes.
+    # What stands outside code is text, with titles and warnings emphasised: no other marks, no footnotes.
     parts, last = [], 0
     for match in _CODE.finditer(line):
         parts += [_escaped(line[last:match.start()]), one(match)]
@@ -398,8 +401,14 @@ def used_in(text: str) -> Iterator[str]:
                     yield full_name(name)
 
 
+_EMPHASIS = re.compile(r"(?<!\w)(\*{1,2})(?=[A-Za-z])([^*]+)(?<=[\w.])\1(?!\w)")
+
+
 def _escaped(text: str) -> str:
-    return re.sub(r"([*_\[\]<>$#|\\])", r"\\\1", text)
+    parts = re.split(_EMPHASIS, text)  # text, stars, words, text, ...
+    plain = [re.sub(r"([*_\[\]<>$#|\\])", r"\\\1", part) for part in parts]
+    return "".join(f"{parts[place]}{plain[place + 1]}{parts[place]}" if place % 3 == 1 else plain[place]
+                   for place in range(len(parts)) if place % 3 < 2)
 
 
 def _about(page: str) -> str:
