@@ -42,13 +42,6 @@ def test_examples_in_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.M
             raise
         pytest.skip(str(error))
     with warnings.catch_warnings():
-    try:
-        module = import_module(name)
-    except ModuleNotFoundError as error:
-        if "pip install 'wengert[" not in str(error):
-            raise
-        pytest.skip(str(error))
-    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(deprecated|Anomaly Detection has been enabled)")
         results = doctest.testmod(module, extraglobs=NAMES, optionflags=FLAGS)
     assert results.failed == 0

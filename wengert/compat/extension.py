@@ -16,7 +16,14 @@ _loaded: list[ExitStack] = []
 
 def load_ipython_extension(shell: Any) -> None:
     """Makes ``import torch`` and ``import torchvision`` give wengert in the running session, and in the processes
-    that it starts; a second time changes nothing. IPython calls this for ``%load_ext wengert``."""
+    that it starts; a second time changes nothing. IPython calls this for ``%load_ext wengert``.
+
+    >>> wengert.load_ipython_extension(None)
+    >>> import torch as now
+    >>> now.zeros is wengert.zeros
+    True
+    >>> wengert.unload_ipython_extension(None)
+    """
     if not _loaded:
         stack = ExitStack()
         stack.enter_context(torch_is_wengert())
@@ -25,7 +32,11 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """Puts back what ``torch`` was before. IPython calls this for ``%unload_ext wengert``."""
+    """Puts back what ``torch`` was before. IPython calls this for ``%unload_ext wengert``.
+
+    >>> wengert.load_ipython_extension(None)
+    >>> wengert.unload_ipython_extension(None)
+    """
     atexit.unregister(unload_ipython_extension)
     while _loaded:
         _loaded.pop().close()

@@ -378,11 +378,18 @@ def checkpoint_sequential(functions: Sequence[Callable[..., Any]] | Iterable[Cal
 
 def get_device_states(*args: Any) -> tuple[list[int], list[Any]]:
     """The accelerators that the tensors among the arguments lie on, and the states of their generators: none, as all
-    lie on the CPU."""
+    lie on the CPU.
+
+    >>> torch.utils.checkpoint.get_device_states(torch.ones(2))
+    ([], [])
+    """
     return [], []
 
 
 def set_device_states(devices: Sequence[int], states: Sequence[Any], *, device_type: str | None = None) -> None:
-    """Puts back what `get_device_states` gave. Raises ValueError for a device: there is none."""
+    """Puts back what `get_device_states` gave. Raises ValueError for a device: there is none.
+
+    >>> torch.utils.checkpoint.set_device_states(*torch.utils.checkpoint.get_device_states(torch.ones(2)))
+    """
     if len(devices):
         raise ValueError(f"[set_device_states] no devices were expected, as there are none; got {list(devices)}")
