@@ -58,7 +58,7 @@ def home_of(name: str, value: Any) -> tuple[str, str] | None:
     """The module and the name in it by which a statement defines ``value``."""
     if value is None:
         return None
-    own = getattr(value, "__module__", None)
+    own = getattr(inspect.unwrap(value) if callable(value) else value, "__module__", None)
     for module in [own] if own in sys.modules else ["math", "wengert.version"]:
         found = [attribute for attribute, other in vars(sys.modules[module]).items() if other is value]
         for attribute in sorted(found, key=lambda attribute: attribute != name):

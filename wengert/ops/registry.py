@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -173,3 +174,8 @@ def install() -> None:
     for name, method in METHODS.items():
         if name not in Tensor.__dict__:
             setattr(Tensor, name, method)
+    root = __name__.partition(".")[0]
+    for name, found in FUNCTIONS.items():  # those that factories make are pickled by their public name
+        home = sys.modules.get(getattr(found, "__module__", ""))
+        if getattr(home, getattr(found, "__qualname__", name), None) is not found and inspect.isfunction(found):
+            found.__module__, found.__qualname__ = root, name
