@@ -1,4 +1,4 @@
-"""Functions of the namespace are pickled by name, as PyTorch's are: a model may hold one, and be sent to another process."""
+"""Functions of the namespace are pickled by name, as PyTorch's are: a model may hold one and go to another process."""
 
 from __future__ import annotations
 
