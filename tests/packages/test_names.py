@@ -12,14 +12,14 @@ from wengert.compat.check import missing_names
 
 KEPT = dict(line.split(": ", 1) if ": " in line else (line.rstrip(":"), "") for line in
             (Path(__file__).parent / "missing_names.txt").read_text("utf-8").splitlines())
-MOST = 69
+MOST = 63
 
 
 @pytest.mark.parametrize("package", KEPT)
-def test_the_names_that_are_missing_are_those_that_are_kept(package: str) -> None:
+def test_no_name_is_missing_but_those_that_are_kept(package: str) -> None:
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"not installed: {package}")
-    assert missing_names(package) == KEPT[package].split()
+    assert set(missing_names(package)) <= set(KEPT[package].split())
 
 
 def test_the_list_only_shrinks() -> None:
