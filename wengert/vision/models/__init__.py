@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..._public import publish as _publish
 from . import resnet as resnet, vgg as vgg
 from .alexnet import AlexNet as AlexNet, AlexNet_Weights as AlexNet_Weights, alexnet as alexnet
@@ -22,5 +24,8 @@ from .vgg import (
     vgg19 as vgg19, vgg19_bn as vgg19_bn,
 )
 from .weights import WeightsEnum as WeightsEnum, get_model as get_model, list_models as list_models
+
+if TYPE_CHECKING:
+    from . import feature_extraction as feature_extraction
 
 _publish(__name__, "feature_extraction resnet vgg")

@@ -7,6 +7,8 @@ chance.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..._public import publish as _publish
 from . import autoaugment as autoaugment, functional as functional, transforms as transforms
 from .autoaugment import (
@@ -26,5 +28,8 @@ from .transforms import (
     RandomSolarize as RandomSolarize, RandomVerticalFlip as RandomVerticalFlip, Resize as Resize, TenCrop as TenCrop,
     ToPILImage as ToPILImage, ToTensor as ToTensor,
 )
+
+if TYPE_CHECKING:
+    from . import v2 as v2
 
 _publish(__name__, "autoaugment functional transforms v2")
