@@ -110,6 +110,11 @@ def test_what_cannot_be_an_output(value: Any) -> None:
         torch.onnx.export(Of(lambda x: (x, value)), (torch.ones(1),))
 
 
+def test_what_is_no_model() -> None:
+    with pytest.raises(TypeError, match="a Module, or a function of tensors, was expected; got a int"):
+        torch.onnx.export(3, (torch.ones(1),))
+
+
 def test_too_many_names() -> None:
     with pytest.raises(OnnxExporterError, match="names for at most 1 inputs were expected"):
         torch.onnx.export(Of(torch.exp), (torch.ones(1),), input_names=["a", "b"])
@@ -233,7 +238,7 @@ def test_a_condition_on_a_size_is_no_guess() -> None:
 
 def test_bad_axes() -> None:
     for axes, words in (({"z": [0]}, "one of the inputs x was expected"),
-                        ({"x": [3]}, "a dimension of x, which has 2")):
+                        ({"x": [3]}, "a dimension of x, which has 2"), ({"x": 0}, r"or \[0\] was expected; got 0")):
         with pytest.raises(OnnxExporterError, match=words):
             torch.onnx.export(Of(torch.exp), (torch.ones(2, 2),), input_names=["x"], dynamic_axes=axes)
     torch.onnx.export(Of(torch.exp), (torch.ones(2, 2),), input_names=["x"], output_names=["y"],

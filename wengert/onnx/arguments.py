@@ -125,6 +125,9 @@ def by_axes(names: Sequence[str], tensors: Sequence[Tensor], axes: Mapping[str, 
             raise OnnxExporterError(f"[onnx.export] dynamic_axes: one of the inputs {', '.join(names)} was expected; "
                                     f"got {name!r}")
         place = names.index(name)
+        if not isinstance(which, (Mapping, Sequence)):
+            raise OnnxExporterError(f"[onnx.export] dynamic_axes of {name}: {{0: 'batch'}} or [0] was expected; got "
+                                    f"{which!r}")
         given = which if isinstance(which, Mapping) else {dim: None for dim in which}
         for dim, called in given.items():
             found.append(_axis(names, tensors, place, dim, called))

@@ -103,8 +103,11 @@ def export(model: Callable[..., Any], args: Any = (), f: str | os.PathLike[str] 
         if given:
             raise NotImplementedError(f"[onnx.export] {name} is not in wengert; the operations of the model are those "
                                       "of ONNX's own domain")
-    opset = _checked_opset(opset_version)
+    if not callable(model):
+        raise TypeError("[onnx.export] a Module, or a function of tensors, was expected; got a "
+                        f"{type(model).__name__}; give the model itself")
     needs("onnx")
+    opset = _checked_opset(opset_version)
     inputs = Inputs(model, args, kwargs)
     names = inputs.renamed(input_names)
     with _exporting(model, training):
