@@ -91,6 +91,9 @@ def differing(name: str, text: str) -> list[str]:
 
 
 def test_the_examples_print_what_pytorch_prints(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for page in reference.PAGES:  # what wengert loads when it is first asked for
+        with contextlib.suppress(ImportError):
+            import_module(page.replace("wengert", "torch"))
     monkeypatch.chdir(tmp_path)
     threads, found = torch.get_num_threads(), {}
     torch.set_num_threads(1)

@@ -37,7 +37,12 @@ def _check_decay(decay: float) -> None:
 @in_words
 def get_ema_avg_fn(decay: float = 0.999) -> One:
     """The function to ``decay`` · average + (1 − ``decay``) · present, for one tensor. Raises ValueError for a decay
-    outside [0, 1]."""
+    outside [0, 1].
+
+    >>> average = torch.optim.swa_utils.get_ema_avg_fn(0.9)
+    >>> average(torch.tensor(1.0), torch.tensor(2.0), 1)
+    tensor(1.1000)
+    """
     _check_decay(decay)
 
     def average(ema_param: Tensor, current_param: Tensor, num_averaged: Any) -> Tensor:
@@ -49,7 +54,12 @@ def get_ema_avg_fn(decay: float = 0.999) -> One:
 
 @in_words
 def get_swa_avg_fn() -> One:
-    """The function to the mean of all so far, for one tensor."""
+    """The function to the mean of all so far, for one tensor.
+
+    >>> average = torch.optim.swa_utils.get_swa_avg_fn()
+    >>> average(torch.tensor(1.0), torch.tensor(4.0), 2)
+    tensor(2.)
+    """
 
     def average(averaged_param: Tensor, current_param: Tensor, num_averaged: Any) -> Tensor:
         with no_grad():
@@ -71,13 +81,25 @@ def _for_all(one: One) -> Many:
 
 @in_words
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Many:
-    """`get_ema_avg_fn` for lists of tensors, in place."""
+    """`get_ema_avg_fn` for lists of tensors, in place.
+
+    >>> averages = [torch.tensor([1.0])]
+    >>> torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)(averages, [torch.tensor([2.0])], 1)
+    >>> averages
+    [tensor([1.1000])]
+    """
     return _for_all(get_ema_avg_fn(decay))
 
 
 @in_words
 def get_swa_multi_avg_fn() -> Many:
-    """`get_swa_avg_fn` for lists of tensors, in place."""
+    """`get_swa_avg_fn` for lists of tensors, in place.
+
+    >>> averages = [torch.tensor([1.0])]
+    >>> torch.optim.swa_utils.get_swa_multi_avg_fn()(averages, [torch.tensor([4.0])], torch.tensor(2))
+    >>> averages
+    [tensor([2.])]
+    """
     return _for_all(get_swa_avg_fn())
 
 
@@ -156,6 +178,11 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Computes the running statistics of batch normalisation anew, as the mean over one pass of ``loader``.
 
     Of a batch that is a list or tuple the first entry is the input.
+
+    >>> model = nn.BatchNorm1d(2)
+    >>> torch.optim.swa_utils.update_bn([torch.tensor([[1.0, 10.0], [3.0, 30.0]])], model)
+    >>> model.running_mean
+    tensor([ 2., 20.])
     """
     layers = {module: module.momentum for module in model.modules() if isinstance(module, BatchNormBase)}
     if not layers:
@@ -180,6 +207,16 @@ class SWALR(LRScheduler):
     ``anneal_epochs``, along half a cosine or a line, and leaves it there.
 
     Raises ValueError for another ``anneal_strategy`` or a negative ``anneal_epochs``.
+
+    >>> optimizer = torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.swa_utils.SWALR(optimizer, swa_lr=0.2, anneal_epochs=2, anneal_strategy="linear")
+    >>> rates = []
+    >>> for _ in range(4):
+    ...     rates.append(round(scheduler.get_last_lr()[0], 4))
+    ...     optimizer.step()
+    ...     scheduler.step()
+    >>> rates
+    [1.0, 0.6, 0.2, 0.2]
     """
 
     def __init__(self, optimizer: Optimizer, swa_lr: Any, anneal_epochs: int = 10, anneal_strategy: str = "cos",

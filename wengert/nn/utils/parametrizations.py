@@ -51,6 +51,10 @@ def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> M
     direction v (Salimans & Kingma, 2016); returns ``module``.
 
     The state of a module under the old `nn.utils.weight_norm` loads into it.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> [tuple(w.shape) for w in layer.parametrizations["weight"].parameters()]
+    [(2, 1), (2, 3)]
     """
     register_parametrization(module, name, _WeightNorm(dim), unsafe=True)
 
@@ -118,6 +122,10 @@ def spectral_norm(
     returns ``module``.
 
     ``dim`` is the dimension that counts as the rows: that of the outputs if None.
+
+    >>> layer = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 3), n_power_iterations=30)
+    >>> torch.allclose(torch.linalg.matrix_norm(layer.weight, 2), torch.tensor(1.0), atol=1e-2)
+    True
     """
     weight = _tensor_of(module, name)
     normed_weight = _SpectralNorm(weight, n_power_iterations, output_dim(module, dim), eps)
@@ -247,6 +255,10 @@ def orthogonal(
     ``orthogonal_map`` is ``"matrix_exp"`` or ``"cayley"``, of a skew-symmetric matrix, or ``"householder"``, a product
     of reflections; None takes the first for square matrices and the last for others. Raises ValueError for another
     word, or fewer than two dimensions.
+
+    >>> layer = nn.utils.parametrizations.orthogonal(nn.Linear(3, 3))
+    >>> torch.allclose(layer.weight @ layer.weight.T, torch.eye(3), atol=1e-5)
+    True
     """
     weight = _tensor_of(module, name)
     if weight.dim() < 2:

@@ -34,7 +34,13 @@ class _Cache:
 @contextlib.contextmanager
 @in_words
 def cached() -> Iterator[None]:
-    """A context in which every parametrised tensor is computed once, however often it is read."""
+    """A context in which every parametrised tensor is computed once, however often it is read.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> with nn.utils.parametrize.cached():
+    ...     layer.weight is layer.weight
+    True
+    """
     _Cache.depth += 1
     try:
         yield
@@ -54,6 +60,10 @@ class ParametrizationList(ModuleList):
     ``original1``, ... where the first module's ``right_inverse`` returns several.
 
     ``unsafe`` allows the tensor's shape and dtype to change. Raises ValueError for what the modules may not return.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> len(layer.parametrizations["weight"]), layer.parametrizations["weight"].original1.shape
+    (1, torch.Size([2, 3]))
     """
 
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
@@ -241,7 +251,12 @@ def _check_addition(module: Module, name: str, parametrization: Module) -> None:
 
 @in_words
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
-    """Whether the tensor ``tensor_name`` of ``module``, or any where it is None, is parametrised."""
+    """Whether the tensor ``tensor_name`` of ``module``, or any where it is None, is parametrised.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> nn.utils.parametrize.is_parametrized(layer, "weight"), nn.utils.parametrize.is_parametrized(layer, "bias")
+    (True, False)
+    """
     chains = getattr(module, "parametrizations", None)
     if not isinstance(chains, ModuleDict):
         return False
@@ -254,6 +269,11 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 
     It keeps the value computed last, or, without ``leave_parametrized``, the original's. Raises ValueError where there
     is no parametrisation, or no single original to keep.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> layer = nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    >>> sorted(name for name, _ in layer.named_parameters())
+    ['bias', 'weight']
     """
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
@@ -282,7 +302,12 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 
 @in_words
 def type_before_parametrizations(module: Module) -> type:
-    """The class that ``module`` had before it was parametrised."""
+    """The class that ``module`` had before it was parametrised.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> nn.utils.parametrize.type_before_parametrizations(layer).__name__
+    'Linear'
+    """
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
@@ -291,7 +316,13 @@ def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
     """Gives ``to_module`` the parametrisations of ``from_module``, of one tensor or of all, and the tensors that they
-    start from; returns ``to_module``."""
+    start from; returns ``to_module``.
+
+    >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    >>> other = nn.utils.parametrize.transfer_parametrizations_and_params(layer, nn.Linear(3, 2))
+    >>> nn.utils.parametrize.is_parametrized(other, "weight"), torch.equal(other.weight, layer.weight)
+    (True, True)
+    """
     if not is_parametrized(from_module):
         return to_module
     for name in from_module.parametrizations if tensor_name is None else [tensor_name]:

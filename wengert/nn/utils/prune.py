@@ -34,6 +34,17 @@ class BasePruningMethod(ABC):
     """The base of all methods: a subclass says in `compute_mask` what stays.
 
     ``PRUNING_TYPE`` is ``"unstructured"`` (elements), ``"structured"`` (whole slices along ``dim``) or ``"global"``.
+
+    >>> class First(nn.utils.prune.BasePruningMethod):
+    ...     PRUNING_TYPE = "unstructured"
+    ...     def compute_mask(self, t, default_mask):
+    ...         mask = default_mask.clone()
+    ...         mask.view(-1)[0] = 0
+    ...         return mask
+    >>> layer = nn.Linear(3, 1)
+    >>> _ = First.apply(layer, "weight")
+    >>> layer.weight_mask
+    tensor([[0., 1., 1.]])
     """
 
     PRUNING_TYPE: str
@@ -110,7 +121,14 @@ def _take_off(module: Module, name: str) -> Any:
 
 @in_words
 class PruningContainer(BasePruningMethod):
-    """Methods applied to one tensor, in turn. Each computes its mask on what those before it have left."""
+    """Methods applied to one tensor, in turn. Each computes its mask on what those before it have left.
+
+    >>> layer = nn.utils.prune.random_unstructured(nn.Linear(4, 1), "weight", amount=1)
+    >>> layer = nn.utils.prune.l1_unstructured(layer, "weight", amount=1)
+    >>> hook = next(iter(layer._forward_pre_hooks.values()))
+    >>> type(hook).__name__, len(hook), (layer.weight == 0).sum().item()
+    ('PruningContainer', 2, 2)
+    """
 
     def __init__(self, *args: BasePruningMethod) -> None:
         self._pruning_methods: tuple[BasePruningMethod, ...] = ()
@@ -157,7 +175,13 @@ class PruningContainer(BasePruningMethod):
 
 
 class Identity(BasePruningMethod):
-    """Prunes nothing, but moves the parameter as pruning does."""
+    """Prunes nothing, but moves the parameter as pruning does.
+
+    >>> layer = nn.Linear(3, 1)
+    >>> _ = nn.utils.prune.Identity.apply(layer, "weight")
+    >>> layer.weight_mask
+    tensor([[1., 1., 1.]])
+    """
 
     PRUNING_TYPE = "unstructured"
 
@@ -208,14 +232,28 @@ class _Unstructured(_Amount):
 
 
 class RandomUnstructured(_Unstructured):
-    """Drops ``amount`` elements at random."""
+    """Drops ``amount`` elements at random.
+
+    >>> layer = nn.Linear(4, 1)
+    >>> _ = nn.utils.prune.RandomUnstructured.apply(layer, "weight", amount=2)
+    >>> (layer.weight_mask == 0).sum()
+    tensor(2)
+    """
 
     def _lowest(self, t: Tensor, count: int) -> Tensor:
         return topk(rand_like(t).view(-1), k=count).indices
 
 
 class L1Unstructured(_Unstructured):
-    """Drops the ``amount`` elements of the smallest magnitude."""
+    """Drops the ``amount`` elements of the smallest magnitude.
+
+    >>> layer = nn.Linear(3, 1)
+    >>> _ = nn.init.constant_(layer.weight, 1.0)
+    >>> layer.weight.data[0, 1] = 0.1
+    >>> _ = nn.utils.prune.L1Unstructured.apply(layer, "weight", amount=1)
+    >>> layer.weight_mask
+    tensor([[1., 0., 1.]])
+    """
 
     def _lowest(self, t: Tensor, count: int) -> Tensor:
         return topk(t.abs().view(-1), k=count, largest=False).indices
@@ -251,7 +289,13 @@ class _Structured(_Amount):
 
 @in_words
 class RandomStructured(_Structured):
-    """Drops ``amount`` slices along ``dim`` at random."""
+    """Drops ``amount`` slices along ``dim`` at random.
+
+    >>> layer = nn.Linear(2, 3)
+    >>> _ = nn.utils.prune.RandomStructured.apply(layer, "weight", amount=1, dim=0)
+    >>> (layer.weight_mask == 0).sum()
+    tensor(2)
+    """
 
     def __init__(self, amount: float, dim: int = -1) -> None:
         super().__init__(amount)
@@ -264,7 +308,16 @@ class RandomStructured(_Structured):
 
 @in_words
 class LnStructured(_Structured):
-    """Drops the ``amount`` slices along ``dim`` with the smallest ``n``-norms."""
+    """Drops the ``amount`` slices along ``dim`` with the smallest ``n``-norms.
+
+    >>> layer = nn.Linear(2, 3)
+    >>> _ = layer.weight.data.copy_(torch.tensor([[1.0, 1.0], [0.1, 0.1], [2.0, 2.0]]))
+    >>> _ = nn.utils.prune.LnStructured.apply(layer, "weight", amount=1, n=2, dim=0)
+    >>> layer.weight_mask
+    tensor([[1., 1.],
+            [0., 0.],
+            [1., 1.]])
+    """
 
     def __init__(self, amount: float, n: Any, dim: int = -1) -> None:
         super().__init__(amount)
@@ -282,7 +335,13 @@ class LnStructured(_Structured):
 
 @in_words
 class CustomFromMask(BasePruningMethod):
-    """Drops what ``mask`` says."""
+    """Drops what ``mask`` says.
+
+    >>> layer = nn.Linear(3, 1)
+    >>> _ = nn.utils.prune.CustomFromMask.apply(layer, "weight", torch.tensor([[1.0, 0.0, 1.0]]))
+    >>> layer.weight_mask
+    tensor([[1., 0., 1.]])
+    """
 
     PRUNING_TYPE = "global"
 
@@ -299,7 +358,12 @@ class CustomFromMask(BasePruningMethod):
 
 @in_words
 def identity(module: ModuleT, name: str) -> ModuleT:
-    """Moves the parameter ``name`` as pruning does, with a mask of ones; returns ``module``."""
+    """Moves the parameter ``name`` as pruning does, with a mask of ones; returns ``module``.
+
+    >>> layer = nn.utils.prune.identity(nn.Linear(3, 1), "weight")
+    >>> layer.weight_mask
+    tensor([[1., 1., 1.]])
+    """
     Identity.apply(module, name)
     return module
 
@@ -307,7 +371,12 @@ def identity(module: ModuleT, name: str) -> ModuleT:
 @in_words
 def random_unstructured(module: ModuleT, name: str, amount: float) -> ModuleT:
     """Drops ``amount`` elements (a number, or a part of all) of the parameter ``name`` at random; returns
-    ``module``."""
+    ``module``.
+
+    >>> layer = nn.utils.prune.random_unstructured(nn.Linear(4, 1), "weight", amount=0.5)
+    >>> (layer.weight == 0).sum()
+    tensor(2)
+    """
     RandomUnstructured.apply(module, name, amount=amount)
     return module
 
@@ -331,7 +400,12 @@ def l1_unstructured(
 
 @in_words
 def random_structured(module: ModuleT, name: str, amount: float, dim: int) -> ModuleT:
-    """Drops ``amount`` slices along ``dim`` at random; returns ``module``."""
+    """Drops ``amount`` slices along ``dim`` at random; returns ``module``.
+
+    >>> layer = nn.utils.prune.random_structured(nn.Linear(2, 3), "weight", amount=1, dim=0)
+    >>> (layer.weight_mask == 0).sum()
+    tensor(2)
+    """
     RandomStructured.apply(module, name, amount=amount, dim=dim)
     return module
 
@@ -340,14 +414,27 @@ def random_structured(module: ModuleT, name: str, amount: float, dim: int) -> Mo
 def ln_structured(
     module: ModuleT, name: str, amount: float, n: Any, dim: int, importance_scores: Tensor | None = None
 ) -> ModuleT:
-    """Drops the ``amount`` slices along ``dim`` with the smallest ``n``-norms; returns ``module``."""
+    """Drops the ``amount`` slices along ``dim`` with the smallest ``n``-norms; returns ``module``.
+
+    >>> layer = nn.Linear(2, 3)
+    >>> _ = layer.weight.data.copy_(torch.tensor([[1.0, 1.0], [0.1, 0.1], [2.0, 2.0]]))
+    >>> nn.utils.prune.ln_structured(layer, "weight", amount=1, n=2, dim=0).weight_mask
+    tensor([[1., 1.],
+            [0., 0.],
+            [1., 1.]])
+    """
     LnStructured.apply(module, name, amount=amount, n=n, dim=dim, importance_scores=importance_scores)
     return module
 
 
 @in_words
 def custom_from_mask(module: ModuleT, name: str, mask: Tensor) -> ModuleT:
-    """Drops the elements of the parameter ``name`` where ``mask`` is zero; returns ``module``."""
+    """Drops the elements of the parameter ``name`` where ``mask`` is zero; returns ``module``.
+
+    >>> layer = nn.utils.prune.custom_from_mask(nn.Linear(3, 1), "weight", torch.tensor([[1.0, 0.0, 1.0]]))
+    >>> (layer.weight != 0)
+    tensor([[ True, False,  True]])
+    """
     CustomFromMask.apply(module, name, mask=mask)
     return module
 
@@ -358,6 +445,12 @@ def global_unstructured(parameters: Iterable[tuple[Module, str]], pruning_method
     """Prunes the parameters given as pairs of module and name as if they were one vector.
 
     ``pruning_method`` is one of single elements, made of the other arguments. Raises TypeError for anything else.
+
+    >>> net = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
+    >>> places = [(net[0], "weight"), (net[1], "weight")]
+    >>> nn.utils.prune.global_unstructured(places, nn.utils.prune.L1Unstructured, amount=4)
+    >>> sum((layer.weight == 0).sum().item() for layer in net)
+    4
     """
     if not isinstance(parameters, Iterable):
         raise TypeError("global_unstructured(): parameters is not an Iterable")
@@ -387,7 +480,13 @@ def global_unstructured(parameters: Iterable[tuple[Module, str]], pruning_method
 @in_words
 def remove(module: ModuleT, name: str) -> ModuleT:
     """Makes the pruned tensor ``name`` the parameter, for good; returns ``module``. Raises ValueError where it is not
-    pruned."""
+    pruned.
+
+    >>> layer = nn.utils.prune.l1_unstructured(nn.Linear(4, 1), "weight", amount=2)
+    >>> layer = nn.utils.prune.remove(layer, "weight")
+    >>> sorted(name for name, _ in layer.named_parameters()), (layer.weight == 0).sum()
+    (['bias', 'weight'], tensor(2))
+    """
     hook = _take_off(module, name)
     if hook is None:
         raise ValueError(f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed")

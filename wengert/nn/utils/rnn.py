@@ -15,6 +15,11 @@ from ...core.geometry import check_room
 from ...ops import arange, cat, empty_like, full, tensor, where
 from ...tensors.tensor import Tensor
 
+__all__ = [
+    "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence", "pad_packed_sequence",
+    "pad_sequence", "unpack_sequence", "unpad_sequence",
+]
+
 
 class _Fields(NamedTuple):
     data: Tensor
@@ -27,6 +32,11 @@ class PackedSequence(_Fields):
     """What `pack_padded_sequence` and `pack_sequence` make, and recurrent layers take and give.
 
     ``data`` is ``(sum of lengths, ...)``; ``batch_sizes``, int64, the number of sequences at each step.
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.ones(3, 4), torch.ones(2, 4)])
+    >>> out, h = nn.GRU(4, 5)(packed)
+    >>> type(out).__name__, out.data.shape
+    ('PackedSequence', torch.Size([5, 5]))
     """
 
     __slots__ = ()
@@ -103,7 +113,11 @@ class PackedSequence(_Fields):
 
 @in_words
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
-    """The permutation that undoes ``permutation``."""
+    """The permutation that undoes ``permutation``.
+
+    >>> nn.utils.rnn.invert_permutation(torch.tensor([2, 0, 1]))
+    tensor([1, 2, 0])
+    """
     if permutation is None:
         return None
     inverse = empty_like(permutation)
@@ -129,6 +143,11 @@ def pack_padded_sequence(
 
     ``lengths`` is a tensor or list of N positive ints, never growing unless ``enforce_sorted`` is False. Raises
     RuntimeError otherwise.
+
+    >>> x = torch.tensor([[1, 2, 0], [3, 4, 5]])
+    >>> packed = nn.utils.rnn.pack_padded_sequence(x, torch.tensor([2, 3]), batch_first=True, enforce_sorted=False)
+    >>> packed.data, packed.batch_sizes
+    (tensor([3, 1, 4, 2, 5]), tensor([2, 2, 1]))
     """
     counts = tensor(lengths, dtype=int64) if not isinstance(lengths, Tensor) else lengths.to(int64)
     order = None
@@ -177,6 +196,11 @@ def pad_packed_sequence(
     """The padded tensor, ``(T, N, ...)`` or ``(N, T, ...)``, and the lengths.
 
     ``total_length`` is the T that is wanted, at least the longest length: ValueError otherwise.
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.tensor([3, 4, 5]), torch.tensor([1, 2])])
+    >>> nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
+    (tensor([[3, 4, 5],
+            [1, 2, 0]]), tensor([3, 2]))
     """
     sizes = sequence.batch_sizes.tolist()
     if not sizes or sizes[-1] < 0 or sum(sizes) != len(sequence.data) or sizes != sorted(sizes, reverse=True):
@@ -220,7 +244,7 @@ def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False
     """Tensors ``(length, ...)`` of different lengths as one, ``(T, N, ...)`` or with ``batch_first`` ``(N, T, ...)``.
 
     >>> import wengert as torch
-    >>> pad_sequence([torch.tensor([1, 2]), torch.tensor([3])], batch_first=True)
+    >>> nn.utils.rnn.pad_sequence([torch.tensor([1, 2]), torch.tensor([3])], batch_first=True)
     tensor([[1, 2],
             [3, 0]])
     """
@@ -242,7 +266,12 @@ def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False
 
 @in_words
 def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False) -> list[Tensor]:
-    """The sequences that `pad_sequence` has put together."""
+    """The sequences that `pad_sequence` has put together.
+
+    >>> x, lengths = torch.tensor([[3, 4, 5], [1, 2, 0]]), torch.tensor([3, 2])
+    >>> nn.utils.rnn.unpad_sequence(x, lengths, batch_first=True)
+    [tensor([3, 4, 5]), tensor([1, 2])]
+    """
     rows = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     if len(rows) != len(lengths):
         raise ShapeError(f"[unpad_sequence] a length for each of {len(rows)} sequences was expected; "
@@ -252,13 +281,23 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
 
 @in_words
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
-    """Packs tensors ``(length, ...)``, longest first unless ``enforce_sorted`` is False."""
+    """Packs tensors ``(length, ...)``, longest first unless ``enforce_sorted`` is False.
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.tensor([3, 4, 5]), torch.tensor([1, 2])])
+    >>> packed.data, packed.batch_sizes
+    (tensor([3, 1, 4, 2, 5]), tensor([2, 2, 1]))
+    """
     lengths = tensor([sequence.shape[0] for sequence in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
 @in_words
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
-    """The sequences that `pack_sequence` has put together."""
+    """The sequences that `pack_sequence` has put together.
+
+    >>> packed = nn.utils.rnn.pack_sequence([torch.tensor([3, 4, 5]), torch.tensor([1, 2])])
+    >>> nn.utils.rnn.unpack_sequence(packed)
+    [tensor([3, 4, 5]), tensor([1, 2])]
+    """
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
