@@ -569,7 +569,7 @@ ATTRIBUTES: dict[str, Callable[[Any], Any]] = {
 def test_an_operator_is_the_standard_s(name: str) -> None:
     function, strategy = OPERATORS[name]
 
-    @settings(max_examples=25, deadline=None, database=None, derandomize=True,
+    @settings(max_examples=1000 if name in DIFFERENCES else 25, deadline=None, database=None, derandomize=True,
               suppress_health_check=list(HealthCheck))
     @given(strategy)
     def check(call: Call) -> None:

@@ -387,7 +387,7 @@ DOCUMENTED = (TypeError, ValueError, RuntimeError, IndexError, NotImplementedErr
 """The sorts of errors that PyTorch raises, and wengert's are all of: OverflowError for integers beyond 64 bits,
 KeyError for settings that a group lacks."""
 
-_NO_TENSOR = re.compile(r"'(?!Tensor|ndarray)[\w.]+' object has no attribute")
+_NO_TENSOR = re.compile(r"'(?!Tensor|ndarray)[\w.]+' object has no attribute|\[\w+\] a tensor was expected")
 _SMALL = {"LARGE": 64, "LARGE_IF_CHEAP": 64, "LARGE_PRODUCT": 512, "_LARGE": 100}
 
 

@@ -355,7 +355,7 @@ def accumulate_owned(leaf: Leaf, ct: Array) -> None:
         and type(ct) is np.ndarray
         and ct.base is None
         and ct.flags.writeable
-        and (variable is None or ct.strides == variable._data.strides)
+        and (variable is None or (type(variable._data) is np.ndarray and ct.strides == variable._data.strides))
     ):
         with _accumulating:
             if leaf.grad is None:

@@ -138,7 +138,7 @@ def _with_mean(name: str, spread: Any, reads: tuple[str, ...]) -> Any:
         along_dims = {key: params[key] for key in ("dim", "keepdim") if key in params}
         return spread.jvp(tangents, operands, out[0], params), mean.rule("jvp")(tangents, operands, out[1], along_dims)
 
-    return opaque(name, evaluate, vjp=vjp, jvp=jvp, saves=(*reads, "shapes"), keeps=(0,), multiple=True,
+    return opaque(name, evaluate, vjp=vjp, jvp=jvp, saves=(*reads, "shapes"), keeps=(0,), multiple=True, widens=True,
                   batch=along, samples=cases(((3, 4), {"dim": (1,)}), ((2, 3), {"dim": (0,), "keepdim": True})),
                   doc=f"The node of `{name}`, whose results are computed apart.")
 

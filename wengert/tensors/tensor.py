@@ -685,8 +685,8 @@ class Tensor:
         elif isinstance(self._data, ndarray):
             array = self._concrete("repr")
         else:
-            shown = getattr(self._data, "text", None)
-            return f"<traced tensor {self._data!r}>" if shown is None else shown(kind)
+            shown = getattr(type(self._data), "text", None)
+            return f"<traced tensor {self._data!r}>" if shown is None else shown(self._data, kind)
         edge = edge_of(self)
         leaf = edge is None or type(edge) is Leaf
         fn = None if leaf else self.grad_fn.name()

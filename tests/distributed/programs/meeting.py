@@ -23,4 +23,4 @@ else:
     dist.init_process_group("gloo", init_method=where, rank=rank, world_size=size, timeout=limit)
 x = torch.tensor([float(rank)])
 dist.all_reduce(x)
-print(dist.get_rank(), dist.get_world_size(), x.item())
+sys.stdout.write(f"{dist.get_rank()} {dist.get_world_size()} {x.item()}\n")

@@ -14,7 +14,9 @@ dist.init_process_group(timeout=timedelta(seconds=4))
 x = torch.tensor([float(dist.get_rank())])
 dist.all_reduce(x)
 local = dist.get_node_local_rank(-1)
-print(dist.get_rank(), dist.get_world_size(), x.item(), local, socket.gethostname(), flush=True)
+# A line is written at once, so that those of two ranks do not mix.
+sys.stdout.write(f"{dist.get_rank()} {dist.get_world_size()} {x.item()} {local} {socket.gethostname()}\n")
+sys.stdout.flush()
 if dist.get_rank() == 1:
     match what:
         case "raises":
@@ -23,7 +25,7 @@ if dist.get_rank() == 1:
             sys.exit(3)
         case "goes on":
             time.sleep(1)
-            print("to the end", flush=True)
+            sys.stdout.write("to the end\n")
 if what in ("raises", "exits"):
     dist.all_reduce(x)
 if what == "waits":
