@@ -315,3 +315,14 @@ def test_recurrent_layers_and_attention_make_their_states_where_their_input_is()
     assert nn.LSTMCell(3, 4, device="meta")(meta(2, 3))[0].is_meta
     attention = nn.MultiheadAttention(4, 2, add_zero_attn=True, add_bias_kv=True, device="meta")
     assert attention(*[meta(5, 2, 4)] * 3)[0].is_meta
+
+
+def test_checks_of_values_are_left_out_where_there_are_none() -> None:
+    F, integers = torch.nn.functional, torch.empty(2, 3, device="meta", dtype=torch.int64)
+    x = torch.empty(2, 3, device="meta")
+    assert F.multi_margin_loss(x, integers[:, 0]).shape == ()
+    assert F.multilabel_margin_loss(x, integers).shape == ()
+    assert F.gaussian_nll_loss(x, x, x).shape == ()
+    assert F.max_unpool1d(x, integers, 2).shape == (2, 6)
+    assert F.scaled_dot_product_attention(x, x, x).shape == (2, 3)
+    assert torch.searchsorted(x[0], x[0], sorter=integers[0]).shape == (3,)

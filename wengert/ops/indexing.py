@@ -9,7 +9,7 @@ import numpy as np
 from ..core.errors import IndexDTypeError, OutOfRangeError, ShapeError
 from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P, Primitive
 from ..core.spec import wrap_dim
-from ..tensors.absent import is_absent
+from ..tensors.absent import is_readable
 from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
@@ -32,7 +32,7 @@ def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = Run
                  negative: bool = False, dim: int = 0) -> None:
     """Raises where an index is beyond dimension ``dim``, of ``size`` positions (while values are there to be looked
     at)."""
-    if tracing() or not index._data.size or is_absent(index):
+    if not is_readable(index) or not index._data.size:
         return
     array = index._data
     low, high = int(array.min()), int(array.max())

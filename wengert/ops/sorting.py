@@ -10,9 +10,9 @@ from ..core import dtypes
 from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P
 from ..core.spec import wrap_dim
+from ..tensors.absent import is_readable
 from ..tensors.alias import type_name
 from ..tensors.apply import check_none, check_takes
-from ..tensors.evaluation import tracing
 from ..tensors.tensor import Tensor, make
 from .arguments import check_not_empty, integer
 from .named import named
@@ -212,9 +212,10 @@ def _check_order(sequence: Tensor, sorter: Tensor) -> None:
     if sorter.dtype is not dtypes.int64:
         raise DTypeError("torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
                          f"{type_name(sorter._data.dtype)}; argsort gives one")
-    if not tracing() and sorter.numel() and not (0 <= int(sorter.min()) and int(sorter.max()) < sequence.shape[-1]):
+    length = sequence.shape[-1]
+    if is_readable(sorter) and sorter.numel() and not (0 <= int(sorter.min()) and int(sorter.max()) < length):
         raise RuntimeError("torch.searchsorted(): sorter index out of range: places from 0 to "
-                           f"{sequence.shape[-1] - 1} were expected")
+                           f"{length - 1} were expected")
 
 
 @function(method=False, takes_tensor=False)

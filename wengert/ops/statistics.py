@@ -13,6 +13,7 @@ from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import HALVES, P
 from ..core.spec import wrap_dim
 from ..prims.statistics import even_edges
+from ..tensors.absent import is_readable
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.apply import check_takes
 from ..tensors.evaluation import known, one_by_one, tracing
@@ -337,7 +338,7 @@ def _check_observations(name: str, weights: Any, count: int) -> None:
     if weights._data.size != count:
         raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but "
                            f"got {weights._data.size} != {count}")
-    if not tracing() and (weights._data < 0).any():
+    if is_readable(weights) and (weights._data < 0).any():
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.errors import NoDataError
 from ..core.geometry import LARGEST, check_inside, row_major, strided_view
-from .evaluation import Unseen
+from .evaluation import Unseen, tracing
 
 Ghost = np.ndarray[Any, Any]
 
@@ -119,6 +119,11 @@ def dense_like(data: Any, shape: Sequence[int] | None = None) -> tuple[int, ...]
         steps[dim] = count
         count *= max(sizes[dim], 1)
     return tuple(steps)
+
+
+def is_readable(tensor: Any) -> bool:
+    """Whether a tensor's elements are there to be looked at: nothing is traced, and it is not on the meta device."""
+    return not tracing() and type(tensor._data) is not Absent
 
 
 def is_absent(tensor: Any) -> bool:

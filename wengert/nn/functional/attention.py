@@ -9,7 +9,7 @@ from ...core.dtypes import bool_
 from ...core.errors import DTypeError, ShapeError
 from ...ops import cat, full, ones, zeros
 from ...ops.halves import in_float32
-from ...tensors.evaluation import tracing
+from ...tensors.absent import is_readable
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .affine import linear
@@ -75,7 +75,7 @@ def _later(queries: int, keys: int) -> Tensor:
 def _softmax(scores: Tensor) -> Tensor:
     """The softmax along the last dimension, 0 where everything is masked."""
     nothing = (scores.detach() == -math.inf).all(-1, keepdim=True)
-    if not tracing() and not bool(nothing.any()):
+    if is_readable(nothing) and not bool(nothing.any()):
         return scores.softmax(-1)
     return scores.masked_fill(nothing, 0.0).softmax(-1).masked_fill(nothing, 0.0)
 

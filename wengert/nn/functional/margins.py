@@ -11,9 +11,9 @@ from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, TRUTHS, P
 from ...ops import arange, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
+from ...tensors.absent import is_readable
 from ...tensors.alias import type_name
 from ...tensors.apply import check_none, check_takes
-from ...tensors.evaluation import tracing
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
 from .affine import pairwise_distance
@@ -169,7 +169,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
                          f"got: {list(input.shape)}")
     if weight is not None and weight.numel() != count:
         raise ShapeError(f"[multi_margin_loss] inconsistent weight size, expected {count} but got {list(weight.shape)}")
-    if not tracing() and classes.numel() and not (0 <= int(classes.min()) and int(classes.max()) < count):
+    if is_readable(classes) and classes.numel() and not (0 <= int(classes.min()) and int(classes.max()) < count):
         raise OutOfRangeError(f"[multi_margin_loss] target out of range: classes from 0 to {count - 1} were expected")
     chosen = classes.unsqueeze(1)
     slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)
@@ -233,7 +233,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = full_like(input.detach(), float(var))
-    elif not tracing() and bool((var < 0).any()):
+    elif is_readable(var) and bool((var < 0).any()):
         raise ValueError("var has negative entry/entries")
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
@@ -274,7 +274,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
     alone = input.dim() < 2
     scores, listed = (input.reshape(1, -1), target.reshape(1, -1)) if alone else (input, target)
     count = scores.shape[1]
-    if not tracing() and bool(((listed >= count) | (listed < -1)).any()):
+    if is_readable(listed) and bool(((listed >= count) | (listed < -1)).any()):
         raise RuntimeError(
             f"[multilabel_margin_loss] argument #2 'target' is out of range: classes from -1 to {count - 1} were "
             f"expected; got {listed.tolist()!r:.80}"

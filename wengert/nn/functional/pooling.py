@@ -20,9 +20,9 @@ from ...ops.arguments import integer
 from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...ops.registry import with_out
+from ...tensors.absent import is_readable
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
-from ...tensors.evaluation import tracing
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
@@ -436,7 +436,7 @@ def _unpool(
             f"indices tensor with shape: {list(indices.shape)}"
         )
     lead = input.shape[:-rank]
-    if not tracing() and indices.numel():
+    if is_readable(indices) and indices.numel():
         for place in (int(indices.min()), int(indices.max())):
             if not 0 <= place < prod(sizes):
                 raise OutOfRangeError(f"[{op}] Found an invalid max index: {place} (output volumes are of size "
