@@ -318,10 +318,10 @@ class Program:
         for read in self._reads:
             if not read.holds():
                 return read.change()
-        begins = [source.name for source, before, _ in self._turned if not before]
-        for source, before, _ in self._turned:
-            if not before and has_resting_grad(source.find(tensors)):
-                return f"{source.name}.grad was None then and is there now"
+        begins = {source.name: source for source, before, _ in self._turned if not before}
+        for name, source in begins.items():
+            if has_resting_grad(source.find(tensors)):
+                return f"{name}.grad was None then and is there now"
         for source, there in self._guards:
             if source.name in begins:
                 continue
