@@ -45,6 +45,11 @@ def test_all_ranks_end_and_say_why(what: str) -> None:
     assert "wengert launch: rank" in done.err
 
 
+def test_a_rank_that_waited_for_another_to_begin_is_not_thought_silent_later() -> None:
+    done = launch("late_beginning.py", "3")
+    assert (done.code, done.lines(0), done.lines(1)) == (0, ["12.0"], ["12.0"]), done
+
+
 STARTS = """import subprocess, sys, time, torch.distributed as dist
 dist.init_process_group()
 if dist.get_rank() == 1:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import selectors
 import socket
 import sys
 import threading
@@ -70,25 +71,28 @@ class Watch:
     def begin(self) -> tuple[list[str], list[Any]]:
         """Waits until all ranks are there; returns their machines, and what MPI they are in already. Raises DistError
         that names who did not come."""
-        self.channel.socket.settimeout(1.0)
         deadline = time.monotonic() + self.timeout
         hosts: list[str] | None = None
         of_mpi: list[Any] = []
         missing: list[int] | None = None
+        arrivals = selectors.DefaultSelector()  # a timeout of the socket could cut a message in two
+        arrivals.register(self.channel.socket, selectors.EVENT_READ)
         while hosts is None:
-            try:
+            message: dict[str, Any] = {"op": "nothing"}
+            if arrivals.select(1.0):
                 frame = self.channel.receive()
-            except TimeoutError:
-                frame = ({"op": "beat"}, b"")
-            if frame is None:
-                raise DistNetworkError("[init_process_group] the server of rank 0 ended before all ranks were there")
-            message = frame[0]
+                if frame is None:
+                    raise DistNetworkError("[init_process_group] the server of rank 0 ended before all ranks were "
+                                           "there")
+                message = frame[0]
             if message["op"] == "begin":
                 hosts, of_mpi, self.name = message["hosts"], message["of_mpi"], message["name"]
             elif message["op"] == "failed":
                 raise DistBackendError(f"[init_process_group] {message['text']}")
             elif message["op"] == "missing":
                 missing = message["ranks"]
+            elif message["op"] == "beat":
+                self.channel.send(op="beat")  # the server sends no second one before the first is answered
             if missing is not None and hosts is None:
                 raise DistStoreError(f"[init_process_group] {self.size} ranks were expected within {self.timeout:g} s; "
                                      f"of rank {self.rank}'s world, {_named(missing)} did not come; start them, or "
@@ -96,7 +100,7 @@ class Watch:
             if time.monotonic() > deadline:
                 deadline += 5.0
                 self.channel.send(op="missing")
-        self.channel.socket.settimeout(None)
+        arrivals.close()
         self.heard = time.monotonic()
         threading.Thread(target=self._listen, name="wengert-watch", daemon=True).start()
         threading.Thread(target=self._mind, name="wengert-mind", daemon=True).start()
@@ -127,10 +131,12 @@ class Watch:
                 self.fails(message["text"])
 
     def _mind(self) -> None:
-        """Notices that nothing has been heard for too long: a network that is cut closes no connection."""
+        """Notices that nothing has been heard for too long: a network that is cut closes no connection. Only time in
+        which this thread ran counts: where the machine had no time for it, it had none for the server either."""
+        step, silent, heard = min(1.0, self.timeout / 4), 0.0, self.heard
         while not self.ended:
-            time.sleep(min(1.0, self.timeout / 4))
-            silent = time.monotonic() - self.heard
+            time.sleep(step)
+            silent, heard = (silent + step, heard) if heard == self.heard else (0.0, self.heard)
             if silent > self.timeout and not self.ended:
                 text = (f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the network "
                         "is cut")
