@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import importlib
 import warnings
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -134,6 +136,19 @@ def test_numpy_functions_take_and_give_tensors() -> None:
     assert found["sum"].tolist() == [2.0] * 3 and found["pair"][0].shape == (2, 3) and found["pair"][1] == 4
     with pytest.raises(TraceError, match="numpy"):
         torch.compile(lambda x: f(x)["sum"], fullgraph=True)(torch.ones(2))
+
+
+@dataclasses.dataclass
+class Pair:
+    first: Any
+    second: Any
+
+
+def test_wrap_numpy_takes_and_gives_dataclasses() -> None:
+    f = torch.compiler.wrap_numpy(lambda pair: Pair(np.cumsum(pair.first), pair.second.x))
+    found = f(Pair(torch.ones(3), SimpleNamespace(x=torch.zeros(2))))
+    assert isinstance(found, Pair)
+    assert found.first.tolist() == [1.0, 2.0, 3.0] and found.second.tolist() == [0.0, 0.0]
 
 
 def test_what_there_is_nothing_to_say_about() -> None:

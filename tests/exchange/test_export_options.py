@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,14 @@ def test_a_dataclass_and_names() -> None:
     program = torch.onnx.export(model, torch.ones(2), input_names=["first"], output_names=["logits"])
     assert [each.name for each in program.model_proto.graph.input] == ["first"]
     assert [each.name for each in program.model_proto.graph.output] == ["logits", "output_1"]
+
+
+def test_dataclasses_and_namespaces_are_arguments() -> None:
+    program = torch.onnx.export(Of(lambda x: x["of"].logits + x["of"].hidden.more), (
+        {"of": Output(torch.ones(2), SimpleNamespace(more=torch.ones(2)))},))
+    assert [each.name for each in program.model_proto.graph.input] == ["args_0_of_logits", "args_0_of_hidden_more"]
+    found = program({"of": Output(torch.ones(2), SimpleNamespace(more=torch.full((2,), 3.0)))})
+    assert found[0].tolist() == [4.0, 4.0]
 
 
 def test_an_input_and_a_parameter_are_given_back() -> None:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.trees import Nests, mapping, sequence
 from ..tensors.tensor import Tensor, make
+from ..tracing.nests import ARGUMENTS, RESULTS
 from .errors import OnnxExporterError
-
-NESTS = Nests({(tuple, list): sequence(), dict: mapping()})
 
 
 class Inputs:
@@ -26,7 +24,7 @@ class Inputs:
     def __init__(self, model: Callable[..., Any], args: Any, kwargs: Mapping[str, Any] | None) -> None:
         signature = _signature(model)
         args, kwargs = _called(signature, args, kwargs)
-        self._leaves, self._form = NESTS.flatten((args, dict(kwargs)))
+        self._leaves, self._form = ARGUMENTS.flatten((args, dict(kwargs)))
         self._places = [i for i, leaf in enumerate(self._leaves) if isinstance(leaf, Tensor)]
         self.tensors: list[Tensor] = [self._leaves[i] for i in self._places]
         called = _positional(signature, len(args))
@@ -83,22 +81,14 @@ def _positional(signature: inspect.Signature | None, count: int) -> list[str]:
     return [*names, *(f"input_{i}" for i in range(len(names), count))]
 
 
-def flat_results(value: Any, path: str = "output") -> Iterator[Tensor]:
+def flat_results(value: Any) -> list[Tensor]:
     """The tensors of a result, which may be nested in tuples, lists, mappings and dataclasses, in their order."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from flat_results(each, path)
-    elif isinstance(value, (tuple, list)):
-        for each in value:
-            yield from flat_results(each, path)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        for field in dataclasses.fields(value):
-            yield from flat_results(getattr(value, field.name), path)
-    elif value is not None and not isinstance(value, (bool, int, float, str)):
-        raise OnnxExporterError("[onnx.export] a model that returns tensors, or tuples, lists, dicts and dataclasses "
-                                f"of them was expected; it returns a {type(value).__name__}")
+    leaves = RESULTS.flatten(value)[0]
+    for leaf in leaves:
+        if leaf is not None and not isinstance(leaf, (Tensor, bool, int, float, str)):
+            raise OnnxExporterError("[onnx.export] a model that returns tensors, or tuples, lists, dicts and "
+                                    f"dataclasses of them was expected; it returns a {type(leaf).__name__}")
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
 
 
 # --- sizes that vary --------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..core.errors import TraceError
-from ..core.trees import Nests, mapping, sequence
 from ..ops import from_numpy
 from ..tensors.evaluation import tracing
 from ..tensors.tensor import Tensor
+from .nests import RESULTS
 
 BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "wengert")
 """The names of back ends that are accepted: there is one."""
@@ -209,9 +209,6 @@ def _take(stance: str) -> None:
         function.take_stance()
 
 
-_NESTS = Nests({(tuple, list): sequence(), dict: mapping(dict)})
-
-
 def wrap_numpy(fn: Callable[..., Any]) -> Callable[..., Any]:
     """A function of tensors out of one of arrays. It runs as it is, on the tensors' memory, without a history; a
     function that is being recorded may not call it, as numpy needs values.
@@ -223,9 +220,9 @@ def wrap_numpy(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
-        leaves, form = _NESTS.flatten((args, kwargs))
+        leaves, form = RESULTS.flatten((args, kwargs))
         args, kwargs = form.build([x.detach().numpy() if isinstance(x, Tensor) else x for x in leaves])
-        leaves, form = _NESTS.flatten(fn(*args, **kwargs))
+        leaves, form = RESULTS.flatten(fn(*args, **kwargs))
         return form.build([from_numpy(x) if isinstance(x, np.ndarray) else x for x in leaves])
 
     return run
