@@ -238,12 +238,12 @@ def test_timeouts(tmp_path: Path) -> None:
         torch.utils.data.iterators.PATIENCE = 0.5
         for in_order in (True, False):
             try:
-                for batch in DataLoader(Slow(3), num_workers=1, timeout=0.5, in_order=in_order):
+                for batch in DataLoader(Slow(3), num_workers=1, timeout=1.5, in_order=in_order):
                     print(batch.item())
             except RuntimeError as error:
                 print(error)
         """)
-    assert lines == ["0", "1", "DataLoader timed out after 0.5 seconds"] * 2
+    assert lines == ["0", "1", "DataLoader timed out after 1.5 seconds"] * 2
 
 
 def test_breaking_off_and_ending_with_a_living_iterator(tmp_path: Path) -> None:

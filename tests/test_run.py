@@ -267,7 +267,7 @@ def test_an_interrupt(tmp_path: Path) -> None:
     assert process.stdout is not None and process.stdout.readline() == "on\n"
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors == "wengert: interrupted\n"
 
 
@@ -290,7 +290,7 @@ def test_an_interrupt_of_the_whole_group(tmp_path: Path) -> None:
     assert process.stdout is not None
     workers = {int(process.stdout.readline()) for _ in range(2)}
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and errors == "wengert: interrupted\n"
     assert len(workers) == 2
     for worker in workers:

@@ -77,7 +77,7 @@ def test_waiting(both: tuple[Any, Any]) -> None:
     assert store.timeout == SHORT
     with pytest.raises(dist.DistStoreError, match="within 0.1 s; .*never did not come"):
         store.get("never")
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # of the 30 s without a limit of their own
 
 
 def test_queues(both: tuple[Any, Any]) -> None:

@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
         return [line.partition("] ")[2] for line in self.out.splitlines() if line.startswith(f"[{rank}] ")]
 
 
-def launch(program: str | Path, *arguments: str, ranks: int = 2, timeout: float = 60.0, options: tuple[str, ...] = ()
+def launch(program: str | Path, *arguments: str, ranks: int = 2, timeout: float = 180.0, options: tuple[str, ...] = ()
            ) -> Outcome:
     """``wengert launch`` of a program in ``programs``, or at a path; leaves nothing behind, or this fails."""
     path = PROGRAMS / program if isinstance(program, str) else program
@@ -62,7 +62,7 @@ def started(command: list[str], **environment: str) -> subprocess.Popen[str]:
                             env=inherited | environment)
 
 
-def ends(ranks: list[subprocess.Popen[str]], seconds: float = 40.0) -> list[tuple[int, str, str]]:
+def ends(ranks: list[subprocess.Popen[str]], seconds: float = 120.0) -> list[tuple[int, str, str]]:
     """Exit codes and what was said, of processes that end within some seconds."""
     try:
         found = [rank.communicate(timeout=seconds) for rank in ranks]

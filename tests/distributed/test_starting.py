@@ -31,7 +31,7 @@ def test_under_mpiexec_mpi_says_who_is_who(what: str, fails: bool, words: str) -
     mark, before = Mark(), unused_shared_memory()
     environment = {name: value for name, value in mark.environment().items() if name not in ("RANK", "WORLD_SIZE")}
     done = subprocess.run([MPIEXEC, "-n", "2", sys.executable, PROGRAM, what], capture_output=True, text=True,
-                          timeout=20, env=environment, check=False)
+                          timeout=60, env=environment, check=False)
     assert words in done.stdout + done.stderr and {"0 2 1.0 0", "1 2 1.0 1"} <= set(sorted_lines(done.stdout)), done
     assert (done.returncode != 0) == fails, done
     assert eventually(lambda: mark.processes() == []), mark.processes()
