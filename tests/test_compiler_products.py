@@ -1,6 +1,7 @@
 """Generated products of matrices, against products in float64: sizes around every cut, layouts, batches, dtypes."""
 
 import ctypes
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -25,14 +26,17 @@ def entry(name, function):
     return code
 
 
-def multiplied(left, right, parts=1):
-    """``left @ right`` by generated code, its items dealt out in so many calls from the last to the first."""
+def multiplied(left, right, parts=1, spans=None):
+    """``left @ right`` by generated code, its items dealt out in so many calls from the last to the first. ``spans``
+    says of a cut which part of the depth each tile of each panel has."""
     size, batch = left.itemsize, left.shape[:-2]
     out = np.full((*batch, left.shape[-2], right.shape[-1]), np.nan, left.dtype)
     strides = [tuple(s // size for s in x.strides) for x in (left, right, out)]
     cut = geometry(engine().machine, left.dtype.name, batch, (*left.shape[-2:], right.shape[-1]), *strides)
     if cut is None:
         return None
+    if spans is not None:
+        cut = replace(cut, spans=spans(cut))
     writer = Products(engine().machine)
     functions = writer.panels(cut, "a"), writer.left(cut, "b"), writer.product(cut, "c", lay=True)
     wrapped = [entry(f"run_{function.name}", function) for function in functions]
@@ -107,6 +111,44 @@ def test_edges_of_tiles_panels_and_squares(sizes):
             out = multiplied(left, right)
             assert out is not None
             np.testing.assert_allclose(out, left @ right, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_tiles_that_have_a_part_of_the_depth_of_their_own(seed):
+    """Nothing else is read, whole tiles may have none, and the order of the sums stays."""
+    rng = np.random.default_rng(seed)
+    rows, depth, columns = (int(n) for n in rng.integers(14, 100, 3))
+    batch = tuple(int(n) for n in rng.integers(1, 3, seed % 3))
+    if seed % 4 == 0:
+        rows, depth, batch = rows * 4, depth * 12, ()
+    left = matrices(rng, batch, rows, depth, "float32", seed % 2 == 0)
+    right = matrices(rng, batch, depth, columns, "float32", seed % 5 < 2)
+    found, expected = {}, {}
+
+    def spans(cut):
+        ends = np.sort(rng.integers(0, depth + 1, (cut.panels, cut.tiles, 2)), axis=-1)
+        ends[rng.random((cut.panels, cut.tiles)) < 0.2] = 0
+        found["cut"], found["ends"] = cut, ends
+        return tuple((int(start), int(stop)) for start, stop in ends.reshape(-1, 2))
+
+    out = multiplied(left, right, 3, spans)
+    cut = found["cut"]
+    for panel in range(cut.panels):
+        for tile in range(cut.tiles):
+            start, stop = found["ends"][panel, tile]
+            row = min(tile * cut.tile_rows, rows - cut.tile_rows)
+            mine = slice(row, row + cut.tile_rows), slice(panel * cut.width, (panel + 1) * cut.width)
+            expected[panel, tile] = mine, (
+                left[..., mine[0], start:stop].astype("float64") @ right[..., start:stop, mine[1]].astype("float64"))
+    for panel in range(cut.panels):
+        for tile in range(cut.tiles):
+            mine, value = expected[panel, tile]
+            shared = tile == cut.tiles - 1 and rows % cut.tile_rows  # rows that the tile before has too
+            own = -(rows % cut.tile_rows) if shared else 0
+            here = out[(..., *mine)][..., own:, :] if shared else out[(..., *mine)]
+            if tile == cut.tiles - 2 and rows % cut.tile_rows:
+                here, value = here[..., :rows % cut.tile_rows, :], value[..., :rows % cut.tile_rows, :]
+            np.testing.assert_allclose(here, value[..., own:, :], rtol=0, atol=1e-3)
 
 
 def test_strides_that_products_meet():

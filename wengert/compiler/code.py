@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from itertools import count
 
 WORD, POINTER, TRUTH = "i64", "ptr", "i1"
@@ -252,6 +253,13 @@ class Code:
             raise NotImplementedError("a function with as much memory of its own as a size says at run time")
         with self.entry():
             return self.emit(f"alloca {type}, align {align}", POINTER)
+
+    def table(self, numbers: Sequence[int]) -> Operand:
+        """The address of a table of words that is part of the module, which has equal ones once."""
+        listed = ", ".join([f"{WORD} {number}" for number in numbers])
+        name = f"table{sha256(listed.encode()).hexdigest()[:24]}"
+        self.declarations[name] = f"@{name} = internal constant [{len(numbers)} x {WORD}] [{listed}]"
+        return Operand(f"@{name}", POINTER)
 
     # --- memory that threads share: words, with an ordering as LLVM calls it ------------------------------------------
 

@@ -85,6 +85,9 @@ class Geometry:
     alone: bool = False
     """Whether nothing else reads the panels, so that an item lays its own out in memory of the function's own, which
     stays near, a part of the depth at a time."""
+    spans: tuple[tuple[int, int], ...] = ()
+    """Where the depth begins and ends for each tile of the first panel, of the next, ..., if something outside of that
+    is 0, or nobody reads the tile."""
     low: bool = False
     """Whether lower tiles follow the last whole one, in the place of one that overlaps it: there may be fewer rows than
     a tile has, as they are known when the code runs alone."""
@@ -158,7 +161,12 @@ class Geometry:
     @property
     def cycles(self) -> float:
         """Roughly what it takes."""
-        return prod(self.batch) * self.rows * self.depth * (self.columns / (2 * self.lanes) + 2)
+        return self.share * prod(self.batch) * self.rows * self.depth * (self.columns / (2 * self.lanes) + 2)
+
+    @property
+    def share(self) -> float:
+        """How much of all products it computes."""
+        return sum(stop - start for start, stop in self.spans) / (len(self.spans) * self.depth) if self.spans else 1
 
     def panel_form(self) -> tuple[object, ...]:
         """All that the panels depend on, but for the place of the right operand."""
@@ -345,20 +353,27 @@ class Products:
                                lambda row, height: ended(code.add(first, row), height))
             return
 
+        spans = code.table([n for span in product.spans for n in span]) if product.spans else None
         with code.loop(tiles[1], start=tiles[0]) as each:
-            row = _first_row(code, product, each.index)
+            row, size = _first_row(code, product, each.index), part.size
             if product.lay_left:
                 number = code.add(code.mul(matrix, product.tiles), each.index)
                 lines = code.at(element, laid, code.mul(number, tile_size))
             else:
                 lines = code.at(element, left, code.mul(row, product.left[-2]))
+            lines_of_panel = source
+            if spans is not None:
+                further, size = _within(code, part, spans, code.add(code.mul(panel, product.tiles), each.index))
+                along = product.tile_rows if product.lay_left else product.left[-1]
+                lines = code.at(element, lines, code.mul(further, along))
+                lines_of_panel = code.at(element, source, code.mul(further, width))
             ahead = None
             if product.by_strips:  # the tiles of the other panels look at what is near already
                 next_strip = code.at(element, lines, product.cut * product.left[-1])
                 ahead = code.select(code.compare("eq", panel, 0), next_strip, lines)
             done = code.sub(code.mul(each.index, product.tile_rows), row) if product.cut else None
             with ended(row, product.tile_rows):
-                self._call_tile(code, product, lines, source, target(row), count, part.adds, part.size, done, ahead,
+                self._call_tile(code, product, lines, lines_of_panel, target(row), count, part.adds, size, done, ahead,
                                 line)
 
     def some_rows(self, code: Code, product: Geometry, left: Operand, rows: Operand, panels: Operand, out: Operand,
@@ -575,6 +590,13 @@ def _depths(code: Code, product: Geometry) -> Iterator[Part]:
     yield Part(word(0), code.least(first, product.depth) if varies(product.depth) else first, False)
     with code.loop(product.depth, start=product.cut, step=product.cut) as each:
         yield Part(each.index, code.least(code.sub(product.depth, each.index), product.cut), True)
+
+
+def _within(code: Code, part: Part, spans: Operand, number: Index) -> tuple[Operand, Operand]:
+    """How much further on than a part of the depth that begins which a tile needs, and how much it is, if any."""
+    start, stop = (code.word(spans, code.add(code.mul(number, 2), end)) for end in (0, 1))
+    further = code.call(WORD, "llvm.smax.i64", code.sub(start, part.start), word(0))
+    return further, code.sub(code.least(code.sub(stop, part.start), part.size), further)
 
 
 def _operands(code: Code, operands: Operand, count: int) -> list[Operand]:

@@ -89,6 +89,8 @@ def words_of(step: Step) -> str:
         return f"pass over {shape}: {_operations(step)}"
     if isinstance(step, Product):
         sides = [str(list(side.shape)) for side in (step.left, step.right)]
+        if step.cut is not None and step.cut.share < 1:
+            sides[-1] += f", of which a mask leaves {step.cut.share:.0%}"
         tail = "" if step.tail is None else f", then {_operations(step.tail)}"
         return f"product {' @ '.join(sides)}{'' if step.cut is not None else ' by OpenBLAS'}{tail}"
     if isinstance(step, Layout):
@@ -115,7 +117,8 @@ def flops_of(step: Step, origin: Instr | None) -> int | None:
         return total + prod(step.shape) * sum(isinstance(root, Reduce) for root in step.roots)
     if isinstance(step, Product):
         tail = 0 if step.tail is None else flops_of(step.tail, None) or 0
-        return 2 * prod(step.out.shape) * step.left.shape[-1] + tail
+        share = 1 if step.cut is None else step.cut.share
+        return round(2 * prod(step.out.shape) * step.left.shape[-1] * share) + tail
     if isinstance(step, Call):
         return operations(step.instr)
     if isinstance(step, Kernel):

@@ -84,6 +84,8 @@ def _product(step: Product) -> None:
             == (step.dtype, batch, rows, depth, columns, left.place.strides, right.place.strides, out.place.strides),
             "a cut of these matrices", cut)
     _expect(cut.low or cut.tile_rows <= rows, f"tiles of at most {rows} rows", cut.tile_rows)
+    _expect(not cut.spans or not cut.low and len(cut.spans) == cut.tiles * cut.panels and all(
+        0 <= start <= stop <= depth for start, stop in cut.spans), "a part of the depth for each tile", cut.spans)
     _expect(1 in cut.right[-2:], "neighbours along a dimension of the right operand", cut.right)
     if cut.alone:
         _expect(cut.by_panels and step.panels == right.place, "panels that are nowhere else", step.panels)

@@ -16,6 +16,7 @@ from .handing import handed_on
 from .joining import joined
 from .loops import Buffer, Nest, Place, Store
 from .plan import Choices, Expr, Plan, row_major
+from .sparing import spared
 from .steps import Product, Step, places_read, places_written
 from .tails import with_tails
 from .translation import Lying, Translation
@@ -64,6 +65,8 @@ class Schedule:
         steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
         steps = handed_on(steps, self.plan)
         self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan.nodes)
+        if not self.plan.choose.shared:  # which tiles there are depends on the sizes
+            spared(self.steps, self.plan.constants)
         _keep_to_themselves(self.steps, self.plan.choose.shared)
         self.lay()
 
