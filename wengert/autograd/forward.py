@@ -310,14 +310,7 @@ class DualLevel(Level):
         root = data.root
         if root.tangent is None and new.tangent is None:
             return
-        moved = new.tangent
-        if moved is not None and moved._data.dtype != data.dtype:
-            moved = P.cast(moved, dtype=data.value.dtype, back=moved.dtype)
-        if data.steps:
-            whole = P.zeros_like(off_tape(root.value)) if root.tangent is None else root.tangent
-            part = P.zeros_like(off_tape(data.value)) if moved is None else moved
-            moved = P.scatter_view(whole, part, steps=tuple([step for step in data.steps if step[0] is not None]))
-        root.tangent = moved
+        root.tangent = written(data, root.tangent, new.tangent)
         root.generation += 1
         if data is root:
             data.generation = root.generation
@@ -326,15 +319,32 @@ class DualLevel(Level):
         return Dual(self, value, None, data.outside)
 
     def put_outside(self, tensor: Tensor, new: Dual, op: str) -> None:
-        if new.tangent is not None and state.grad:
-            raise RuntimeError(
-                f"[{self.name}] a tensor made inside the function was expected to be written with a value that moves; "
-                f"got one from outside (at {user_line()}); write out of place, or under torch.no_grad(), where the "
-                "derivative is dropped")
+        check_stays(self.name, new.tangent)
         overwrite(tensor, new.value, op)
 
     def plain(self, tensor: Tensor, what: str) -> Tensor:
         return self.inner(tensor)
+
+
+def written(data: Lifted, whole: Tensor | None, part: Tensor | None) -> Tensor | None:
+    """How a memory moves, where it moved by ``whole`` before, once what moves by ``part`` is written to the place of
+    ``data`` in it; None for what stands still."""
+    if part is not None and part._data.dtype != data.dtype:
+        part = P.cast(part, dtype=data.value.dtype, back=part.dtype)
+    if not data.steps:
+        return part
+    whole = P.zeros_like(off_tape(data.root.value)) if whole is None else whole
+    part = P.zeros_like(off_tape(data.value)) if part is None else part
+    return P.scatter_view(whole, part, steps=tuple([step for step in data.steps if step[0] is not None]))
+
+
+def check_stays(name: str, tangent: Tensor | None) -> None:
+    """Raises where a value that moves is written into memory from outside a level, of which the name is given."""
+    if tangent is not None and state.grad:
+        raise RuntimeError(
+            f"[{name}] a tensor made inside the function was expected to be written with a value that moves; got one "
+            f"from outside (at {user_line()}); write out of place, or under torch.no_grad(), where the derivative is "
+            "dropped")
 
 
 def _run_both(primitive: Primitive, primals: list[Any], tangents: list[Any], params: dict[str, Any],

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import lifted
-from ..core.frames import user_line
 from ..core.primitive import P, Primitive, diagonal
 from ..core.state import state
 from ..tensors.apply import bare
@@ -30,7 +29,7 @@ from ..tensors.inplace import overwrite, same_memory
 from ..tensors.tensor import TENSORS, Tensor, make
 from .bending import curved
 from .derivatives import batched_grad
-from .forward import DualLevel, fitting, pushed
+from .forward import DualLevel, check_stays, fitting, pushed, written
 from .levels import Level, Lifted, array_of, off_tape
 
 _EACH = ("mul", "linear", "addmm", "convolution")
@@ -171,18 +170,8 @@ class SecondLevel(Level):
         if root.firsts is None and new.firsts is None:
             return
 
-        def placed(pair: Sequence[Any]) -> list[Any]:
-            whole, part = pair
-            if part is not None and part._data.dtype != data.dtype:
-                part = P.cast(part, dtype=data.value.dtype, back=part.dtype)
-            if data.steps:
-                whole = P.zeros_like(off_tape(root.value)) if whole is None else whole
-                part = P.zeros_like(off_tape(data.value)) if part is None else part
-                part = P.scatter_view(whole, part, steps=tuple([step for step in data.steps if step[0] is not None]))
-            return [part]
-
-        (root.firsts,) = along(placed, [root.firsts, new.firsts])
-        root.second = None if root.second is None and new.second is None else placed([root.second, new.second])[0]
+        (root.firsts,) = along(lambda pair: [written(data, *pair)], [root.firsts, new.firsts])
+        root.second = None if root.second is None and new.second is None else written(data, root.second, new.second)
         root.generation += 1
         if data is root:
             data.generation = root.generation
@@ -191,11 +180,7 @@ class SecondLevel(Level):
         return Bent(self, value, None, None, data.outside)
 
     def put_outside(self, tensor: Tensor, new: Bent, op: str) -> None:
-        if new.firsts is not None and state.grad:
-            raise RuntimeError(
-                f"[{self.name}] a tensor made inside the function was expected to be written with a value that moves; "
-                f"got one from outside (at {user_line()}); write out of place, or under torch.no_grad(), where the "
-                "derivative is dropped")
+        check_stays(self.name, new.firsts)
         overwrite(tensor, new.value, op)
 
     def plain(self, tensor: Tensor, what: str) -> Tensor:
