@@ -100,14 +100,65 @@ def test_one_thing_has_one_example():
 
 
 def test_what_a_function_takes_is_found_by_calling_it():
-    absolute, = reference.facts(wengert.abs)
-    assert absolute == ("The shape is that of the operand. Takes integers, real numbers and complex numbers (giving "
-                        "float32). Raises `NotImplementedError` for truth values. It has a derivative.")
-    both, = reference.facts(wengert.bitwise_and)
-    assert both.startswith("The operands are broadcast against each other. Takes truth values and integers. Raises")
-    assert both.endswith("It has no derivative: its result does not vary smoothly with its operands.")
-    assert reference.facts(wengert.nn.GLU)[0].startswith("Takes real numbers.")  # which halves a dimension
-    assert reference.facts(wengert.stack) == ()
+    assert reference.taken(wengert.abs) == (
+        "Takes integers, real numbers and complex numbers (giving float32). It has a derivative.")
+    both = reference.taken(wengert.bitwise_and)
+    assert both == ("Takes truth values and integers. It has no derivative: its result does not vary smoothly with its "
+                    "operands.")
+    assert reference.taken(wengert.stack) == ""
+
+
+@pytest.mark.parametrize(("value", "told"), [
+    (wengert.exp, "`input`: any shape; the result has the same."),
+    (wengert.mul, "`input` and `other`: any shapes that broadcast against each other; the result has the shape to "
+                  "which they do."),
+    (wengert.nn.functional.mse_loss, "`input` and `target`: any shape, the same for all. The result is a single "
+                                     "number, `()`."),
+    (wengert.equal, "`input` and `other`: any shape. No tensor comes of it."),
+    (wengert.linalg.inv, "`A` `(*, n, n)` → `(*, n, n)`."),
+    (wengert.linalg.svdvals, "`A` `(*, n, m)` → `(*, min(n, m))`."),
+    (wengert.linalg.solve, "`A` `(*, n, n)`, `B` `(*, n)` → `(*, n)`."),
+    (wengert.nn.Linear, "`input` `(*, n, in_features)` → `(*, n, out_features)`."),
+    (wengert.nn.AvgPool2d, "`input` `(n, m, k)` → `(n, ⌊m / 2⌋, ⌊k / 2⌋)`."),
+    (wengert.nn.Upsample, "`input` `(n, m, k)` → `(n, m, k·scale_factor)`."),
+    (wengert.kron, "`input` `(n, m)`, `other` `(k, p)` → `(n·k, m·p)`."),
+    (wengert.nonzero, "`input` `(n, m)` → `(…,)`, `(…,)`, where the values decide how many `…` are."),
+    (wengert.distributions.Dirichlet, "`concentration` `(*, n)` → samples `(*, n)`."),
+    (wengert.get_default_dtype, ""),
+])
+def test_shapes_are_found_by_calls_with_other_sizes(value, told):
+    assert reference.shapes(value) == told
+
+
+def test_errors_are_found_by_wrong_arguments():
+    assert dict(reference.refusals(wengert.linalg.inv)) == {
+        "RuntimeError": "`A` holds truth values or whole numbers",
+        "ShapeError": "`A` has no dimensions or has another length along an axis than what it goes with",
+        "TypeError": "`A` is no tensor"}
+    assert "`dim` names a dimension that is not there" in dict(reference.refusals(wengert.cumsum))["OutOfRangeError"]
+    assert reference.refusals(wengert.get_default_dtype) is None  # it takes nothing
+
+
+def test_dtypes_follow_those_of_operands():
+    assert reference.dtypes(wengert.linalg.inv) == "The result has the dtype of the operands."
+    assert reference.dtypes(wengert.isfinite) == "The result has the dtype bool."
+    assert reference.dtypes(wengert.nn.Linear) == "The result has the dtype of the parameters."
+
+
+@pytest.mark.parametrize("page", reference.PAGES)
+def test_every_name_of_a_page_says_shapes_and_errors(page):
+    """Of those that deal with tensors, and that take arguments: in its docstring, or by what is measured."""
+    assert reference.unsaid(page) == []
+
+
+def test_measuring_leaves_the_process_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = (wengert.get_default_dtype(), wengert.is_grad_enabled(), wengert.get_num_threads(),
+              wengert.initial_seed(), Path.cwd())
+    reference.unsaid("wengert.random", "wengert.amp", "wengert.func")
+    assert (wengert.get_default_dtype(), wengert.is_grad_enabled(), wengert.get_num_threads(), wengert.initial_seed(),
+            Path.cwd()) == before
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- links between lessons, errors and the reference ------------------------------------------------------------------

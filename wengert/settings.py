@@ -53,7 +53,8 @@ def get_num_interop_threads() -> int:
 
 
 def set_num_interop_threads(threads: int, /) -> None:
-    """Checks its argument; operations run one after another whatever it is.
+    """Checks its argument; operations run one after another whatever it is. Raises RuntimeError for less than one,
+    TypeError for what is no number.
 
     >>> torch.set_num_interop_threads(1)
     """
@@ -88,6 +89,7 @@ def is_warn_always_enabled() -> bool:
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Notes the wish for deterministic algorithms; wengert has no others: results never depend on threads or timing.
+    Raises nothing: whatever is given counts as true or false.
 
     >>> torch.use_deterministic_algorithms(True)
     >>> torch.are_deterministic_algorithms_enabled()
@@ -116,7 +118,8 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 
 
 def set_deterministic(d: bool) -> None:
-    """The name that `use_deterministic_algorithms` had in PyTorch 1.7.
+    """The name that `use_deterministic_algorithms` had in PyTorch 1.7. Warns that it is the older name; raises no
+    errors.
 
     >>> torch.set_deterministic(False)
     >>> torch.are_deterministic_algorithms_enabled()
@@ -137,7 +140,8 @@ def get_deterministic_debug_mode() -> int:
 
 
 def set_deterministic_debug_mode(debug_mode: int | str) -> None:
-    """`use_deterministic_algorithms` by a level: 0 or "default", 1 or "warn", 2 or "error".
+    """`use_deterministic_algorithms` by a level: 0 or "default", 1 or "warn", 2 or "error". Raises RuntimeError for any
+    other.
 
     >>> torch.set_deterministic_debug_mode("warn")
     >>> torch.get_deterministic_debug_mode()
@@ -162,7 +166,8 @@ def get_float32_matmul_precision() -> str:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Notes the wish; on the CPU matrices of float32 are always multiplied in full precision.
+    """Notes the wish; on the CPU matrices of float32 are always multiplied in full precision. Raises RuntimeError for
+    what is none of "highest", "high" and "medium".
 
     >>> torch.set_float32_matmul_precision("high")
     >>> torch.get_float32_matmul_precision()

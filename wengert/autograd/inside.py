@@ -53,7 +53,8 @@ def is_multithreading_enabled() -> bool:
 
 class set_multithreading_enabled:
     """Notes whether PyTorch's engine might use threads of its own; here backward runs in the thread that calls it
-    either way. From the call on, or as a context manager for the block.
+    either way. From the call on, or as a context manager for the block. Raises nothing: whatever is given counts as
+    true or false.
 
     >>> with torch.autograd.set_multithreading_enabled(False):
     ...     torch.autograd.is_multithreading_enabled()

@@ -106,7 +106,8 @@ class enable_grad(no_grad):
 
 
 class set_grad_enabled(_Mode):
-    """Recording is on or off as ``mode`` says: from the call on, or inside the block it opens.
+    """Recording is on or off as ``mode`` says: from the call on, or inside the block it opens. Raises nothing: whatever
+    is given counts as true or false.
 
     >>> x, training = torch.tensor(2.0, requires_grad=True), False
     >>> with torch.set_grad_enabled(training):

@@ -159,6 +159,7 @@ def _origin(node: Node, what: str) -> str:
 
 class set_detect_anomaly:
     """Turns `detect_anomaly` on or off for this thread, from the call on; or, as a context manager, for the block.
+    Raises nothing: whatever is given counts as true or false.
 
     >>> x = torch.tensor(0.0, requires_grad=True)
     >>> with torch.autograd.set_detect_anomaly(True):

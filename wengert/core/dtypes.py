@@ -157,7 +157,8 @@ def get_default_dtype() -> DType:
 
 
 def set_default_dtype(dtype: DType) -> None:
-    """Makes ``dtype``, a floating type, the default of tensors made from Python floats.
+    """Makes ``dtype``, a floating type, the default of tensors made from Python floats. Raises TypeError for anything
+    else.
 
     >>> torch.set_default_dtype(torch.float64)
     >>> torch.tensor(1.0).dtype

@@ -54,6 +54,7 @@ TYPES: dict[str, TensorType] = {
 
 def set_default_tensor_type(t: Any) -> None:
     """Makes the dtype of an old type (``FloatTensor``, or its name) the default. `set_default_dtype` is today's way.
+    Raises TypeError for what is no such type, or one of whole numbers.
 
     >>> torch.set_default_tensor_type(torch.FloatTensor)
     >>> torch.get_default_dtype()

@@ -117,7 +117,7 @@ _early_stop: bool | None = None
 @contextmanager
 def set_checkpoint_early_stop(enable: bool) -> Iterator[None]:
     """A context in which checkpointed calls stop their second run as soon as all that backward wants is there, or run
-    to their end, whatever their own ``early_stop`` says.
+    to their end, whatever their own ``early_stop`` says. Raises nothing: whatever is given counts as true or false.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> with torch.utils.checkpoint.set_checkpoint_early_stop(False):
@@ -140,7 +140,8 @@ _debug: bool | None = None
 @contextmanager
 def set_checkpoint_debug_enabled(enabled: bool | None) -> Iterator[None]:
     """A context in which an error about a second run that differs names what either run saved, or does not, whatever
-    ``debug`` says; None leaves that to ``debug``.
+    ``debug`` says; None leaves that to ``debug``. Raises nothing of its own: whatever else is given counts as true or
+    false.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> with torch.utils.checkpoint.set_checkpoint_debug_enabled(False):

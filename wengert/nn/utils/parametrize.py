@@ -316,7 +316,7 @@ def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:
     """Gives ``to_module`` the parametrisations of ``from_module``, of one tensor or of all, and the tensors that they
-    start from; returns ``to_module``.
+    start from; returns ``to_module``. Raises an error where ``from_module`` has no parametrisation of ``tensor_name``.
 
     >>> layer = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
     >>> other = nn.utils.parametrize.transfer_parametrizations_and_params(layer, nn.Linear(3, 2))

@@ -385,7 +385,9 @@ def random_unstructured(module: ModuleT, name: str, amount: float) -> ModuleT:
 def l1_unstructured(
     module: ModuleT, name: str, amount: float, importance_scores: Tensor | None = None
 ) -> ModuleT:
-    """Drops the ``amount`` elements (a number, or a part of all) of smallest magnitude; returns ``module``.
+    """Drops the ``amount`` elements (a number, or a part of all) of smallest magnitude; returns ``module``. Raises
+    AttributeError where the module has no such parameter, TypeError where ``amount`` is no number, and ValueError where
+    it is negative, no part of one and no whole number, or more than there are.
 
     >>> import wengert as torch
     >>> from wengert import nn

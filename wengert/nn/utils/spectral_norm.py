@@ -122,7 +122,8 @@ def spectral_norm(
     """Divides the parameter ``name`` of ``module``, before every call, by its largest singular value; returns
     ``module``.
 
-    ``dim`` is the dimension that counts as the rows: that of the outputs if None.
+    ``dim`` is the dimension that counts as the rows: that of the outputs if None. Raises KeyError where the module has
+    no such parameter, RuntimeError where it is divided already, and ValueError for less than one iteration.
 
     >>> layer = nn.utils.spectral_norm(nn.Linear(3, 3), n_power_iterations=20)
     >>> _ = layer(torch.ones(1, 3))

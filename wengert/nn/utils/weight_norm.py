@@ -65,7 +65,8 @@ class WeightNorm:
 @in_words
 def weight_norm(module: ModuleT, name: str = "weight", dim: int | None = 0) -> ModuleT:
     """Replaces the parameter ``name`` of ``module`` by its length, one for each place along ``dim`` (None: one for
-    all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``.
+    all), and its direction. Deprecated in favour of `nn.utils.parametrizations.weight_norm`. Returns ``module``. Raises
+    AttributeError where the module has no such parameter, and RuntimeError where it is replaced already.
 
     >>> layer = nn.utils.weight_norm(nn.Linear(3, 2))
     >>> sorted(name for name, _ in layer.named_parameters())

@@ -92,6 +92,7 @@ def _has_history(sample: Tensor) -> bool:
 @in_words
 def default_convert(data: Any) -> Any:
     """Arrays and numpy numbers within ``data`` as tensors, all else as it is: what happens to samples not batched.
+    Raises no errors: what cannot be a tensor stays what it is.
 
     >>> torch.utils.data.default_convert({"x": np.array([1, 2]), "name": "a"})
     {'x': tensor([1, 2]), 'name': 'a'}

@@ -79,7 +79,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 @in_words
 class StackDataset(Dataset[Any]):
-    """Datasets side by side: sample i is the tuple, or with keywords the dict, of their samples i.
+    """Datasets side by side: sample i is the tuple, or with keywords the dict, of their samples i. Raises ValueError
+    for datasets of different lengths, for none at all, and for some with and some without a name.
 
     >>> from wengert.utils.data import StackDataset, TensorDataset
     >>> StackDataset(image=torch.zeros(3, 2), label=torch.tensor([5, 6, 7]))[1]
@@ -161,7 +162,8 @@ class ConcatDataset(Dataset[T]):
 
 @in_words
 class ChainDataset(IterableDataset[Any]):
-    """Iterable datasets one after the other, as one.
+    """Iterable datasets one after the other, as one. Raises AssertionError, when it comes to one that is no
+    `IterableDataset`.
 
     >>> from wengert.utils.data import ChainDataset, IterableDataset
     >>> class Numbers(IterableDataset):
@@ -191,7 +193,8 @@ class ChainDataset(IterableDataset[Any]):
 
 @in_words
 class Subset(Dataset[T]):
-    """The samples of ``dataset`` at ``indices``.
+    """The samples of ``dataset`` at ``indices``. Raises, when a sample is asked for, what the dataset raises for an
+    index that it has not.
 
     >>> data = torch.utils.data.TensorDataset(torch.tensor([10, 11, 12, 13]))
     >>> [sample for sample in torch.utils.data.Subset(data, [3, 0])]

@@ -42,7 +42,7 @@ class Sampler(Generic[T]):
 
 @in_words
 class SequentialSampler(Sampler[int]):
-    """The indices in their order.
+    """The indices in their order. Raises TypeError where it is run through, if the data has no length.
 
     >>> list(torch.utils.data.SequentialSampler("abc"))
     [0, 1, 2]
@@ -110,7 +110,7 @@ class RandomSampler(Sampler[int]):
 
 @in_words
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order.
+    """The given indices in random order. Raises TypeError where it is run through, if the indices have no length.
 
     >>> sorted(torch.utils.data.SubsetRandomSampler([2, 5, 7]))
     [2, 5, 7]
@@ -164,7 +164,8 @@ class WeightedRandomSampler(Sampler[int]):
 
 @in_words
 class BatchSampler(Sampler[list[int]]):
-    """Lists of ``batch_size`` indices of another sampler; with ``drop_last`` without a shorter last one.
+    """Lists of ``batch_size`` indices of another sampler; with ``drop_last`` without a shorter last one. Raises
+    ValueError for a size that is not positive, and for a ``drop_last`` that is no bool.
 
     >>> from wengert.utils.data import BatchSampler, SequentialSampler
     >>> list(BatchSampler(SequentialSampler(range(5)), batch_size=2, drop_last=False))

@@ -1,18 +1,20 @@
 """Writes the pages of the reference from docstrings: ``python -m tools.reference FOLDER``, as the site does.
-``python -m tools.reference`` alone lists the public names that lack a summary or an example.
+``python -m tools.reference`` alone lists the public names that lack a summary, an example, or a word on shapes or
+errors.
 
 The one idea to know: a page lists the names of a public module, where users import them from; what stands under a name
 is its docstring, turned into Markdown line by line. One thing has one example: other names of it, the method that a
-function is too, and the forms that write in place or copy refer to it.
+function is too, and the forms that write in place or copy refer to it. What it says of shapes, dtypes and errors is
+found by making the calls of the example again, with other arguments (`calls`, `sizes`, `refusals`).
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import inspect
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
@@ -24,58 +26,17 @@ import wengert
 from wengert.core import errors
 from wengert.core.primitive import P
 
-PAGES = {
-    "wengert": "Tensors and functions",
-    "wengert.Tensor": "Methods of tensors",
-    "wengert.nn": "Modules",
-    "wengert.nn.functional": "Functions of networks",
-    "wengert.nn.init": "Starting values",
-    "wengert.nn.utils": "Tools for modules",
-    "wengert.nn.utils.rnn": "Sequences of different lengths",
-    "wengert.nn.utils.parametrize": "Parameters computed of others",
-    "wengert.nn.utils.parametrizations": "Parametrizations",
-    "wengert.nn.utils.prune": "Pruning",
-    "wengert.optim": "Optimisers",
-    "wengert.optim.lr_scheduler": "Schedules of learning rates",
-    "wengert.optim.swa_utils": "Averaged weights",
-    "wengert.autograd": "Differentiation",
-    "wengert.autograd.graph": "Nodes and hooks of the tape",
-    "wengert.autograd.functional": "Derivatives of functions, the older interface",
-    "wengert.autograd.forward_ad": "Forward mode",
-    "wengert.func": "Functions of functions",
-    "wengert.linalg": "Linear algebra",
-    "wengert.fft": "Fourier transforms",
-    "wengert.special": "Special functions",
-    "wengert.sparse": "Sparse tensors",
-    "wengert.quasirandom": "Quasirandom numbers",
-    "wengert.masked": "Reductions of masked tensors",
-    "wengert.signal.windows": "Windows",
-    "wengert.distributions": "Probability distributions",
-    "wengert.random": "Random numbers",
-    "wengert.utils.data": "Loading data",
-    "wengert.utils.checkpoint": "Recomputing instead of keeping",
-    "wengert.compiler": "Compiling",
-    "wengert.overrides": "Standing in for tensors",
-    "wengert.amp": "Mixed precision",
-    "wengert.testing": "Testing",
-    "wengert.core.errors": "Errors",
-}
-"""The public modules (and a class) that get a page, and its title."""
+from .calls import with_arguments, with_tensors
+from .pages import PAGES as PAGES
+from .refusals import dtypes
+from .refusals import errors as refusals
+from .sizes import shapes
 
 TENSOR = "wengert.Tensor"
 FENCE, INNER = "`" * 5, "`" * 4
 
 
-LESSONS = Path(__file__).parents[1] / "docs" / "lessons"
-
-
-def main() -> int:
-    if len(sys.argv) > 1:
-        write(Path(sys.argv[1]))
-        return 0
-    missing = lacking()
-    print("\n".join(missing) or "every name has a summary and an example")
-    return bool(missing)
+LESSONS = Path(__file__).parents[2] / "docs" / "lessons"
 
 
 def lacking() -> list[str]:
@@ -89,6 +50,27 @@ def lacking() -> list[str]:
                 found.append(f"{page}.{name}: no summary")
             elif not example(value) and base(home, shown) is None:
                 found.append(f"{page}.{name}: no example")
+    return found
+
+
+SHAPES = re.compile(r"[Ss]hape|\((?:\*|[A-Z]\w*)?, |`\([*A-Z]|\bsizes?\b|dimension|scalar|single number|elementwise")
+ERRORS = re.compile(r"\*Errors\*|[Rr]aise|Error\b|[Rr]efuse")
+
+
+def unsaid(*pages: str) -> list[str]:
+    """The names, of all pages or of some, that deal with tensors and say no shapes, and those that take arguments and
+    say no errors: neither in their docstring nor by what is measured."""
+    shown = homes()
+    found = []
+    for page in pages or PAGES:
+        for name, value in members(page):
+            if shown[id(value)] != f"{page}.{name}" or not example(value):
+                continue
+            told = "\n".join([inspect.getdoc(value) or "", *facts(value)])
+            if with_tensors(value) and not SHAPES.search(told):
+                found.append(f"{page}.{name}: no shapes")
+            if with_arguments(value) and not ERRORS.search(told):
+                found.append(f"{page}.{name}: no errors")
     return found
 
 
@@ -112,36 +94,38 @@ MEASURED = ("nn.functional.activations", "nn.layers.activations", "ops.activatio
 
 
 @functools.cache
-def facts(value: Any) -> tuple[str, ...]:
-    """What a function takes, found by calling it: of elementwise ones what comes of shapes, for each sort of elements
-    whether it is taken and what it gives, and whether there is a derivative. Nothing of what needs other arguments."""
+def taken(value: Any) -> str:
+    """What a function of operands alone takes, found by calling it: which sorts of elements and what it gives for each,
+    and whether there is a derivative. Nothing of what needs other arguments."""
     primitive = vars(P).get(getattr(value, "__name__", ""))
     elementwise = primitive is not None and primitive.kind == "elementwise" and _count(value) == primitive.arity
     if not elementwise and (value.__module__.removeprefix("wengert.") not in MEASURED or value.__name__ == "multi_dot"
                             or _count(value) != (0 if inspect.isclass(value) else 1)):
-        return ()
+        return ""
     function: Any = value() if inspect.isclass(value) else value
     count = primitive.arity if elementwise else 1
-    taken: dict[str, str] = {}
-    refused: dict[str, list[str]] = {}
+    given: dict[str, str] = {}
     for sort, dtype in KINDS.items():
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                result = _first(function(*[wengert.eye(2, dtype=getattr(wengert, dtype)) for _ in range(count)]))
-            taken[sort] = str(result.dtype).removeprefix("torch.")
-        except (TypeError, RuntimeError) as error:
-            refused.setdefault(type(error).__name__, []).append(sort)
-    if "real numbers" not in taken and not elementwise or not taken:
-        return ()
-    accepted = [sort if dtype == KINDS[sort] else f"{sort} (giving {dtype})" for sort, dtype in taken.items()]
-    shape = ("The operands are broadcast against each other. " if count > 1 else
-             "The shape is that of the operand. " if elementwise or value.__module__.endswith("activations") and
-             _first(function(wengert.ones(2, 4))).shape == (2, 4) else "")
-    found = [f"{shape}Takes {_listed(accepted)}."]
-    found += [f"Raises {_link(f'wengert.core.errors.{error}') if error in errors.__all__ else f'`{error}`'} for "
-              f"{_listed(sorts)}." for error, sorts in refused.items()]
-    found.append(_derivative(function, count, primitive))
-    return " ".join(filter(None, found)),
+        with warnings.catch_warnings(action="ignore"), contextlib.suppress(TypeError, RuntimeError):
+            result = function(*[wengert.eye(2, dtype=getattr(wengert, dtype)) for _ in range(count)])
+            first = result[0] if isinstance(result, tuple) else result
+            given[sort] = str(first.dtype).removeprefix("torch.")
+    if "real numbers" not in given and not elementwise or not given:
+        return ""
+    accepted = [sort if dtype == KINDS[sort] else f"{sort} (giving {dtype})" for sort, dtype in given.items()]
+    return " ".join(filter(None, (f"Takes {_listed(accepted)}.", _derivative(function, count, primitive))))
+
+
+def facts(value: Any) -> list[str]:
+    """The lines about what a name takes and gives: shapes, dtypes and errors, as they are """
+    came = refusals(value)
+    refused = [f"{_link(f'wengert.core.errors.{error}') if error in errors.__all__ else f'`{error}`'}: {told}."
+               for error, told in came or ()]
+    if came == ():
+        refused.append("none comes of wrong arguments to the example's call.")
+    told = {"Shapes": shapes(value), "Dtypes": taken(value) or dtypes(value),
+            "Errors": " ".join(refused)}
+    return [line for title, text in told.items() if text for line in ("", f"*{title}*: {text}")]
 
 
 def _derivative(function: Any, count: int, primitive: Any) -> str:
@@ -156,11 +140,6 @@ def _derivative(function: Any, count: int, primitive: Any) -> str:
         return ""
     some = any(part.requires_grad for part in (result if isinstance(result, tuple) else (result,)))
     return "It has a derivative." if some else "It has no derivative."
-
-
-def _first(result: Any) -> Any:
-    """The first tensor of what a function returns."""
-    return result[0] if isinstance(result, tuple) else result
 
 
 def _count(value: Any) -> int:
@@ -202,6 +181,20 @@ def base(name: str, shown: dict[int, str]) -> str | None:
     return None
 
 
+_INDEX = """# Reference
+
+Every public name, by the module that it is imported from. `torch` stands for `wengert`.
+
+What stands under *Shapes*, *Dtypes* and *Errors* is measured, by making the call of the example again with other
+arguments: the same letter is the same size, `*` any number of leading dimensions (none too), a number one that follows
+from the other arguments of the example. For errors one argument at a time is replaced by a wrong one.
+
+```{toctree}
+:maxdepth: 1
+
+"""
+
+
 def write(folder: Path) -> None:
     """Writes the pages, and one that lists them, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -209,9 +202,7 @@ def write(folder: Path) -> None:
     for page in PAGES:
         (folder / f"{page}.md").write_text(page_of(page, known), encoding="utf-8")
     lines = "\n".join(PAGES)
-    (folder / "index.md").write_text(
-        f"# Reference\n\nEvery public name, by the module that it is imported from. `torch` stands for `wengert`.\n\n"
-        f"```{{toctree}}\n:maxdepth: 1\n\n{lines}\n```\n", encoding="utf-8")
+    (folder / "index.md").write_text(f"{_INDEX}{lines}\n```\n", encoding="utf-8")
 
 
 def places() -> dict[str, str]:
@@ -259,7 +250,7 @@ def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:
         what = "The function" if page == TENSOR and home.rpartition(".")[2] == name else "Another name of"
         return [*lines, *markdown(summary(value), known), "", f"{what} {_link(home)}, where an example is.", FENCE]
     lines += markdown(inspect.getdoc(value) or "", known)
-    lines += [line for fact in facts(value) for line in ("", fact)]
+    lines += facts(value)
     told = lessons().get(home)
     if told:
         links = ", ".join(f"[{int(lesson[:2])}](../lessons/{lesson}.md)" for lesson in told)
@@ -427,7 +418,3 @@ def _owner(page: str) -> Any:
     if page == TENSOR:
         return import_module("wengert").Tensor
     return import_module(page)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
