@@ -15,6 +15,7 @@ from .report import describe, names_asked
 
 BAD_ARGUMENTS = 2
 PROGRAMS = (".py", ".pyw", ".ipynb")
+COMPARED = (".html", ".txt")
 OWN_OPTIONS = ("--report", "--compare")
 
 
@@ -26,7 +27,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="run under PyTorch too, and report the first number that differs")
     parser.add_argument("--rtol", type=_tolerance, default=1e-3, metavar="X", help="relative tolerance of --compare")
     parser.add_argument("--atol", type=_tolerance, default=1e-5, metavar="X", help="absolute tolerance of --compare")
-    parser.add_argument("--out", metavar="FILE", help="where the executed notebook goes (default: beside it)")
+    parser.add_argument("--out", metavar="FILE", 
+                        help="where the executed notebook goes (default: beside it); with --compare, where the two "
+                        "graphs behind the first backward() are drawn (.html, .txt)")
     parser.add_argument("-m", "--module", action="store_true", help="PROGRAM is a module's name, as after python -m")
     parser.add_argument("program", metavar="PROGRAM", help="a script (.py) or a notebook (.ipynb)")
     rest = parser.add_argument("arguments", metavar="...", nargs=argparse.REMAINDER,
@@ -54,10 +57,13 @@ def run(options: argparse.Namespace) -> int:
             return _refuse(str(error))
         path = str(spec.origin)
     is_notebook = path.endswith(".ipynb")
-    if options.out is not None and not is_notebook:
-        return _refuse("argument --out: only a notebook has a copy to write")
+    if options.out is not None and not is_notebook and not options.compare:
+        return _refuse("argument --out: only a notebook has a copy to write, and --compare graphs to draw")
     if options.compare and is_notebook:
         return _refuse("argument --compare: compares scripts only; export the notebook as a script")
+    if options.compare and options.out is not None and Path(options.out).suffix not in COMPARED:
+        return _refuse(f"argument --out: a file that ends in {' or '.join(COMPARED)} was expected for the graphs of "
+                       f"--compare; got {options.out!r}")
     if options.compare and util.find_spec("torch") is None:
         return _refuse("argument --compare: PyTorch is not installed here")
     if options.out is not None and not Path(options.out).resolve().parent.is_dir():
@@ -87,7 +93,8 @@ def run(options: argparse.Namespace) -> int:
                   f"{option} {options.program}", file=sys.stderr)
     if options.compare:
         program = ["-m", options.program] if options.module else [path]
-        return compare(program, arguments, options.rtol, options.atol)
+        return compare(program, arguments, options.rtol, options.atol,
+                       None if options.out is None else Path(options.out))
     known = set(sys.modules)
     try:
         return run_notebook(path, arguments, options.out) if is_notebook else run_script(path, arguments, spec)

@@ -1,4 +1,5 @@
-"""Runs a program under wengert and under PyTorch and looks for the first printed number that differs."""
+"""Runs a program under wengert and under PyTorch and looks for the first printed number that differs; where it is asked
+for, the graphs of both are laid beside each other too."""
 
 from __future__ import annotations
 
@@ -7,9 +8,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+LISTED = 20
+"""So many lines about graphs are printed; the file has all."""
 
 # Numbers that stand alone: not the 2 of conv2d, and not the parts of a version.
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf)(?![\w]|\.\d)")
@@ -59,12 +64,43 @@ def _close(ours: float, theirs: float, rtol: float, atol: float) -> bool:
     return abs(ours - theirs) <= atol + rtol * abs(theirs)
 
 
-def compare(program: list[str], arguments: list[str], rtol: float, atol: float) -> int:
-    """Runs the program, a path or ``-m`` and a name, under both and prints what came of it. Returns 0 if there are
-    printed numbers, all agree, and both end well; else 1."""
-    ours = _run([sys.executable, "-P", "-m", "wengert.cli", "run", *program, *arguments])
-    theirs = _run([sys.executable, *program, *arguments])
-    path = program[-1]
+def compare(program: list[str], arguments: list[str], rtol: float, atol: float, out: Path | None = None) -> int:
+    """Runs the program, a path or ``-m`` and a name, under both and prints what came of it; into ``out`` go the two
+    graphs behind its first ``backward()``. Returns 0 if there are printed numbers, all agree, and both end well;
+    else 1."""
+    if out is None:
+        ours = _run([sys.executable, "-P", "-m", "wengert.cli", "run", *program, *arguments])
+        theirs = _run([sys.executable, *program, *arguments])
+        return _say(program[-1], ours, theirs, rtol, atol)
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder, "wengert.json"), Path(folder, "torch.json")
+        ours, theirs = (_run([sys.executable, "-P", "-m", "wengert.compat.tapes", file.stem, str(file), *program,
+                              *arguments]) for file in files)
+        code = _say(program[-1], ours, theirs, rtol, atol)
+        _draw(program[-1], files, rtol, atol, out)
+    return code
+
+
+def _draw(path: str, files: tuple[Path, Path], rtol: float, atol: float, out: Path) -> None:
+    """Says what differs between the graphs in the two files, and draws them."""
+    missing = [name for name, file in zip(("wengert", "PyTorch"), files, strict=True) if not file.exists()]
+    if missing:
+        print(f"no graphs to compare: {path} never came through a backward() under {' and '.join(missing)}")
+        return
+    from ..view import Graph
+    from .tapes import compared
+
+    ours, theirs = (Graph.from_json(file.read_text(encoding="utf-8")) for file in files)
+    found = compared(ours, theirs, rtol, atol)
+    found.save(out)
+    lines = found.text().splitlines()
+    lines[LISTED:] = [f"  … and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
+    print("the graphs behind the first backward(): " + "\n".join([*lines, f"{out} shows both"]))
+
+
+def _say(path: str, ours: subprocess.CompletedProcess[str], theirs: subprocess.CompletedProcess[str], rtol: float,
+         atol: float) -> int:
+    """Prints what came of the two runs, and gives the exit code."""
     for name, done in (("wengert", ours), ("PyTorch", theirs)):
         if done.returncode != 0:
             print(f"under {name} {path} ended with the code {done.returncode}:\n{done.stderr}", end="", file=sys.stderr)

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..core.frames import user_frame
 from ..examination.rounds import Rounds
+from ..tensors.tape import Leaf, ancestors
 from ..tensors.tensor import Tensor
 from ..view.graph import Graph
 from ..view.record import Recording
@@ -170,6 +171,24 @@ class LastGraph:
         file, _, number = line.rpartition(":")
         wanted, _, at = (self.at or "").rpartition(":")
         return self.at is None or number == at and file.endswith(wanted)
+
+
+class FirstGraph(LastGraph):
+    """A context that keeps the graph behind the first ``backward()``, and what PyTorch calls its nodes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.labels: dict[int, str] = {}
+
+    def take(self, edge: Any) -> None:
+        if not self.count and edge is not None:
+            self.labels = {node.sequence: node.name() for node in ancestors([edge]) if type(node) is not Leaf}
+            super().take(edge)
+            super().__exit__()  # the program runs on as it is
+
+    def __exit__(self, *exception: object) -> None:
+        if not self.count:
+            super().__exit__()
 
 
 def _refuse(command: str, message: str, code: int = BAD_ARGUMENTS) -> int:

@@ -37,10 +37,12 @@ class Comparison:
     """Two graphs and what differs between them: made by `wengert.graph.compare`. ``differences`` is a list of
     `Difference`; it is true where there are some."""
 
-    def __init__(self, before: Graph, after: Graph, names: tuple[str, str] = ("before", "after")) -> None:
+    def __init__(self, before: Graph, after: Graph, names: tuple[str, str] = ("before", "after"),
+                 relative: float = RELATIVE, absolute: float = 0.0, twins: bool = False) -> None:
         self.before, self.after, self.names = before, after, names
-        self.pairs = _matched(before, after)
-        self.differences = [*_of_pairs(before, after, self.pairs), *_alone(before, after, self.pairs)]
+        self.pairs = _matched(before, after, twins)
+        self.differences = [*_of_pairs(before, after, self.pairs, (relative, absolute)),
+                            *_alone(before, after, self.pairs)]
 
     def __bool__(self) -> bool:
         return bool(self.differences)
@@ -118,17 +120,40 @@ def compare(before: Graph, after: Graph, names: tuple[str, str] = ("before", "af
 # --- matching ---------------------------------------------------------------------------------------------------------
 
 
-def _matched(before: Graph, after: Graph) -> list[tuple[int, int]]:
+def _matched(before: Graph, after: Graph, twins: bool) -> list[tuple[int, int]]:
     """Pairs of ids of nodes that are taken for the same: first by name, operation and module, then, between these, by
-    operation alone."""
+    operation alone. In two runs of one program (``twins``) leaves are so by their names, before all, and what reads
+    them by that."""
     pairs: list[tuple[int, int]] = []
     a, b = list(before), list(after)
+    if twins:
+        leaves = {node.name: node.id for node in b if node.kind == "leaf" and node.name}
+        pairs += [(node.id, leaves[node.name]) for node in a if node.kind == "leaf" and node.name in leaves]
+        for what in (lambda node: (node.kind, node.operation, node.line), lambda node: (node.kind, node.operation)):
+            _match_readers(before, after, what, pairs)
+        firsts, seconds = ({pair[side] for pair in pairs} for side in (0, 1))
+        a, b = [x for x in a if x.id not in firsts], [y for y in b if y.id not in seconds]
     _match(a, b, lambda node: (node.kind, node.operation, node.module, node.name, node.shape), pairs)
     for key in (lambda node: (node.kind, node.operation, node.name), lambda node: (node.kind, node.operation)):
         firsts, seconds = ({pair[side] for pair in pairs} for side in (0, 1))
         _match([x for x in a if x.id not in firsts], [y for y in b if y.id not in seconds], key, pairs)
     place = {id: i for i, id in enumerate(before.nodes)}
     return sorted(pairs, key=lambda pair: place[pair[0]])
+
+
+def _match_readers(before: Graph, after: Graph, key: Callable[[GraphNode], Any], pairs: list[tuple[int, int]]) -> None:
+    """Pairs what is alike and reads something that is paired already."""
+    partner, taken, into = dict(pairs), {pair[1] for pair in pairs}, before.into()
+    users: dict[int | None, list[int]] = {}
+    for edge in after.edges:
+        users.setdefault(edge.source, []).append(edge.target)
+    for node in before:
+        readers = (target for edge in into[node.id] for target in users.get(partner.get(edge.source), ()))
+        found = next((id for id in readers if id not in taken and key(after.nodes[id]) == key(node)), None)
+        if found is not None and node.id not in partner:
+            partner[node.id] = found
+            taken.add(found)
+            pairs.append((node.id, found))
 
 
 def _match(a: list[GraphNode], b: list[GraphNode], key: Callable[[GraphNode], Any],
@@ -145,7 +170,8 @@ def _match(a: list[GraphNode], b: list[GraphNode], key: Callable[[GraphNode], An
         pairs += [(a[head + i + k].id, b[head + j + k].id) for k in range(count)]
 
 
-def _of_pairs(before: Graph, after: Graph, pairs: list[tuple[int, int]]) -> list[Difference]:
+def _of_pairs(before: Graph, after: Graph, pairs: list[tuple[int, int]],
+              tolerance: tuple[float, float]) -> list[Difference]:
     partner, into = dict(pairs), (before.into(), after.into())
     found = []
     for first, second in pairs:
@@ -154,7 +180,7 @@ def _of_pairs(before: Graph, after: Graph, pairs: list[tuple[int, int]]) -> list
             ("shape", _shape(a), _shape(b)), ("dtype", a.dtype, b.dtype), ("settings", a.parameters, b.parameters),
         ) if x != y and not (what != "settings" and None in (x, y))]
         for what, x, y in (("value", a.value, b.value), ("gradient", a.gradient, b.gradient)):
-            if x is not None and y is not None and a.shape == b.shape and not _same(x, y):
+            if x is not None and y is not None and a.shape == b.shape and not _same(x, y, tolerance):
                 words.append(f"{what} {x.text()}, then {y.text()}")
         mine = {(partner.get(edge.source), edge.place) for edge in into[0][first]}
         other = {(edge.source, edge.place) for edge in into[1][second]}
@@ -175,7 +201,7 @@ def _shape(node: GraphNode) -> str | None:
     return None if node.shape is None else shape_text(node.shape)
 
 
-def _same(a: Summary, b: Summary) -> bool:
+def _same(a: Summary, b: Summary, tolerance: tuple[float, float]) -> bool:
     """Whether two values are the same but for rounding."""
     if a.shape != b.shape or (a.nan, a.inf) != (b.nan, b.inf):
         return False
@@ -183,15 +209,16 @@ def _same(a: Summary, b: Summary) -> bool:
     pairs: list[tuple[Any, Any]] = [(a.norm, b.norm), (a.minimum, b.minimum), (a.maximum, b.maximum)]
     if a.values is not None and b.values is not None:
         pairs += zip(a.values, b.values, strict=True)
-    return all(_near(x, y, largest) for x, y in pairs)
+    return all(_near(x, y, largest, tolerance) for x, y in pairs)
 
 
-def _near(x: Any, y: Any, largest: float) -> bool:
+def _near(x: Any, y: Any, largest: float, tolerance: tuple[float, float]) -> bool:
     if isinstance(x, (list, tuple)) or isinstance(y, (list, tuple)):  # complex numbers
-        return all(_near(p, q, largest) for p, q in zip(x, y, strict=True))
+        return all(_near(p, q, largest, tolerance) for p, q in zip(x, y, strict=True))
     if not (math.isfinite(x) and math.isfinite(y)):
         return x == y or (math.isnan(x) and math.isnan(y))
-    return bool(abs(x - y) <= RELATIVE * max(abs(x), abs(y), largest))
+    relative, absolute = tolerance
+    return bool(abs(x - y) <= absolute + relative * max(abs(x), abs(y), largest))
 
 
 # --- the picture ------------------------------------------------------------------------------------------------------

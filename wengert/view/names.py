@@ -6,7 +6,7 @@ import ast
 import linecache
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -37,16 +37,21 @@ def names_in(scopes: list[dict[str, Any]]) -> dict[int, str]:
     variable that is the tensor before one that holds it among others.
     """
     found: dict[int, str] = {}
+    for name, tensor in held_in(scopes):
+        _name(found, name, tensor)
+    return found
+
+
+def held_in(scopes: list[dict[str, Any]], kinds: Collection[type] = TENSORS) -> Iterator[tuple[str, Any]]:
+    """The tensors (of these classes) that variables hold and modules have, the best name of each first."""
     for scope in scopes:
         variables = _variables(scope)
         modules = _outermost(variables)
         for variable, module in modules:
             for path, parameter in module.named_parameters():
-                _name(found, f"{variable}.{path}" if len(modules) > 1 else path, parameter)
-        for name, value in sorted(variables, key=lambda pair: type(pair[1]) not in TENSORS):
-            for full, tensor in _tensors(name, value):
-                _name(found, full, tensor)
-    return found
+                yield f"{variable}.{path}" if len(modules) > 1 else path, parameter
+        for name, value in sorted(variables, key=lambda pair: type(pair[1]) not in kinds):
+            yield from _tensors(name, value, kinds)
 
 
 def constants_in(scopes: list[dict[str, Any]]) -> list[np.ndarray]:
@@ -127,16 +132,16 @@ def is_module(value: Any) -> bool:
     )
 
 
-def _tensors(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _tensors(name: str, value: Any, kinds: Collection[type] = TENSORS) -> Iterator[tuple[str, Any]]:
     """Tensors that a variable holds: itself, or in a short list, tuple or dict, or as an attribute of ``self``."""
-    if type(value) in TENSORS:
+    if type(value) in kinds:
         yield name, value
     elif type(value) in (list, tuple) and len(value) <= _MOST:
-        yield from ((f"{name}[{i}]", item) for i, item in enumerate(value) if type(item) in TENSORS)
+        yield from ((f"{name}[{i}]", item) for i, item in enumerate(value) if type(item) in kinds)
     elif type(value) is dict and len(value) <= _MOST:
-        yield from ((f"{name}[{key!r}]", item) for key, item in value.items() if type(item) in TENSORS)
+        yield from ((f"{name}[{key!r}]", item) for key, item in value.items() if type(item) in kinds)
     elif name == "self" and hasattr(value, "__dict__"):
-        yield from ((key, item) for key, item in vars(value).items() if type(item) in TENSORS)
+        yield from ((key, item) for key, item in vars(value).items() if type(item) in kinds)
 
 
 def _edge(tensor: Any) -> Any:
