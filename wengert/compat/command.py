@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                         help="run under PyTorch too, and report the first number that differs")
     parser.add_argument("--rtol", type=_tolerance, default=1e-3, metavar="X", help="relative tolerance of --compare")
     parser.add_argument("--atol", type=_tolerance, default=1e-5, metavar="X", help="absolute tolerance of --compare")
-    parser.add_argument("--out", metavar="FILE", 
+    parser.add_argument("--out", metavar="FILE",
                         help="where the executed notebook goes (default: beside it); with --compare, where the two "
                         "graphs behind the first backward() are drawn (.html, .txt)")
     parser.add_argument("-m", "--module", action="store_true", help="PROGRAM is a module's name, as after python -m")
