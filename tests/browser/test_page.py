@@ -633,3 +633,63 @@ def test_stepping_at_phone_width(browser: Any, pages: dict[str, Path]) -> None:
         assert "Forward pass: step 1 of 3" in browser.find_element("css selector", "#panel").text
     finally:
         browser.set_window_size(1200, 900)
+
+
+class Residual(nn.Module):
+    """A block with a line around each of its halves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.narrow, self.wide = nn.LayerNorm(8), nn.Linear(8, 8), nn.Sequential(
+            nn.Linear(8, 32), nn.GELU(), nn.Linear(32, 32), nn.GELU(), nn.Linear(32, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x + self.narrow(self.norm(x))
+        return x + self.wide(x)
+
+
+def lines_through_boxes(browser: Any) -> list[str]:
+    """Lines that run through a box of their level which is neither end of theirs."""
+    return browser.execute_script("""
+        const found = [];
+        for (const group of document.querySelectorAll('#world g')) {
+            const edges = group.querySelector(':scope > g.edges'), nodes = group.querySelector(':scope > g.nodes');
+            if (!edges || !nodes) continue;
+            const own = g => g.matches('.frame') ? g.querySelector(':scope > .node') : g;
+            const boxes = [...nodes.children].map(own).map(g => {
+                const rect = [...g.children].filter(c => c.matches('rect.b')).at(-1);
+                const [x, y, w, h] = ['x', 'y', 'width', 'height'].map(key => Number(rect.getAttribute(key)));
+                return {key: g.dataset.key, l: x + 1, t: y + 1, r: x + w - 1, b: y + h - 1};
+            });
+            for (const line of edges.querySelectorAll('path.e')) {
+                const long = line.getTotalLength(), ends = [line.dataset.s, line.dataset.t];
+                for (let at = 0; at < long; at += 4) {
+                    const {x, y} = line.getPointAtLength(at);
+                    const hit = boxes.find(b => !ends.includes(b.key) && x > b.l && x < b.r && y > b.t && y < b.b);
+                    if (hit) { found.push(`${ends.join(' > ')} through ${hit.key}`); break; }
+                }
+            }
+        }
+        return found;""")
+
+
+def test_a_tall_graph_is_set_in_columns(browser: Any, pages: dict[str, Path], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(*(Residual() for _ in range(6)))
+    with torch.graph.record() as g:
+        model(torch.randn(2, 8)).sum().backward()
+    load(browser, g.save(tmp_path / "residual.html"))
+    assert lines_through_boxes(browser) == []
+    click(browser, "#expand")
+    wide, high, frame = browser.execute_script(
+        "const w = document.getElementById('world').getBBox(), f = document.getElementById('picture')"
+        ".getBoundingClientRect(); return [w.width, w.height, f.width / f.height]")
+    assert 0.6 < wide / high / frame < 1.7  # one column would be a twentieth
+    assert overlaps(browser) == [] and lines_through_boxes(browser) == []
+    browser.set_window_size(500, 1600)
+    browser.refresh()
+    click(browser, "#expand")
+    wide, high = browser.execute_script(
+        "const w = document.getElementById('world').getBBox(); return [w.width, w.height]")
+    assert high > 6 * wide and lines_through_boxes(browser) == []  # on a narrow window one column is right
+    browser.set_window_size(1200, 900)

@@ -17,6 +17,7 @@ from typing import Any
 from ..view import Comparison, Difference, Graph
 from ..view.model import GraphEdge
 from .looking import FirstGraph
+from .program import find_program, run_script
 from .torch_tape import FirstTape, operation
 
 SHAPES = frozenset({"t", "view", "expand", "reshape_alias", "unsafe_view", "unsqueeze", "squeeze", "transpose",
@@ -30,26 +31,29 @@ which have two or three."""
 
 
 def main(arguments: list[str]) -> int:
-    """``python -m wengert.compat.tapes wengert|torch FILE ...``: runs what follows, the arguments of ``wengert run`` or
-    those of ``python``, and writes the graph behind its first ``backward()`` to the file, if there is one."""
+    """``python -m wengert.compat.tapes wengert|torch FILE ...``: runs what follows, as ``wengert run`` or ``python``
+    does, and writes the graph behind its first ``backward()`` to the file, if there is one."""
     which, out, *rest = arguments
     keeper: Any = FirstGraph() if which == "wengert" else FirstTape()
     try:
         with keeper:
-            if which == "wengert":
-                from ..cli import main as command
-
-                return command(["run", *rest])
-            _run_under_torch(rest)
-            return 0
+            return _run_under_wengert(rest) if which == "wengert" else _run_under_torch(rest)
     finally:
         graph = keeper.graph if which == "torch" or keeper.graph is None else named_as_pytorch_does(keeper)
         if graph is not None:
             Path(out).write_text(graph.to_json(), encoding="utf-8")
 
 
-def _run_under_torch(arguments: list[str]) -> None:
-    """What ``python`` does with these arguments: a script, or ``-m`` and a module."""
+def _run_under_wengert(arguments: list[str]) -> int:
+    """What ``wengert run`` does with these arguments: a script, or ``-m`` and a module."""
+    if arguments[0] == "-m":
+        spec = find_program(arguments[1])
+        return run_script(str(spec.origin), arguments[2:], spec)
+    return run_script(arguments[0], arguments[1:])
+
+
+def _run_under_torch(arguments: list[str]) -> int:
+    """What ``python`` does with them."""
     as_module = arguments[0] == "-m"
     name, *sys.argv[1:] = arguments[as_module:]
     sys.argv[0] = name
@@ -58,6 +62,7 @@ def _run_under_torch(arguments: list[str]) -> None:
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     else:
         runpy.run_path(name, run_name="__main__")
+    return 0
 
 
 def named_as_pytorch_does(keeper: FirstGraph) -> Graph:

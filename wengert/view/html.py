@@ -6,7 +6,7 @@ from importlib import resources
 from typing import Any
 
 from ..autograd.questions.answers import bytes_text
-from .drawing import FORMULAS, Item, edge_labels, node_item
+from .drawing import FORMULAS, Drawing, Item, edge_labels, node_item
 from .levels import Level, Room, levels
 from .model import GraphEdge, GraphModel, GraphNode, with_gradients
 from .names import source_excerpt
@@ -16,7 +16,7 @@ from .svg import MOST, check_theme, describe, escape, themes
 from .text import COMPUTED, formula, partial_text, symbol_of, text
 from .values import number
 
-SCRIPTS = ("page.js", "page_steps.js", "page_modes.js", "page_film.js", "page_tools.js")
+SCRIPTS = ("page.js", "page_columns.js", "page_steps.js", "page_modes.js", "page_film.js", "page_tools.js")
 """The parts of the page's script, in their order: they share one scope."""
 
 
@@ -99,6 +99,7 @@ class Frames:
 
 def _level(level: Level, graph: GraphModel) -> dict[str, Any]:
     drawing = level.drawing
+    bands = _bands(drawing)
     return {
         "parent": level.parent,
         "w": drawing.width,
@@ -108,7 +109,7 @@ def _level(level: Level, graph: GraphModel) -> dict[str, Any]:
             {
                 "s": arrow.source,
                 "t": arrow.target,
-                "p": [[x, y] for x, y in _bends(arrow.line.points)],
+                "p": [[x, y] for x, y in _through(_bends(arrow.line.points), bands, drawing.right)],
                 **({"b": 1} if arrow.line.branch else {}),
                 **({"l": arrow.label, "at": arrow.line.label} if arrow.label else {}),
             }
@@ -124,6 +125,25 @@ def _bends(points: list[Any]) -> list[Any]:
         if not (x0 == x1 == x2 or y0 == y1 == y2):
             kept.append((x1, y1))
     return kept + points[-1:]
+
+
+def _bands(drawing: Drawing) -> list[tuple[float, float]]:
+    """Where the ranks begin and end that hold a module, which pushes what passes it aside when it opens."""
+    along = [(item.box.x, item.box.width) if drawing.right else (item.box.y, item.box.height) for item in drawing.items]
+    middles = sorted({at for (at, _), item in zip(along, drawing.items, strict=True) if item.kind == "module"})
+    halves = [max(size for at, size in along if at == middle) / 2 for middle in middles]
+    return [(round(at - half, 1), round(at + half, 1)) for at, half in zip(middles, halves, strict=True)]
+
+
+def _through(points: list[Any], bands: list[tuple[float, float]], right: bool) -> list[Any]:
+    """The points, with those at which straight runs come into a band and leave it."""
+    found = points[:1]
+    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+        first, last = (x0, x1) if right else (y0, y1)
+        if y0 == y1 if right else x0 == x1:
+            found += [(at, y0) if right else (x0, at) for band in bands for at in band if first < at < last]
+        found.append((x1, y1))
+    return found
 
 
 def _item(item: Item, graph: GraphModel) -> dict[str, Any]:

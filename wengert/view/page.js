@@ -78,14 +78,14 @@ function measure(key) {
     points[points.length - 1] = sideways ? [t.cx - t.w / 2, t.cy] : [t.cx, t.cy - t.h / 2];
     return {...arrow, points, at: arrow.at && move(...arrow.at)};
   });
-  return {key, items, arrows, left, top, w: right - left, h: bottom - top};
+  return columns({key, items, arrows, left, top, w: right - left, h: bottom - top});
 }
 
 function path(points) {
   let d = `M${points[0][0]} ${points[0][1]}`;
   for (let i = 1; i < points.length; i++) {
     const [a, b] = points[i - 1], [x, y] = points[i];
-    if (Math.abs(sideways ? y - b : x - a) < .6) d += `L${x} ${y}`;
+    if (points[i][2] || Math.abs(sideways ? y - b : x - a) < .6) d += `L${x} ${y}`;
     else d += sideways ? `C${(a + x) / 2} ${b} ${(a + x) / 2} ${y} ${x} ${y}` : `C${a} ${(b + y) / 2} ${x} ${(b + y) / 2} ${x} ${y}`;
   }
   return d;
@@ -110,8 +110,8 @@ function paint(level, parent, dx, dy) {
   const edges = el("g", {"class": "edges"}, group), boxes = el("g", {"class": "nodes"}, group), labels = el("g", {}, group);
   const taken = new Map();
   for (const arrow of level.arrows) {
-    const points = arrow.points.slice(), [x, y] = points[points.length - 1];
-    points[points.length - 1] = sideways ? [x - 7, y] : [x, y - 7];
+    const points = arrow.points.slice(), [x, y, straight] = points[points.length - 1];
+    points[points.length - 1] = sideways ? [x - 7, y] : [x, y - 7, straight];
     const keys = {"data-s": name(level.items[arrow.s]), "data-t": name(level.items[arrow.t])};
     el("path", {"class": "e", d: path(points), ...keys}, edges);
     el("path", {"class": "a", d: sideways ? `M${x} ${y}l-9 -4.5v9z` : `M${x} ${y}l-4.5 -9h9z`, ...keys}, edges);
