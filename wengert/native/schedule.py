@@ -20,6 +20,7 @@ from .sparing import spared
 from .steps import Product, Step, places_read, places_written
 from .tails import with_tails
 from .translation import Lying, Translation
+from .turned import turned
 
 HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
             **rearranged.HANDLERS, **recurrent.HANDLERS, **windows.HANDLERS}
@@ -64,6 +65,8 @@ class Schedule:
         self._write(writes)
         steps = joined(list(_read_later(self.plan.steps))[::-1], self.plan.nodes)
         steps = handed_on(steps, self.plan)
+        if not self.plan.choose.shared:  # for some sizes turning a product would pay, for others not
+            steps = turned(steps, self.plan)
         self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan.nodes)
         if not self.plan.choose.shared:  # which tiles there are depends on the sizes
             spared(self.steps, self.plan.constants)

@@ -55,7 +55,7 @@ def _takes(steps: list[Step], at: int, later: int, nodes: Nodes) -> bool:
     assert type(product) is Product
     if type(nest) is not Nest or prod(nest.shape) != prod(product.out.shape):
         return False
-    tail = _tail(product, nest, nodes)
+    tail = tail_of(product, nest, nodes)
     if tail is None:
         return False
     entry, own = Entry(nest), Entry(product)
@@ -94,8 +94,8 @@ def _sums(nest: Nest, nodes: Nodes) -> list[Step]:
     return [Nest(nest.shape, roots)] if roots else []
 
 
-def _tail(product: Product, nest: Nest, nodes: Nodes) -> list[Root] | None:
-    """The stores of a nest as roots of a tail; None where it is none."""
+def tail_of(product: Product, nest: Nest, nodes: Nodes) -> list[Root] | None:
+    """The stores of a nest as roots of a product's tail; None where it is none."""
     buffer = product.out.place.buffer
     reads = {node.args[0] for node in nest.nodes() if node.op == "load"}
     mine = [place for place in reads if place.buffer is buffer]
@@ -110,7 +110,7 @@ def _tail(product: Product, nest: Nest, nodes: Nodes) -> list[Root] | None:
     if len(stores) < len(nest.roots) and any(
             n > 1 and not s for root in stores for n, s in zip(nest.shape, root.place.strides, strict=True)):
         return None
-    shown = _Shown.of(nest.shape, mine[0], product)
+    shown = Shown.of(nest.shape, mine[0], product)
     if shown is None:
         return None
     places = {place: shown.place(place) for place in {*reads, *(root.place for root in stores)}}
@@ -122,7 +122,7 @@ def _tail(product: Product, nest: Nest, nodes: Nodes) -> list[Root] | None:
     return [Store(found[root.value], places[root.place] or root.place) for root in stores]
 
 
-class _Shown:
+class Shown:
     """How a nest lies in the space of a product, all of which it reads at a place: which dimension of the nest each of
     the space's is put together of, and how many of that one's elements a step takes, the outermost first."""
 
@@ -130,7 +130,7 @@ class _Shown:
         self.shape, self.parts = shape, parts
 
     @classmethod
-    def of(cls, shape: Shape, place: Place, product: Product) -> _Shown | None:
+    def of(cls, shape: Shape, place: Place, product: Product) -> Shown | None:
         """None where the nest does not read every element of the product once."""
         if place.offset != product.out.place.offset:
             return None
