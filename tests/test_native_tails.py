@@ -243,6 +243,39 @@ def test_a_product_is_stored_where_a_copy_would_bring_it() -> None:
     assert not any(type(s) is Nest for s in native_steps(step))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("sizes", [(33, 20, 47), (64, 64, 32), (16, 8, 100)])
+def test_a_product_whose_columns_are_wanted_is_computed_turned(dtype: str, sizes: tuple[int, int, int]) -> None:
+    torch.manual_seed(0)
+    rows, depth, columns = sizes
+    kind = getattr(torch, dtype)
+    x, y = torch.rand(3, 2, rows, depth, dtype=kind), torch.rand(3, 2, depth, columns, dtype=kind)
+    more = torch.rand(3, columns, 2 * rows, dtype=kind)
+    moved = (lambda x, y: (x @ y).permute(0, 3, 1, 2).reshape(3, columns, 2 * rows),
+             lambda x, y: ((x @ y).permute(0, 3, 1, 2).reshape(3, columns, 2 * rows) + more).tanh(),
+             lambda x, y: (x @ y).transpose(-1, -2) * 2)
+    for f in moved:
+        step = torch.compile(f, fullgraph="native")
+        np.testing.assert_allclose(step(x, y).numpy(), f(x, y).numpy(), rtol=WIDE[dtype], atol=WIDE[dtype])
+        (product,) = [s for s in native_steps(step) if type(s) is Product]
+        assert product.out.shape == (3, 2, columns, rows)
+        assert not any(type(s) is Nest for s in native_steps(step))
+
+
+def test_a_product_that_is_wanted_both_ways_stays_as_it_is() -> None:
+    torch.manual_seed(0)
+    x, y = torch.rand(3, 33, 20), torch.rand(3, 20, 47)
+
+    def both(x: Any, y: Any) -> Any:
+        out = x @ y
+        return out + 1, (out.transpose(-1, -2) * 2).contiguous()
+
+    step = torch.compile(both, fullgraph="native")
+    for found, right in zip(step(x, y), both(x, y), strict=True):
+        np.testing.assert_allclose(found.numpy(), right.numpy(), rtol=1e-5)
+    assert [s.out.shape for s in native_steps(step) if type(s) is Product] == [(3, 33, 47)]
+
+
 def test_what_is_written_in_between_stays_in_order() -> None:
     torch.manual_seed(0)
     state, x, w = torch.rand(60, 40), torch.rand(60, 30), torch.rand(30, 40)
@@ -276,27 +309,90 @@ def planned(seed: int = 0) -> tuple[Plan, Product, Nest]:
 
 def test_a_nest_that_comes_after_becomes_the_tail() -> None:
     plan, product, nest = planned()
-    steps = with_tails([*plan.steps, nest], plan.nodes)
+    steps = with_tails([*plan.steps, nest], plan)
     assert steps == plan.steps and product.tail is not None
     check(product)
     assert product.out.place not in [*places_read(product), *places_written(product)]
     assert [*places_written(product)][-1] == nest.roots[0].place
 
 
-def test_a_sum_of_what_the_tail_stores_stays_a_pass() -> None:
+@pytest.mark.parametrize("op", ["sum", "max"])
+@pytest.mark.parametrize("down", [True, False])
+def test_of_sums_down_the_columns_each_tile_leaves_its_own(op: str, down: bool) -> None:
     plan, product, nest = planned()
-    total = Place(plan.buffer("arena", "float32", 50), 0, (0, 1))
-    nest.roots.append(Reduce("sum", nest.roots[0].value, total, (0,)))
-    *_, rest = with_tails([*plan.steps, nest], plan.nodes)
-    assert product.tail is not None and type(rest) is Nest
-    assert [type(root) for root in rest.roots] == [Reduce] and rest.roots[0].value.args == (nest.roots[0].place,)
+    total = Place(plan.buffer("arena", "float32", 50), 0, (0, 1) if down else (1, 0))
+    nest.roots.append(Reduce(op, nest.roots[0].value, total, (0,) if down else (1,)))
+    *_, rest = with_tails([*plan.steps, nest], plan)
+    assert product.tail is not None and product.cut is not None and type(rest) is Nest
+    assert [type(root) for root in rest.roots] == [Reduce]
+    assert len(product.sums) == (down and op == "sum")
+    source = product.sums[0].place if product.sums else nest.roots[0].place
+    assert rest.roots[0].value.args == (source,)
+    assert rest.shape == ((product.cut.tiles, 50) if product.sums else (40, 50))
+    check(product)
+    check(rest)
+    for wrong in (Store(nest.roots[0].value, Place(product.sums[0].place.buffer, 1, (50, 1))),
+                  Store(nest.roots[0].value, Place(product.left.place.buffer, 0, (50, 1))),
+                  Store(plan.nodes.load(total), product.sums[0].place)) if product.sums else ():
+        product.sums[0] = wrong
+        with pytest.raises(LoopError):
+            check(product)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_sums_of_tiles(seed: int) -> None:
+    """Of values of the tail, stored or not, each row once, whatever tiles have it."""
+    found = Multiplied(seed)
+    if found.cut.batch:
+        pytest.skip("a batch")
+    space, nodes, shape, cut = found.space, found.space.nodes, found.shape, found.cut
+    one = nodes.node("mul", (found.raw, nodes.load(space.place(shape, [1], found.dtype))), found.dtype)
+    other = nodes.node("add", (one, nodes.load(space.place(shape, range(2), found.dtype))), found.dtype)
+    nest = found.product.tail = Nest(shape, [
+        Store(value, space.place(shape, range(2), found.dtype, "arena")) for value in (one, other)])
+    panels = Place(space.buffer(max(1, cut.panel_elements), found.dtype, "arena"), 0, ())
+    laid = Place(space.buffer(max(1, cut.left_elements), found.dtype, "arena"), 0, ())
+    found.product.panels = found.product.right.place if cut.alone else panels
+    found.product.laid = laid if cut.lay_left else found.product.panels
+    for value in (one, other):
+        buffer = space.buffer(cut.tiles * cut.columns, found.dtype, "arena")
+        found.product.sums.append(Store(value, Place(buffer, 0, (cut.columns, 1))))
+    check(found.product)
+    found.run()
+    for root, sums in zip(nest.roots, found.product.sums, strict=True):
+        rows = np.lib.stride_tricks.as_strided(
+            space.arrays[root.place.buffer][root.place.offset:], shape,
+            [s * space.arrays[root.place.buffer].itemsize for s in root.place.strides]).astype("float64")
+        expected = np.stack([rows[at:at + cut.tile_rows].sum(0) for at in range(0, shape[0], cut.tile_rows)])
+        np.testing.assert_allclose(space.arrays[sums.place.buffer].reshape(cut.tiles, cut.columns), expected,
+                                   rtol=WIDE[found.dtype], atol=20 * WIDE[found.dtype])
+
+
+@pytest.mark.parametrize("rows", [8, 15, 97, 400])
+def test_the_gradient_of_a_bias_comes_with_the_product_before_it(rows: int) -> None:
+    torch.manual_seed(0)
+    first, second = torch.nn.Linear(20, 45), torch.nn.Linear(45, 64)
+    x = torch.rand(rows, 20)
+
+    def step(x: Any) -> Any:
+        loss = (second(torch.tanh(first(x))) ** 2).sum()
+        first.zero_grad()
+        loss.backward()
+        return first.bias.grad.clone()
+
+    expected = step(x).numpy()
+    compiled = torch.compile(step)
+    found = [compiled(x).numpy() for _ in range(2)]
+    np.testing.assert_allclose(found[0], expected, rtol=2e-5, atol=1e-5)
+    assert np.array_equal(*found)
+    assert rows < 97 or any(s.sums for s in native_steps(compiled) if type(s) is Product)
 
 
 def test_a_product_that_others_read_is_stored_too() -> None:
     plan, product, nest = planned()
     other = Nest((50, 40), [Store(plan.nodes.load(Place(product.out.place.buffer, 0, (1, 50))),
                                   Place(plan.buffer("arena", "float32", 2000), 0, (40, 1)))])
-    with_tails([*plan.steps, nest, other], plan.nodes)
+    with_tails([*plan.steps, nest, other], plan)
     assert product.tail is not None and product.out.place in [*places_written(product)]
 
 
@@ -306,7 +402,7 @@ def test_a_second_nest_joins_the_tail_unless_it_reads_what_the_first_stores() ->
         stored = nest.roots[0].place if reads else Place(plan.buffer("given", "float32", 2000), 0, (50, 1))
         value = plan.nodes.node("mul", (plan.nodes.load(product.out.place), plan.nodes.load(stored)), "float32")
         second = Nest((40, 50), [Store(value, Place(plan.buffer("arena", "float32", 2000), 0, (50, 1)))])
-        steps = with_tails([*plan.steps, nest, second], plan.nodes)
+        steps = with_tails([*plan.steps, nest, second], plan)
         assert product.tail is not None and (second in steps) is reads
         check(product)
         assert (product.out.place in [*places_written(product)]) is reads
@@ -328,13 +424,13 @@ def test_what_is_no_tail(wrong: str) -> None:
     else:
         value = nodes.node("row_sum", (root.value, (1,)), "float32")
         nest = Nest(nest.shape, [Store(value, Place(root.place.buffer, 0, (50, 0)))])
-    with_tails([*plan.steps, nest], nodes)
+    with_tails([*plan.steps, nest], plan)
     assert product.tail is None
 
 
 def test_tails_that_the_code_cannot_be_for_are_refused() -> None:
     plan, product, nest = planned()
-    with_tails([*plan.steps, nest], plan.nodes)
+    with_tails([*plan.steps, nest], plan)
     tail, (root,) = product.tail, nest.roots
     assert tail is not None
     check(product)

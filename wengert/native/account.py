@@ -118,7 +118,8 @@ def flops_of(step: Step, origin: Instr | None) -> int | None:
     if isinstance(step, Product):
         tail = 0 if step.tail is None else flops_of(step.tail, None) or 0
         share = 1 if step.cut is None else step.cut.share
-        return round(2 * prod(step.out.shape) * step.left.shape[-1] * share) + tail
+        return round(2 * prod(step.out.shape) * step.left.shape[-1] * share) + tail + len(step.sums) * prod(
+            step.out.shape)
     if isinstance(step, Call):
         return operations(step.instr)
     if isinstance(step, Kernel):
@@ -137,8 +138,10 @@ def bytes_of(step: Step) -> Iterator[int]:
         sides = (step.left, step.right) if step.tail is not None else (step.left, step.right, step.out)
         yield from (prod(side.shape) * _size(side.place) for side in sides)
         if step.tail is not None:
+            partial = {root.place for root in step.sums}
             yield from (prod([n for n, s in zip(step.out.shape, place.strides, strict=True) if s]) * _size(place)
-                        for place in step.ends)
+                        for place in step.ends if place not in partial)
+            yield from (place.buffer.bytes for place in partial)
     elif isinstance(step, Layout):
         yield 2 * prod(step.source.shape) * _size(step.source.place)
     elif isinstance(step, Kernel):

@@ -108,7 +108,12 @@ def _tail(step: Product) -> None:
             tail.shape)
     _expect(all(type(root) is Store for root in tail.roots) and all(
         node.op not in (*FOLDS, "pick") for node in tail.nodes()), "a tail that goes element by element", tail)
-    stored = {root.place.buffer for root in tail.roots}
+    _expect(not step.sums or cut is not None and not (cut.batch or cut.low), "sums of the tiles of one matrix", cut)
+    for root in step.sums:
+        assert cut is not None
+        _expect(root.value in tail.nodes() and root.place.strides == (cut.columns, 1), "sums of a tail's values", root)
+        _inside("sums of tiles", root.place, 0, cut.tiles * cut.columns - 1)
+    stored = {root.place.buffer for root in (*tail.roots, *step.sums)}
     read = {place.buffer for place in places_read(step)} | {place.buffer for place in step.lays}
     _expect(stored.isdisjoint(read), "a tail that writes nothing of what the product reads", stored & read)
 

@@ -19,7 +19,7 @@ from .loops import Nest, Place, form_of, places_of
 from .openblas import product_function
 from .schedule import Schedule
 from .steps import Call, Guard, Kernel, Layout, Product, Step
-from .tails import endings_of
+from .tails import endings_of, sums_form
 
 WORTH_SHARING = 16000
 """Cycles from which on a step is shared among threads."""
@@ -113,7 +113,7 @@ class Functions:
 
     def _own_product(self, product: Product, cut: Geometry) -> Function:
         lays, tail = cut.alone or product.panels in product.lays, product.tail
-        form = "product", cut, lays, None if tail is None else form_of(tail)
+        form = "product", cut, lays, None if tail is None else (form_of(tail), sums_form(product))
         if form not in self._made:
             name = f"matrices{len(self._made)}"
             ending = None if tail is None else endings_of(product, cut, name, engine().machine)

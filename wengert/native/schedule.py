@@ -67,7 +67,7 @@ class Schedule:
         steps = handed_on(steps, self.plan)
         if not self.plan.choose.shared:  # for some sizes turning a product would pay, for others not
             steps = turned(steps, self.plan)
-        self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan.nodes)
+        self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan)
         if not self.plan.choose.shared:  # which tiles there are depends on the sizes
             spared(self.steps, self.plan.constants)
         _keep_to_themselves(self.steps, self.plan.choose.shared)

@@ -7,12 +7,12 @@ arrange steps and memory (`places_read`, `places_written`). What its code is, `p
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..compiler.products import Geometry
 from ..ir import Instr
-from .loops import Buffer, Nest, Place, Shape
+from .loops import Buffer, Nest, Place, Shape, Store
 
 
 @dataclass(slots=True, eq=False)
@@ -38,7 +38,9 @@ class Product:
     """``out = left @ right``, for each of a batch: by code of ours with its ``cut``, else by OpenBLAS. ``panels`` and
     ``laid`` are the operands laid out, and ``lays`` those that the product lays out itself. Each tile goes through the
     ``tail``, if there is one, a nest of the result's shape without reductions, as soon as it is there: what that loads
-    from the place of ``out`` is the product, which is then in memory only where the tail stores it."""
+    from the place of ``out`` is the product, which is then in memory only where the tail stores it. Of ``sums``, values
+    of the tail, each tile leaves what its rows add up to: their places have a stride from tile to tile, and one from
+    column to column."""
 
     left: Matrices
     right: Matrices
@@ -49,6 +51,7 @@ class Product:
     laid: Place | None = None
     lays: tuple[Place, ...] = ()
     tail: Nest | None = None
+    sums: list[Store] = field(default_factory=list)
 
     @property
     def ends(self) -> list[Place]:
@@ -56,7 +59,7 @@ class Product:
         if self.tail is None:
             return []
         read = [node.args[0] for node in self.tail.nodes() if node.op == "load" and node.args[0] != self.out.place]
-        return list(dict.fromkeys([*read, *(root.place for root in self.tail.roots)]))
+        return list(dict.fromkeys([*read, *(root.place for root in (*self.tail.roots, *self.sums))]))
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +122,7 @@ def places_written(step: Step) -> Iterator[Place]:
         yield from (root.place for root in step.roots)
     elif type(step) is Product:
         yield from step.lays
-        yield from [step.out.place] if step.tail is None else [root.place for root in step.tail.roots]
+        yield from [step.out.place] if step.tail is None else [root.place for root in (*step.tail.roots, *step.sums)]
     elif type(step) is Layout:
         yield step.out
     elif type(step) is Kernel:
