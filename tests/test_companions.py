@@ -152,11 +152,11 @@ def test_functions_of_layers_at_the_top_level() -> None:
     assert "conv2d" in dir(torch)
 
 
-def test_switches_of_autocast_say_that_it_changes_nothing() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with torch.autocast("cpu"):
-            assert not torch.is_autocast_enabled("cpu") and not torch.is_autocast_cpu_enabled()
+def test_older_names_of_autocast() -> None:
+    with torch.cpu.amp.autocast():
+        assert torch.is_autocast_enabled("cpu") and torch.is_autocast_cpu_enabled()
     assert torch.get_autocast_dtype("cpu") is torch.bfloat16
-    assert torch.amp.custom_fwd(len) is len and torch.cuda.amp.custom_bwd(device_type="cuda")(len) is len
+    assert torch.cuda.amp.custom_fwd(len).__wrapped__ is len and torch.cuda.amp.custom_bwd(len).__wrapped__ is len
+    with pytest.raises(TypeError, match="device_type"):
+        torch.amp.custom_fwd(len)
     assert torch.GradScaler is torch.amp.GradScaler

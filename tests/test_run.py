@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -449,16 +448,12 @@ def test_comparing_numbers(ours: str, theirs: str, agreed: int, differs: bool) -
 # -- mixed precision and compilation -------------------------------------------------------------------------------
 
 
-def test_autocast_changes_nothing_and_says_so() -> None:
+def test_autocast_for_a_device_that_is_not_there_says_so() -> None:
     with pytest.warns(UserWarning, match="CUDA is not available"):
         context = wengert.cuda.amp.autocast()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        everywhere = wengert.amp.autocast("cpu", dtype=wengert.bfloat16)
-        assert isinstance(wengert.autocast("cpu"), wengert.amp.autocast)
-    with context, everywhere:
+    assert isinstance(wengert.autocast("cpu"), wengert.amp.autocast)
+    with context:
         assert (wengert.ones(2, 2) @ wengert.ones(2, 2)).dtype is wengert.float32
-    assert everywhere(lambda x: x + 1)(1) == 2
     with pytest.raises(RuntimeError, match="unsupported autocast device_type 'toaster'"):
         wengert.amp.autocast("toaster")
 

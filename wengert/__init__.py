@@ -70,8 +70,10 @@ _publish(
     {
         "amp": "GradScaler autocast",
         "amp.switches": (
-            "clear_autocast_cache get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype "
-            "is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled"
+            "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
+            "get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled is_autocast_cpu_enabled "
+            "is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled "
+            "set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype"
         ),
         "compat.extension": "load_ipython_extension unload_ipython_extension",
         "nn.compiled": "compile",

@@ -57,7 +57,7 @@ _OPERATORS = {f"__{name}__": method for method, names in {
 """What those who are asked are told of an operator: that the method was called which does the same."""
 _DECLINING = frozenset("""
     __and__ __or__ __xor__ __lshift__ __rshift__ __floordiv__ __eq__ __rsub__ __rtruediv__ __rpow__ __rmod__
-    __rfloordiv__ __rmatmul__ __rlshift__ __rrshift__ __iand__ __ior__ __ixor__ __ilshift__ __irshift__ __imatmul__
+    __rfloordiv__ __rmatmul__ __rlshift__ __rrshift__ __iand__ __ior__ __ixor__ __ilshift__ __irshift__
 """.split())
 """The other operators with two operands: where nobody has an answer, Python asks the other side."""
 _NOT_ASKED = frozenset("""

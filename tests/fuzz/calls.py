@@ -200,7 +200,8 @@ OPTIONAL = ("dim", "keepdim", "dtype", "n", "s", "norm", "stride", "padding", "d
 # What changes the process, speaks to the world outside, or takes functions, and is tested elsewhere.
 LEFT_OUT = re.compile(
     r"(set_|use_|manual_seed|seed|initial_seed|load|save|compile|capture|vmap|doctor|summary|graph|from_dlpack|"
-    r"clear_autocast|get_|is_autocast|frombuffer|register_|share_memory|apply_|map_|backward|retain_grad|cuda$|"
+    r"clear_autocast|get_|is_autocast|autocast_|frombuffer|register_|share_memory|apply_|map_|backward|retain_grad|"
+    r"cuda$|"
     r"to_dlpack|from_numpy|numpy$|typename|requires_grad_|has_torch|handle_torch|pin_memory|ipu|xpu|storage|data_ptr|"
     r"untyped_storage|mutate|why|tolist|ndimension|type$|record|unsafe|module_load|boolean_dispatch|assert_|"
     r"multi_head_attention_forward|factory_kwargs|can_cast|promote_types|is_storage|is_tensor|element_size|lstm$|gru$|rnn_)")

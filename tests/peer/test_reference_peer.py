@@ -29,7 +29,6 @@ DIFFERENT = {
     "wengert.autograd.is_view_replay_enabled": "a written view's history is always rebuilt by its steps here",
     "wengert.autograd.kineto_available": "there is no Kineto here",
     "wengert.compile": "what a compiled function looks like",
-    "wengert.is_autocast_cache_enabled": "nothing is cast here, so nothing is kept",
     "wengert.overrides.enable_reentrant_dispatch": "there is no __torch_dispatch__ here",
     "wengert.saddmm": "PyTorch's asserts that its first operand is sparse too",
     "wengert.sparse.as_sparse_gradcheck": "gradcheck itself takes sparse tensors here",

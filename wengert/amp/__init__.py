@@ -1,7 +1,7 @@
-"""Mixed precision, as far as a CPU has use for it: `autocast` and `GradScaler`.
+"""Mixed precision: `autocast` and `GradScaler`.
 
-Everything here is computed in the precision of its tensors. `autocast` is accepted and changes nothing; for the CPU
-it says so once (PyTorch would compute in bfloat16 there), for CUDA it warns as PyTorch does without a device.
+`autocast` computes on the CPU what PyTorch computes in bfloat16 or float16 there, in the same precision and with
+results of the same dtypes; there is no other device, and for CUDA it warns as PyTorch does without one.
 """
 
 from . import cuda as cuda

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..core.dtypes import DType, float16
-from . import contexts, scaler
-from .switches import custom_bwd as custom_bwd
-from .switches import custom_fwd as custom_fwd
+from . import contexts, scaler, switches
+
+
+def custom_fwd(fwd: Callable[..., Any] | None = None, *, cast_inputs: DType | None = None) -> Any:
+    """`wengert.amp.custom_fwd` for CUDA."""
+    return switches.custom_fwd(fwd, device_type="cuda", cast_inputs=cast_inputs)
+
+
+def custom_bwd(bwd: Callable[..., Any]) -> Any:
+    """`wengert.amp.custom_bwd` for CUDA."""
+    return switches.custom_bwd(bwd, device_type="cuda")
 
 
 class autocast(contexts.autocast):

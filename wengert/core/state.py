@@ -24,6 +24,8 @@ class State(threading.local):
     ``devices``    where tensors are made that ask for no device: the first of them, the CPU if there is none
     ``modes``      what stands in the place of public functions, the innermost first (tensors/overrides.py)
     ``overrides``  whether arguments and modes are asked for ``__torch_function__``
+    ``casting``    the dtype to which `autocast` casts what operations are given, None where it does not; nothing but
+                   the functions on its lists reads it, and these once there has been an `autocast` (amp/casting.py)
     ``here``       this thread's switches as a dict, for the hot paths: fetching it costs as much as reading one
                    attribute, and a look-up in it a third of that
     """
@@ -37,6 +39,7 @@ class State(threading.local):
         self.devices: tuple[Any, ...] = ()
         self.modes: tuple[Any, ...] = ()
         self.overrides: int = 0
+        self.casting: Any = None
         self.quiet = context.run
         self.here: dict[str, Any] = self.__dict__
 

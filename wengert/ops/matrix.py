@@ -14,7 +14,7 @@ from ..core.state import state
 from ..tensors.alias import check_writable, own, type_name
 from ..tensors.apply import check_takes, result_type
 from ..tensors.hot import product
-from ..tensors.inplace import inplace, needs_tape
+from ..tensors.inplace import needs_tape
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor
 from .arguments import check_one_dtype
@@ -551,6 +551,3 @@ def trace(input: Any) -> Tensor:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     diagonal = P.diagonal(input, offset=0, dim1=0, dim2=1)
     return labelled(P.sum(diagonal, dim=(0,)), "Trace")
-
-
-METHODS["__imatmul__"] = inplace(matmul, "__imatmul__")

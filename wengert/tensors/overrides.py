@@ -131,12 +131,14 @@ ARMED: dict[Any, str] = {}
 
 
 _kept: dict[Any, FunctionType] = {}
-"""Armed functions as they were."""
+"""Functions that hand over what they are called with, as they were."""
 
 
 def code_of(function: Any) -> CodeType | None:
     """The code of a function as it is written, also where it is armed; None for what has none."""
-    return getattr(_kept.get(function, function), "__code__", None)
+    while function in _kept:
+        function = _kept[function]
+    return getattr(function, "__code__", None)
 
 
 def is_in_between(code: CodeType) -> bool:
@@ -164,22 +166,34 @@ def name_of(public: Any) -> str:
 
 def arm_function(function: FunctionType, name: str, public: Any = None, is_operator: bool = False) -> None:
     """Arms one function, which stays the same object."""
-    if function in ARMED:
-        return
+    if function not in ARMED:
+        ARMED[function] = name
+        hand_over(function, lambda kept: Armed(kept, function if public is None else public, is_operator))
+
+
+def hand_over(function: FunctionType, handler: Callable[[FunctionType], Callable[..., Any]]) -> None:
+    """Has a function, which stays the same object, hand ``(args, kwargs)`` to what ``handler`` makes of the function as
+    it was. Of several that were put before a function the last comes first."""
     kept = FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__,
                         function.__closure__)
     kept.__kwdefaults__, kept.__qualname__ = function.__kwdefaults__, function.__qualname__
     kept.__dict__.update(function.__dict__)
+    if function in _kept:
+        _kept[kept] = _kept[function]
     if "__signature__" not in function.__dict__:
         try:
             function.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
         except (ValueError, TypeError):
             pass  # it cannot be told, and nobody will be
-    ARMED[function], _kept[function] = name, kept
-    handler = Armed(kept, function if public is None else public, is_operator)
+    _kept[function] = kept
     code = _handing_over(len(function.__closure__ or ()))
-    consts = tuple([handler if const == _MARK else const for const in code.co_consts])
+    consts = tuple([handler(kept) if const == _MARK else const for const in code.co_consts])
     function.__code__ = code.replace(co_consts=consts, co_name=function.__name__)
+
+
+def innermost(function: FunctionType) -> FunctionType:
+    """The function behind one that asks for ``__torch_function__``; the function itself where it does not ask."""
+    return _kept[function] if function in ARMED else function
 
 
 _MARK = 0.123456789j

@@ -264,6 +264,7 @@ def _questions(program: Program) -> Questions:
         raise Unlike("its states change more than numbers")
     ask = Questions()
     ask.same(f"{ask(state)}.grad", state.grad)
+    ask.same(f"{ask(state)}.casting", state.casting)
     ask.same(f"{ask(dtypes)}._default", dtypes.get_default_dtype())
     for read in program._reads:
         ask.add(*read.questions(ask))

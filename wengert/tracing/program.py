@@ -365,7 +365,8 @@ def _like(array: np.ndarray) -> np.ndarray:
 
 def modes() -> tuple[Any, ...]:
     """The switches under which a function was recorded."""
-    return f"grad mode {'on' if state.grad else 'off'}", f"default dtype {get_default_dtype().name}"
+    return (f"grad mode {'on' if state.grad else 'off'}", f"default dtype {get_default_dtype().name}",
+            f"autocast {state.casting or 'off'}")
 
 
 def _own(array: np.ndarray, memories: list[np.ndarray], given: list[np.ndarray]) -> np.ndarray:

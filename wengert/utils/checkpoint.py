@@ -8,6 +8,7 @@ are the ones. So everything that works without a checkpoint works with one.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -111,6 +112,12 @@ def checkpoint(
         return function(*args, **kwargs)
 
 
+def block_as_now() -> Callable[[], AbstractContextManager[Any]]:
+    """What makes the block in which a call of now is run again: `autocast` as it is now. `amp.contexts` puts its own
+    here."""
+    return nullcontext
+
+
 _early_stop: bool | None = None
 
 
@@ -180,23 +187,43 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple([x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs])
 
 
-class GraphExecGroup:
-    """A context in which several runs of backward through one checkpointed call run it again once. Nothing has to be
-    done for it: what the second run gave waits until backward asks for it, in whichever run of backward.
+_here = threading.local()
+"""``group``: the `GraphExecGroup` in force in this thread."""
 
-    >>> x = torch.tensor(2.0, requires_grad=True)
+
+class GraphExecGroup:
+    """A context in which several runs of backward through one checkpointed call run it again once; without it each
+    run of backward does. Each of what the call saved is there for one of them only.
+
+    Raises RuntimeError within another group, `CheckpointError` where two runs need the same saved value.
+
+    >>> x, runs = torch.tensor(2.0, requires_grad=True), []
+    >>> def f(x):
+    ...     runs.append(1)
+    ...     y = x.sin()
+    ...     return y, y.exp()
+    >>> y, z = torch.utils.checkpoint.checkpoint(f, x, use_reentrant=False)
     >>> with torch.utils.checkpoint.GraphExecGroup():
-    ...     y = torch.utils.checkpoint.checkpoint(torch.exp, x, use_reentrant=False)
-    ...     y.backward()
-    >>> x.grad
-    tensor(7.3891)
+    ...     grad, = torch.autograd.grad(z, y)
+    ...     grad, = torch.autograd.grad(y, x, grad)
+    >>> len(runs)
+    2
     """
 
     def __enter__(self) -> GraphExecGroup:
+        if GraphExecGroup._get_current_group() is not None:
+            raise RuntimeError(f"GraphExecGroup contexts cannot be nested. Already inside group {_here.group}")
+        _here.group = self
         return self
 
     def __exit__(self, *error: object) -> None:
         """Ends the group."""
+        _here.group = None
+
+    @classmethod
+    def _get_current_group(cls) -> GraphExecGroup | None:
+        """The group in force in this thread."""
+        return getattr(_here, "group", None)
 
 
 class _Saved:
@@ -222,8 +249,11 @@ class _Frame:
         self.second: list[str] = []
         """What either run saved, for `debug`."""
         self.rng_state = default_generator.get_state() if preserve else None
+        self.block = block_as_now()
         self.places: list[weakref.ref[_Saved]] = []
         self.values: dict[int, tuple[Any, int]] = {}
+        self.run: Callable[[], Any] = lambda: None
+        """Refers to the run of backward, or the group of them, for which it ran again last."""
 
     def pack(self, tensor: Tensor) -> _Saved:
         place = _Saved(len(self.places), tensor)
@@ -242,9 +272,20 @@ class _Frame:
         return CheckpointError(f"[checkpoint] {what}; the function must do the same each time it runs{told}")
 
     def unpack(self, place: _Saved) -> Tensor:
-        if place.number not in self.values:
+        run = GraphExecGroup._get_current_group() or innermost()
+        again = run is not None and self.run() is run
+        if not again:
+            self.values.clear()
+            self.run = (lambda: None) if run is None else weakref.ref(run)
             self.recompute()
         found, version = self.values.pop(place.number, (None, 0))
+        if found is None and again:
+            raise CheckpointError(
+                "[checkpoint] Unpack is being triggered for a tensor that was already unpacked once; "
+                + ("Performing two backward calls that overlap (i.e. require the same saved activation in order to "
+                   "compute gradients) is not allowed while under the torch.utils.checkpoint.GraphExecGroup context. "
+                   if GraphExecGroup._get_current_group() else "")
+                + "If you are calling ctx.saved_tensors in backward, make sure to do so only once")
         if found is None:
             raise self._differs("A different number of tensors was saved during the original forward and "
                                 f"recomputation: {len(self.places)} were expected, and number {place.number} is "
@@ -282,6 +323,7 @@ class _Frame:
             if self.rng_state is not None:
                 stack.callback(default_generator.set_state, default_generator.get_state())
                 default_generator.set_state(self.rng_state)
+            stack.enter_context(self.block())
             stack.enter_context(self.again)
             stack.enter_context(saved_tensors_hooks(keep, lambda tensor: tensor))
             try:
@@ -309,6 +351,7 @@ class CheckpointFunction(Function):
     def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
         ctx.function = function
         ctx.rng_state = default_generator.get_state() if preserve else None
+        ctx.block = block_as_now()
         ctx.kept = [None if isinstance(x, Tensor) else x for x in args]
         ctx.save_for_backward(*(x if isinstance(x, Tensor) else None for x in args))
         return function(*args)
@@ -332,7 +375,7 @@ class CheckpointFunction(Function):
             if ctx.rng_state is not None:
                 stack.callback(default_generator.set_state, default_generator.get_state())
                 default_generator.set_state(ctx.rng_state)
-            with enable_grad():
+            with enable_grad(), ctx.block():
                 outputs = ctx.function(*args)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [

@@ -20,7 +20,6 @@ from .affine import pairwise_distance
 from .reduction import choose, reduced
 
 
-@in_float32
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                         size_average: bool | None = None, reduce: bool | None = None,
                         reduction: str = "mean") -> Tensor:
@@ -34,6 +33,12 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     if not input1.dim() == input2.dim() == target.dim():
         raise ShapeError("[margin_ranking_loss] : All input tensors should have same dimension but got sizes: "
                          f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} ")
+    return ranking_loss(input1, input2, target, margin, reduction)
+
+
+@in_float32
+def ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float, reduction: str) -> Tensor:
+    """`margin_ranking_loss` of tensors that broadcast."""
     check_none("margin_ranking_loss", COMPLEX, input1, input2)
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 

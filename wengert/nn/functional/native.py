@@ -19,7 +19,7 @@ from .dropouts import alpha_dropout, drop_channels, dropout, feature_alpha_dropo
 from .margins import poisson_nll_loss as _poisson
 from .margins import triplet_margin_loss as _triplet
 from .normalization import batch_norm, group_norm, layer_norm
-from .recurrent import recurrence
+from .recurrent import one_step, recurrence
 from .sampling import GRID_SAMPLE_INTERPOLATION_MODES, GRID_SAMPLE_PADDING_MODES, affine_grid, grid_sample
 
 _REDUCTIONS = ("none", "mean", "sum")
@@ -200,7 +200,7 @@ def _run(mode: str, data: Tensor, sizes: tuple[int, ...], hx: Any, params: Seque
 
 
 def _cell(mode: str, input: Tensor, states: tuple[Tensor, ...], weights: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    return recurrence(mode, input, (input.shape[0],), states, weights)[1]
+    return one_step(mode, input, states, weights)
 
 
 def lstm_cell(
@@ -389,7 +389,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     tensor([0., 1.])
     """
     word = _chosen("margin_ranking_loss", "a reduction", _REDUCTIONS, reduction)
-    return margins.margin_ranking_loss(input1, input2, target, margin, reduction=word)
+    return margins.ranking_loss(input1, input2, target, margin, word)
 
 
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1

@@ -38,3 +38,9 @@ def recurrence(mode: str, input: Tensor, sizes: Sizes, states: tuple[Tensor, ...
     all_h, last, *_ = P.rnn(inputs, states[0], recurrent, sizes=sizes, reverse=reverse, relu=mode == "RNN_RELU")
     return all_h, (last,)
 
+
+
+def one_step(mode: str, input: Tensor, states: tuple[Tensor, ...], weights: tuple[Tensor | None, ...]
+             ) -> tuple[Tensor, ...]:
+    """The states after one step of a cell: `recurrence` of ``input`` (N, in)."""
+    return recurrence(mode, input, (input.shape[0],), states, weights)[1]

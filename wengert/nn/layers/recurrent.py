@@ -8,12 +8,13 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.frames import warn
 from ...core.geometry import TENSOR, check_count, check_room
+from ...core.state import state as threads
 from ...ops import cat, empty, stack, zeros
 from ...tensors.alias import own
 from ...tensors.tensor import Tensor
 from .. import init
 from ..functional.dropouts import dropout
-from ..functional.recurrent import recurrence
+from ..functional.recurrent import one_step, recurrence
 from ..module import Module
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
@@ -180,7 +181,7 @@ class RNNBase(Module):
     def _padded(self, input: Tensor, states: Any) -> Any:
         name = type(self).__name__
         weight = self.weight_ih_l0
-        if input._data.dtype != weight._data.dtype:
+        if input._data.dtype != weight._data.dtype and threads.casting is None:
             raise ValueError(f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert "
                              f"input: input.to({weight.dtype}), or convert model: model.to({input.dtype})")
         if input.dim() not in (2, 3):
@@ -330,7 +331,7 @@ class RNNCellBase(Module):
                 raise RuntimeError(f"[{name}] hidden{number} has inconsistent hidden_size: got {state.shape[1]}, "
                                    f"expected {self.hidden_size}")
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        _, last = recurrence(mode, input, (input.shape[0],), states, weights)
+        last = one_step(mode, input, states, weights)
         return tuple([state.squeeze(0) for state in last]) if alone else last
 
     def extra_repr(self) -> str:

@@ -79,9 +79,23 @@ def is_inference_mode_enabled() -> bool:
     return state.inference
 
 
-def is_autocast_enabled(device_type: str = "cpu") -> bool:
+def is_autocast_enabled(device_type: str = "cuda") -> bool:
     """Whether `torch.autocast` is on."""
     from ....amp.switches import is_autocast_enabled as asked
+
+    return bool(asked(device_type))
+
+
+def _is_any_autocast_enabled() -> bool:
+    """Whether `torch.autocast` is on for some device."""
+    from ....amp.switches import _is_any_autocast_enabled as asked
+
+    return bool(asked())
+
+
+def _is_autocast_available(device_type: str) -> bool:
+    """Whether `torch.autocast` takes a device."""
+    from ....amp import is_autocast_available as asked
 
     return bool(asked(device_type))
 
