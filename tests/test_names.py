@@ -11,7 +11,6 @@ import pytest
 
 import wengert as torch
 from wengert._missing import explain
-from wengert.amp import contexts
 from wengert.core.errors import DeviceError
 
 # Every name of torch's namespace, of its dtypes, of torch.linalg and torch.autograd, and every member of Tensor, that
@@ -116,16 +115,16 @@ def test_questions_about_devices_have_answers() -> None:
     assert torch.xpu.device_count() == torch.xpu.memory_allocated() == 0 and torch.xpu.manual_seed_all(3) is None
 
 
-def test_the_cpu_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contexts, "_said", set())  # what is said once a process may have been said
+def test_the_cpu_is_there() -> None:
     assert torch.cpu.is_available() and torch.cpu.is_initialized() and torch.cpu.device_count() == 1
     assert torch.cpu.current_device() == "cpu" and torch.cpu.synchronize() is torch.cpu.set_device("cpu") is None
     with torch.cpu.stream(torch.cpu.Stream()) as stream:
         stream.wait_stream(torch.cpu.current_stream())
         stream.wait_event(stream.record_event())
     assert stream.record_event().query()
-    with torch.cpu.amp.autocast(dtype=torch.bfloat16):
-        assert torch.ones(2).dtype is torch.float32
+    with torch.cpu.amp.autocast(dtype=torch.float16):
+        assert torch.mv(torch.ones(2, 2), torch.ones(2)).dtype is torch.float32
+        assert (torch.ones(2, 2) @ torch.ones(2)).dtype is torch.float16
 
 
 @pytest.mark.parametrize("name", """
