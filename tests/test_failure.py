@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import wengert as torch
+from wengert import nn
 from wengert.core import display
 from wengert.examination.failure import describe, shorten
 from wengert.examination.shapes import cures, drawing, picture
@@ -170,3 +171,61 @@ def test_a_hook_of_the_programs_own_stays(tmp_path: Path) -> None:
                                          "import wengert\nwengert.ones(2) + wengert.ones(3)\n")
     done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stderr == "mine\n"
+
+
+def test_what_python_suggests_for_a_name_is_still_said(tmp_path: Path) -> None:
+    for line, end in (("import math; math.sinn", "Did you mean: 'sin'?"),
+                      ("wengert.cuda.is_avaliable", "Did you mean: 'is_available'?"),
+                      ("wengert.nn.Linear(1, 1).wieght", "Did you mean: 'weight'?"),
+                      ("wengrt", "Did you mean: 'wengert'?"),
+                      ("from wengert.nn import Linnear", "did you mean wengert.nn.Linear?")):
+        (tmp_path / "program.py").write_text(f"import wengert\n{line}\n")
+        done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "PYTHONPATH": str(Path(torch.__file__).parents[1])})
+        last = done.stderr.splitlines()[-1]
+        assert last.endswith(end) and done.stderr.count("Traceback") == 1, done.stderr
+
+
+LAYERS: list[tuple[Any, Any, str, str]] = [
+    (nn.BatchNorm2d(3), (2, 4, 5, 5), "num_features", "num_features=4 for the layer, which now has 3"),
+    (nn.BatchNorm1d(6), (2, 5, 6), "num_features", "where the layer looks for it: movedim(2, 1)"),
+    (nn.LayerNorm(5), (2, 4), "normalized_shape", "normalized_shape=(4,) for the layer, which now has (5,)"),
+    (nn.LayerNorm((3, 5)), (2, 3, 4), "normalized_shape", "normalized_shape=(3, 4) for the layer"),
+    (nn.LSTM(3, 4), (5, 2, 7), "input_size", "input_size=7 for the layer, which now has 3"),
+    (nn.GRU(3, 4), (5, 3, 7), "input_size", "movedim(1, -1)"),
+]
+
+
+@pytest.mark.parametrize("layer, shape, setting, change", LAYERS, ids=[repr(case[0])[:12] for case in LAYERS])
+def test_a_layer_that_does_not_fit_says_by_which_setting(layer: Any, shape: tuple[int, ...], setting: str, change: str
+                                                         ) -> None:
+    with pytest.raises((RuntimeError, ValueError)) as caught:
+        layer(torch.ones(shape))
+    text = describe(caught.value)
+    assert f"    {setting}  (" in text and change in text and f"({', '.join(map(str, shape))})" in text
+
+
+def test_shapes_are_drawn_whatever_the_error_is_called() -> None:
+    attention, x = nn.MultiheadAttention(4, 2), torch.ones(2, 3, 5)
+    scores = torch.ones(4, 3)
+    for call, rows in (
+        (lambda: attention(x, x, x), ["embed_dim  (4,)", "try: embed_dim=5"]),
+        (lambda: nn.functional.cross_entropy(scores, torch.ones(5).long()), ["input   (4, 3)", "target  (5,)"]),
+        (lambda: nn.functional.cross_entropy(scores, torch.ones(4, 1).long()), ["its axis of size 1: squeeze(1)"]),
+        (lambda: torch.bmm(torch.ones(2, 3, 4), torch.ones(3, 4, 5)), ["input  (2, 3, 4)\n            ^\n"]),
+        (lambda: torch.ones(4, 6).view(3, 7), ["24 elements", "21 elements", "try: view(3, 8), which has 24"]),
+        (lambda: torch.ones(3, 4).expand(3, 5), ["the shape   (3, 5)", "15 elements"]),
+        (lambda: torch.ones(3, 4).gather(1, torch.zeros(4, 1).long()), ["index  (4, 1)"]),
+    ):
+        with pytest.raises((RuntimeError, ValueError, AssertionError)) as caught:
+            call()
+        text = describe(caught.value)
+        assert all(row in text for row in rows), text
+    with pytest.raises(RuntimeError) as caught:
+        torch.zeros(3).scatter(0, torch.tensor([5]), 1.0)
+    assert "^" not in describe(caught.value).partition("RuntimeError")[2]  # an index is no matter of shapes
+
+
+def test_parameters_without_their_brackets_are_told_of() -> None:
+    with pytest.raises(TypeError, match=r"got the function parameters itself; call it: parameters\(\)"):
+        torch.optim.Adam(nn.Linear(1, 1).parameters)  # type: ignore[arg-type]

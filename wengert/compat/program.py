@@ -133,11 +133,11 @@ def describe_error(error: BaseException) -> str:
     if missing is not None:
         place = user_line(error.__traceback__)
         return f"{place}: {missing}\n" if place else f"{missing}\n"
-    from ..examination.failure import drop_own_frames, hints
+    from ..examination.failure import drop_own_frames, formatted, hints
 
     text = traceback.TracebackException.from_exception(error)
     drop_own_frames(text)
-    return "".join([*text.format(), *hints(error)])
+    return "".join([*formatted(text, error), *hints(error)])
 
 
 def missing_name(error: BaseException) -> str | None:

@@ -7,17 +7,20 @@ a report of a fault needs.
 
 from __future__ import annotations
 
+import contextlib
 import dis
+import io
 import os
 import re
 import sys
 import traceback
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
+from .._missing import explain
 from ..core.errors import ShapeError
 from ..core.frames import is_inside, is_own
 from .keywords import suggestion
@@ -25,6 +28,7 @@ from .shapes import drawing, picture
 
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 _RAISE = dis.opmap["RAISE_VARARGS"]
+_SIZES = re.compile(r"(?is)^(?!.*out of (?:bounds|range)).*(?:size|shape|dimension|subscript|expected index)")
 _ARGUMENTS = re.compile(r"argument|positional")
 
 
@@ -33,20 +37,45 @@ def describe(error: BaseException) -> str:
     text = traceback.TracebackException.from_exception(error)
     if is_foreseen(error):
         drop_own_frames(text)
-    return "".join([*text.format(), *hints(error)])
+    return "".join([*formatted(text, error), *hints(error)])
+
+
+def formatted(text: traceback.TracebackException, error: BaseException) -> list[str]:
+    """The parts of a traceback, with what Python itself would suggest for a name that is not there: before 3.12 only
+    its own printing knows that."""
+    parts, first = list(text.format()), next(text.format_exception_only(), "")
+    if isinstance(error, (AttributeError, NameError, ImportError)) and first in parts and "Did you mean" not in first:
+        printed = io.StringIO()
+        with contextlib.redirect_stderr(printed):
+            sys.__excepthook__(type(error), error, error.__traceback__)
+        meant = re.search(r"\. Did you mean: '[^'\n]*'\?$", printed.getvalue(), re.MULTILINE)
+        at = len(parts) - 1 - parts[::-1].index(first)
+        parts[at] = first.rstrip("\n") + (meant[0] if meant else "") + "\n"
+    return parts
 
 
 def hints(error: BaseException) -> Iterator[str]:
     """Lines to print behind an error: what it does not say itself."""
     if isinstance(error, TypeError) and (near := suggestion(error)):
         yield f"{near}\n"
-    elif isinstance(error, ShapeError) and (lines := drawing(error)):
+    elif isinstance(error, ImportError) and is_own(error.path or "") and error.name in sys.modules:
+        name = str(error).partition("'")[2].partition("'")[0]
+        yield f"{explain(str(error.name), name, dir(sys.modules[error.name]))}\n"
+    elif is_of_shapes(error) and (lines := drawing(error)):
         yield "\n".join(["", *lines, ""])
+
+
+def is_of_shapes(error: BaseException) -> TypeGuard[Exception]:
+    """Whether it says that sizes do not fit, as what PyTorch raises for the same is no `ShapeError` everywhere."""
+    if isinstance(error, ShapeError):
+        return True
+    kinds = RuntimeError, ValueError, AssertionError
+    return type(error) in kinds and is_foreseen(error) and _SIZES.search(str(error)) is not None
 
 
 def show_in_shell(shell: Any, error: BaseException) -> None:
     """Prints the hints in IPython; shapes in a notebook as a picture."""
-    made = picture(error) if isinstance(error, ShapeError) and hasattr(shell, "kernel") else ""
+    made = picture(error) if is_of_shapes(error) and hasattr(shell, "kernel") else ""
     if made:
         shell.display_pub.publish({"text/html": made, "text/plain": "\n".join(drawing(error))})  # type: ignore[arg-type]
     else:

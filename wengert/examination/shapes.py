@@ -20,9 +20,11 @@ from ..core.frames import is_inside
 from ..nn.module import Module
 from ..tensors.tape import node_of
 from ..tensors.tensor import Tensor
+from .layers import in_words, misfit
 
 Shape = tuple[int, ...]
 _PRODUCTS = frozenset({"matmul", "linear", "addmm", "bmm", "mm", "mv", "dot"})
+_CLASSES = frozenset({"cross_entropy", "nll_loss"})
 _MOST = 6
 
 
@@ -65,12 +67,50 @@ def picture(error: Exception) -> str:
 def _taken(error: Exception) -> tuple[list[tuple[_Operand, set[int]]], list[str]]:
     """The operands, each with the axes that disagree, and the changes that would make them fit."""
     frames = list(_frames(error.__traceback__))
+    rows, changes = in_words(str(error))
+    if rows:
+        return [(_Operand(label, shape, f"{math.prod(shape)} elements"), at) for label, shape, at in rows], changes
+    layer = _of_layer(frames)
+    if layer is not None:
+        return layer
     name, labelled = _operands(frames)
     if len(labelled) < 2:
         return [], []
     operands = [_Operand(label, tuple(tensor.shape), _origin(tensor, frames)) for label, tensor in labelled]
     shapes = [operand.shape for operand in operands]
+    if name == "einsum":
+        return list(zip(operands, _by_letters(frames, shapes), strict=True)), []
     return list(zip(operands, _disagreeing(name, shapes), strict=True)), cures(name, shapes)
+
+
+def _of_layer(frames: Sequence[tuple[FrameType, int]]) -> tuple[list[tuple[_Operand, set[int]]], list[str]] | None:
+    """The input of the innermost layer that runs, and the setting of the layer that it does not fit."""
+    for frame, _ in reversed(frames):
+        module = frame.f_locals.get("self")
+        if not is_inside(frame.f_code) or not isinstance(module, Module) or frame.f_code.co_name != "__call__":
+            continue
+        inputs = [value for value in frame.f_locals.get("args", ()) if isinstance(value, Tensor)]
+        found = misfit(module, tuple(inputs[0].shape)) if inputs else None
+        if found is None:
+            return None
+        name, sizes, wrong, at, changes = found
+        said = module if not module._modules else module._get_name()
+        return [(_Operand("input", tuple(inputs[0].shape), _origin(inputs[0], frames)), wrong),
+                (_Operand(name, sizes, f"of {said}"), at)], changes
+    return None
+
+
+def _by_letters(frames: Sequence[tuple[FrameType, int]], shapes: Sequence[Shape]) -> list[set[int]]:
+    """The axes of einsum's operands whose letter stands for several sizes."""
+    equation = next((text for frame, _ in reversed(frames) if type(text := frame.f_locals.get("equation")) is str), "")
+    terms = equation.partition("->")[0].replace(" ", "").split(",")
+    if "." in equation or [len(term) for term in terms] != [len(shape) for shape in shapes]:
+        return [set() for _ in shapes]
+    sizes: dict[str, set[int]] = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        for letter, size in zip(term, shape, strict=True):
+            sizes.setdefault(letter, set()).add(size)
+    return [{axis for axis, letter in enumerate(term) if len(sizes[letter] - {1}) > 1} for term in terms]
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
@@ -95,6 +135,8 @@ def _operands(frames: Sequence[tuple[FrameType, int]]) -> tuple[str, list[tuple[
     last = max((i for i, (frame, _) in enumerate(frames) if not is_inside(frame.f_code)), default=-1)
     for frame, _ in frames[last + 1 :]:
         code = frame.f_code
+        if code.co_argcount == 0 and code.co_flags & inspect.CO_VARARGS and "kwargs" in code.co_varnames:
+            continue  # it hands on what it is given
         count = code.co_argcount + bool(code.co_flags & inspect.CO_VARARGS)
         named = [(name, frame.f_locals.get(name)) for name in code.co_varnames[:count]]
         found = [(name, value) for name, value in named if isinstance(value, Tensor) and name != "self"]
@@ -161,6 +203,19 @@ def _disagreeing(name: str, shapes: Sequence[Shape]) -> list[set[int]]:
         if shapes[first] and shapes[second] and shapes[first][one] != shapes[second][other]:
             marks[first].add(one % len(shapes[first]))
             marks[second].add(other % len(shapes[second]))
+        else:  # the batches disagree
+            for axis in range(3, min(len(shapes[first]), len(shapes[second])) + 1):
+                if shapes[first][-axis] != shapes[second][-axis]:
+                    marks[first].add(len(shapes[first]) - axis)
+                    marks[second].add(len(shapes[second]) - axis)
+        return marks
+    if name in _CLASSES and len(shapes) > 1:
+        for axis in {0, *range(2, len(shapes[0]))}:
+            target = axis if axis == 0 else axis - 1
+            if axis < len(shapes[0]) and target < len(shapes[1]) and shapes[0][axis] != shapes[1][target]:
+                marks[0].add(axis)
+                marks[1].add(target)
+        marks[1].update(range(max(len(shapes[0]) - 1, 1), len(shapes[1])))
         return marks
     if name.startswith("conv") and len(shapes) > 1:
         if len(shapes[0]) > 1 and len(shapes[1]) > 1 and shapes[0][1] != shapes[1][1]:
@@ -210,6 +265,11 @@ def cures(name: str, shapes: Sequence[Shape]) -> list[str]:
             found.append("the first operand transposed: .mT")
         if b[-1] == a[-2]:
             found.append("the operands in the other order")
+    elif name in _CLASSES:
+        if len(b) == len(a) and b[1:2] == (1,):
+            found.append("the target without its axis of size 1: squeeze(1)")
+        elif math.prod(b) * a[1 if len(a) > 1 else 0] == math.prod(a) and len(b) == 1:
+            found.append("the scores as one row for each target: movedim(1, -1).flatten(0, -2)")
     elif name.startswith("conv") and len(a) > 2 and len(b) > 1:
         if a[1] != b[1] and a[-1] == b[1]:
             order = (0, len(a) - 1, *range(1, len(a) - 1))
