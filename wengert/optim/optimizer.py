@@ -82,7 +82,7 @@ class Optimizer:
         if hasattr(params, "named_parameters"):
             raise TypeError(f"[{type(self).__name__}] an iterable of parameters was expected as params; got the module "
                             f"{type(params).__name__} itself; pass model.parameters()")
-        if not hasattr(params, "__iter__") and hasattr(params, "__call__"):
+        if not hasattr(params, "__iter__"):
             name = getattr(params, "__name__", "parameters")
             raise TypeError(f"[{type(self).__name__}] an iterable of parameters was expected as params; got the "
                             f"function {name} itself; call it: {name}()")
