@@ -18,6 +18,7 @@ from . import entry
 from .functions import Functions, Work, slot_of
 from .loops import Place, Shape
 from .modules import modules_of
+from .plan import Expr
 from .schedule import Schedule
 from .steps import Call, Product, Step
 
@@ -81,8 +82,8 @@ class Blueprint:
     arrays: list[Memory]
     constants: list[np.ndarray[Any, Any]]
     """What the constants among ``arrays`` hold, and then what numpy alone is given."""
-    fresh: list[tuple[int, Shape]]
-    """The numbers of the arrays that are given out, and their shapes."""
+    fresh: list[tuple[int, Shape, Shape]]
+    """The numbers of the arrays that are given out, their shapes, and their dimensions from the outermost on."""
     effects: list[int | None]
     """Which of ``fresh`` has the value of an effect; None where none does."""
     outputs: list[tuple[bool, int]]
@@ -106,7 +107,8 @@ def blueprint_of(schedule: Schedule, functions: Callable[[Schedule], Functions] 
     for buffer in schedule.plan.buffers:
         if buffer.kind == "arena":
             buffer.slot = entry.ARENA
-    made = {found[0]: found[1].shape for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple}
+    made = {found[0]: (found[1].shape, _order_of(found[1]))
+            for found in (*schedule.effects, *schedule.outputs) if type(found) is tuple}
     fresh = {buffer: number for number, buffer in enumerate(made)}
     constants = [schedule.plan.constants[buffer] for buffer in arrays if buffer.kind == "constant"]
     numbers = {id(instr): number for number, instr in enumerate(schedule.graph.instrs)}
@@ -115,7 +117,7 @@ def blueprint_of(schedule: Schedule, functions: Callable[[Schedule], Functions] 
     found = Blueprint(
         [Memory(buffer.kind, buffer.dtype, buffer.size) for buffer in arrays],
         constants,
-        [(buffer.slot - entry.FIRST, shape) for buffer, shape in made.items()],
+        [(buffer.slot - entry.FIRST, shape, order) for buffer, (shape, order) in made.items()],
         [None if effect is None else fresh[effect[0]] for effect in schedule.effects],
         [(False, output) if isinstance(output, int) else (True, fresh[output[0]]) for output in schedule.outputs],
         schedule.arena,
@@ -127,6 +129,12 @@ def blueprint_of(schedule: Schedule, functions: Callable[[Schedule], Functions] 
         asks_openblas(schedule.steps),
     )
     return found, [text for _, text in modules]
+
+
+def _order_of(x: Expr) -> Shape:
+    """The dimensions of an array that is given out, in the order in which they lie."""
+    strides = x.node.args[0].strides
+    return tuple(sorted(range(len(x.shape)), key=lambda d: (-strides[d], d)))
 
 
 def asks_openblas(steps: Sequence[Step]) -> bool:

@@ -35,8 +35,9 @@ def lines_of_call(program: Any, ask: Callable[[object], str], mark: str, given: 
     lines = [f"if {native}.given is not {mark}:", f" {native}.give({given}, {mark})"]
     if changing:
         lines += ["else:", *[f" {words}[{first + number}] = id({name})" for number, name in changing.items()]]
-    for number, (slot, shape, dtype) in enumerate(program._fresh):
-        lines.append(f"f{number} = empty({shape!r}, {ask(dtype)}); {words}[{slot}] = id(f{number})")
+    for number, each in enumerate(program._fresh):
+        made = each.expression.format(dtype=ask(each.dtype))
+        lines.append(f"f{number} = {made}; {words}[{each.slot}] = id(f{number})")
     lines += [f"pool = {ask(threads._state)}.pool",
               f"if pool is None or pool is not {native}._pool: pool = {native}.attend()"]
     shares = any(step.largest for step in steps)

@@ -34,7 +34,7 @@ from .translation import Lying
 LARGEST = 2**20
 """Bytes of constants up to which a blueprint is kept."""
 
-_FORMAT = "plan1"
+_FORMAT = "plan2"
 _PACKAGES = ("core", "prims", "ir", "compiler", "native")
 """What a plan is made by."""
 
@@ -52,7 +52,7 @@ _UNSOUND = ValueError, TypeError, LookupError, AttributeError, ArithmeticError, 
 # --- what a plan depends on -------------------------------------------------------------------------------------------
 
 
-def key_of(graph: InstructionGraph, given: Given, in_place: bool) -> str | None:
+def key_of(graph: InstructionGraph, given: Given, in_place: bool, loose: frozenset[int] = frozenset()) -> str | None:
     """The name of the plan of a graph for arrays that lie like these; None where it cannot be told from others."""
     source = _source()
     if source is None:
@@ -72,7 +72,8 @@ def key_of(graph: InstructionGraph, given: Given, in_place: bool) -> str | None:
     blas = openblas()
     return disk.key_of(
         _FORMAT, source, engine().identity, np.__version__, repr(None if blas is None else blas.word), repr(in_place),
-        "\n".join(lines), repr((declared, lying, graph.generators, effects, graph.outputs)), digest.hexdigest())
+        repr(sorted(loose)), "\n".join(lines), repr((declared, lying, graph.generators, effects, graph.outputs)),
+        digest.hexdigest())
 
 
 @cache
@@ -144,14 +145,15 @@ def _step_as_data(step: Work | Computed) -> list[Any]:
     return ["numpy", step.instr, operands, step.results]
 
 
-def read(key: str, graph: InstructionGraph, given: Given, in_place: bool) -> Blueprint | None:
+def read(key: str, graph: InstructionGraph, given: Given, in_place: bool, loose: frozenset[int] = frozenset()
+         ) -> Blueprint | None:
     """What was kept under this key, held against the graph; None where there is nothing, or nothing sound."""
     content = disk.read(key)
     if content is None:
         return None
     text, _, numbers = content.partition(b"\n")
     try:
-        return _Reader(graph, given, in_place).blueprint(json.loads(text), numbers)
+        return _Reader(graph, given, in_place, loose).blueprint(json.loads(text), numbers)
     except _UNSOUND:
         return None
 
@@ -174,8 +176,9 @@ def _count(number: Any, below: int | None = None) -> int:
 class _Reader:
     """Makes a blueprint of data, of which nothing is taken for granted."""
 
-    def __init__(self, graph: InstructionGraph, given: Given, in_place: bool) -> None:
-        self.graph, self.given, self.in_place = graph, given, in_place
+    def __init__(self, graph: InstructionGraph, given: Given, in_place: bool, loose: frozenset[int] = frozenset()
+                 ) -> None:
+        self.graph, self.given, self.in_place, self.loose = graph, given, in_place, loose
         self.arrays: list[Memory] = []
         self.arena = 0
         self.constants: list[np.ndarray[Any, Any]] = []
@@ -185,12 +188,17 @@ class _Reader:
         self.arrays = [Memory(*x) for x in data["arrays"]]
         self._check_arrays()
         self.constants = self._constants(data["constants"], numbers)
-        fresh = [(_count(number, len(self.arrays)), tuple([_count(n) for n in shape]))
-                 for number, shape in data["fresh"]]
-        for number, shape in fresh:
+        fresh = [(_count(number, len(self.arrays)), tuple([_count(n) for n in shape]), tuple(order))
+                 for number, shape, order in data["fresh"]]
+        for number, shape, order in fresh:
             _expect(self.arrays[number].kind == "fresh" and self.arrays[number].size == prod(shape),
                     "an array that is given out", self.arrays[number])
-        made = [(self.arrays[number].dtype, shape) for number, shape in fresh]
+            _expect(sorted(order) == [*range(len(shape))] and all(type(d) is int for d in order), "an order", order)
+        made = [(self.arrays[number].dtype, shape) for number, shape, _ in fresh]
+        outputs = self._outputs(data["outputs"], made)
+        turned = {number for at, (is_made, number) in enumerate(outputs) if is_made and at in self.loose}
+        _expect(all([*order] == sorted(order) or number in turned for number, (*_, order) in enumerate(fresh)),
+                "arrays in rows", data["fresh"])
         frames = [Frame(*x) for x in data["frames"]]
         for frame in frames:
             _expect(frame.dtype in DTYPES and type(frame.number) in (int, float, bool), "a frame", frame)
@@ -205,7 +213,7 @@ class _Reader:
         known = {*functions, ""}
         return Blueprint(
             self.arrays, self.constants, fresh, self._effects(data["effects"], made),
-            self._outputs(data["outputs"], made), self.arena, frames, [self._step(x, known) for x in data["steps"]],
+            outputs, self.arena, frames, [self._step(x, known) for x in data["steps"]],
             modules, data["cycles"], data["asks_openblas"])
 
     def _check_arrays(self) -> None:

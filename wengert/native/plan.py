@@ -549,6 +549,12 @@ def lying_order(shape: Shape, leaves: Sequence[Place]) -> Shape:
     return tuple(sorted(given, key=lambda d: -steps[d]))
 
 
+def strides_in(shape: Shape, order: Sequence[int]) -> Shape:
+    """The strides of elements that lie side by side, the dimensions in this order from the outermost on."""
+    steps = dict(zip(order, row_major(tuple([shape[d] for d in order])), strict=True))
+    return tuple([steps[d] for d in range(len(shape))])
+
+
 def row_major(shape: Shape) -> Shape:
     """The strides, in elements, of an array in rows; 0 along dimensions of one element."""
     strides, step = [], 1

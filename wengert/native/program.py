@@ -11,10 +11,9 @@ import ctypes
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from itertools import groupby
-from math import prod
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -32,6 +31,7 @@ from . import entry, keeping
 from .account import StepInfo, assembly_of
 from .blueprint import Blueprint, Computed, Drawn, Known, Seen, asks_openblas, blueprint_of
 from .checks import check_computed
+from .fresh import Fresh, FreshArrays, hold
 from .functions import Work
 from .loops import DTYPES, Nest
 from .origins import helpers, steps_of_values
@@ -45,20 +45,21 @@ WRITTEN = object()
 
 
 def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool = False,
-           stages: Stages | None = None) -> NativeProgram | None:
+           stages: Stages | None = None, loose: frozenset[int] = frozenset()) -> NativeProgram | None:
     """The native program of a graph whose inputs and states lie as the arrays given here; None where there is no
-    generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself. What planning
-    found out is kept on disk (`keeping`), and planned anew where that lacks it."""
+    generated code, or nothing of the graph has a native form. ``in_place``: it writes states itself; ``loose`` outputs,
+    by their numbers, may lie in any order. What planning found out is kept on disk (`keeping`), and planned anew where
+    that lacks it."""
     if not may_be_native(graph):
         return None
     stages = Stages() if stages is None else stages
-    planning = Planning(graph, given, in_place)
+    planning = Planning(graph, given, in_place, loose)
     with stages.stage("reading"):
-        key = keeping.key_of(graph, given, in_place)
-        blueprint = None if key is None else keeping.read(key, graph, given, in_place)
+        key = keeping.key_of(graph, given, in_place, loose)
+        blueprint = None if key is None else keeping.read(key, graph, given, in_place, loose)
         found = None if blueprint is None else engine().load_kept(_symbols(blueprint))
     if blueprint is not None and found is not None:
-        return NativeProgram(planning, blueprint, found)
+        return NativeProgram(planning, blueprint, found, loose)
     try:
         with stages.stage("planning"):
             schedule = planning.schedule
@@ -73,7 +74,7 @@ def native(graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_pl
         libraries = engine().load_all([*zip(planning.texts, symbols, strict=True)], threads.get_num_threads())
         if key is not None:
             keeping.write(key, blueprint)
-        return NativeProgram(planning, blueprint, libraries)
+        return NativeProgram(planning, blueprint, libraries, loose)
 
 
 def _symbols(blueprint: Blueprint) -> list[tuple[str, tuple[str, ...]]]:
@@ -108,15 +109,16 @@ class Planning:
     """What is found out about a graph for arrays that lie as those given here, each when it is first asked for: where a
     program was kept on disk, people alone ask."""
 
-    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool) -> None:
-        self.graph, self.in_place = graph, in_place
+    def __init__(self, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]], in_place: bool,
+                 loose: frozenset[int] = frozenset()) -> None:
+        self.graph, self.in_place, self._loose = graph, in_place, loose
         self._given = [Lying(array.shape, array.strides, array.dtype) for array in given]
 
     @cached_property
     def schedule(self) -> Schedule:
         """The steps in order. Raises `NotImplementedError` where there can be none."""
         with uncollected():
-            return Schedule(self.graph, self._given, self.in_place)
+            return Schedule(self.graph, self._given, self.in_place, loose=self._loose)
 
     @property
     def blueprint(self) -> Blueprint:
@@ -139,9 +141,9 @@ class Runner:
     where nothing of it has a native form. Called like an `Interpreter`. If it must be ``whole``, what numpy would
     compute is a `TraceError` before anything runs."""
 
-    def __init__(self, graph: InstructionGraph, in_place: bool, whole: bool = False, stages: Stages | None = None
-                 ) -> None:
-        self.graph, self.in_place, self.whole = graph, in_place, whole
+    def __init__(self, graph: InstructionGraph, in_place: bool, whole: bool = False, stages: Stages | None = None,
+                 loose: frozenset[int] = frozenset()) -> None:
+        self.graph, self.in_place, self.whole, self._loose = graph, in_place, whole, loose
         self.stages = Stages() if stages is None else stages
         self.share: Callable[[Runner, Sequence[np.ndarray[Any, Any]]], NativeProgram | None] | None = None
         """Makes the program of code that serves other sizes too, where that can be done (`shared`)."""
@@ -161,7 +163,7 @@ class Runner:
         with uncollected():
             program = None if self.share is None else self.share(self, [*inputs, *states])
             if program is None:
-                program = native(self.graph, [*inputs, *states], self.in_place, self.stages)
+                program = native(self.graph, [*inputs, *states], self.in_place, self.stages, self._loose)
         if self.whole:
             self._refuse_numpy(program)
         self.program, self._run = program, program or Interpreter(self.graph)
@@ -205,7 +207,8 @@ in_child(_renew)
 class NativeProgram:
     """Called like an `Interpreter`: with the arrays of inputs and states, and generators."""
 
-    def __init__(self, planning: Planned, blueprint: Blueprint, libraries: Sequence[Library]) -> None:
+    def __init__(self, planning: Planned, blueprint: Blueprint, libraries: Sequence[Library],
+                 resting: Iterable[int] = ()) -> None:
         self.planning, self.graph, self._blueprint = planning, planning.graph, blueprint
         self.libraries = libraries
         self.renew()
@@ -216,12 +219,17 @@ class NativeProgram:
         """The functions of the steps."""
         self.cycles = blueprint.cycles
         self._interpreter: Interpreter | None = None
-        self._fresh = [(entry.FIRST + number + self.array_slots, shape, np.dtype(blueprint.arrays[number].dtype))
-                       for number, shape in blueprint.fresh]
+        self._fresh = FreshArrays([
+            Fresh(entry.FIRST + number + self.array_slots, shape, order, np.dtype(blueprint.arrays[number].dtype))
+            for number, shape, order in blueprint.fresh])
         self.effects_at = blueprint.effects
         """For each effect which of the fresh arrays has its value; None where none does."""
         self.outputs_at = [number if made else None for made, number in blueprint.outputs]
         """For each output which of the fresh arrays it is; None for one that is an input or a state."""
+        rests = [at for at in [self.outputs_at[number] for number in resting] if at is not None]
+        for at in rests:
+            self._fresh[at].rests = True
+        self._rests = sum([self._fresh[at].bytes for at in rests])
 
     @property
     def schedule(self) -> Schedule:
@@ -319,9 +327,9 @@ class NativeProgram:
             if ids != self.given:
                 self.give(arrays, ids)
             fresh = []
-            for slot, shape, dtype in self._fresh:
-                array = np.empty(shape, dtype)
-                words[slot] = id(array)
+            for each in self._fresh:
+                array = each.array()
+                words[each.slot] = id(array)
                 fresh.append(array)
             pool = self.attend()
             pool.await_work(self.cycles)
@@ -330,6 +338,8 @@ class NativeProgram:
                     pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
             else:
                 self._launch_by_parts(pool, self._lying(arrays, fresh), generators)
+            if self._rests:
+                hold(self._fresh, self._rests)
             if self.has_gone_wrong():
                 return None
         return fresh
@@ -364,7 +374,7 @@ class NativeProgram:
         """The arrays of a run by their slots, but for those that numpy has yet to compute."""
         given = enumerate(arrays, entry.FIRST)
         made = {entry.FIRST + number: array
-                for (number, _), array in zip(self._blueprint.fresh, fresh, strict=True)}
+                for (number, *_), array in zip(self._blueprint.fresh, fresh, strict=True)}
         return {**dict(given), **made, **self._constants}
 
     def _launch_by_parts(self, pool: threads.Pool, lying: dict[int, np.ndarray[Any, Any]], generators: Sequence[Any]
@@ -417,7 +427,7 @@ class NativeProgram:
     def memory(self) -> dict[str, int]:
         """Bytes: of the arena, of what a run makes and gives out, of what numpy's calls leave until its end, and of
         constants. Their sum is what a run needs at most beside what it is given."""
-        fresh = sum([prod(shape) * dtype.itemsize for _, shape, dtype in self._fresh])
+        fresh = sum([each.bytes for each in self._fresh])
         called = [self._blueprint.arrays[slot - entry.FIRST].bytes for slot in self._called]
         return {"in between": self._blueprint.arena, "given out": fresh, "from numpy": sum(called),
                 "constants": sum([array.nbytes for array in self._constants.values()])}
@@ -426,9 +436,9 @@ class NativeProgram:
         """Measures each step, the least of so many rounds, on arrays that it may write to."""
         with self._lock:
             self.give(arrays, None)
-            fresh = [np.empty(shape, dtype) for _, shape, dtype in self._fresh]
-            for (slot, _, _), array in zip(self._fresh, fresh, strict=True):
-                self._words[slot] = id(array)
+            fresh = [each.array() for each in self._fresh]
+            for each, array in zip(self._fresh, fresh, strict=True):
+                self._words[each.slot] = id(array)
             lying = self._lying(arrays, fresh)
             for slot in self._called:
                 self._put(slot, self._nothing)

@@ -185,7 +185,7 @@ def _clamp(b: Writer, x: Node, low: float | None = None, high: float | None = No
 
 RULES.update({
     "clamp": _clamp, "hardtanh": _clamp,
-    "threshold": lambda b, x, limit, value: b.select(b.gt(x, limit), x, value),
+    "threshold": lambda b, x, limit, value: b.select(b.le(x, limit), value, x),
     "deg2rad": lambda b, x: b.mul(x, np.pi / 180), "rad2deg": lambda b, x: b.mul(x, 180 / np.pi),
     "cosh": lambda b, x: b.mul(b.add(b.exp(x), b.exp(b.neg(x))), 0.5),
 })

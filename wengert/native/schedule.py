@@ -15,7 +15,7 @@ from .checks import check
 from .handing import handed_on
 from .joining import joined
 from .loops import Buffer, Nest, Place, Store
-from .plan import Choices, Expr, Plan, row_major
+from .plan import Choices, Expr, Plan, lying_order, row_major, strides_in
 from .sparing import spared
 from .steps import Product, Step, places_read, places_written
 from .tails import with_tails
@@ -37,11 +37,12 @@ class Schedule:
     """The steps of a graph, the buffer of each effect's value and of each output, and the arena's size.
 
     Where ``in_place``, writes into the memory of states and inputs are steps too; their effects have the buffer None.
-    Else outputs that are inputs or states are these themselves, by their number.
+    Else outputs that are inputs or states are these themselves, by their number. Outputs of which the numbers are
+    ``loose`` may lie with their dimensions in any order, as it suits the steps that write them; all others lie in rows.
     """
 
     def __init__(self, graph: InstructionGraph, given: Sequence[Lying | np.ndarray[Any, Any]], in_place: bool,
-                 choices: Choices | None = None) -> None:
+                 choices: Choices | None = None, loose: frozenset[int] = frozenset()) -> None:
         self.graph = graph
         self.like: Schedule | None = None
         self.translation = Translation(graph, given, HANDLERS, choices)
@@ -50,8 +51,8 @@ class Schedule:
         self.effects: list[tuple[Buffer, Expr] | None] = []
         whole = {} if in_place else {value: at for at, value in enumerate((*graph.inputs, *graph.states))}
         self.outputs: list[tuple[Buffer, Expr] | int] = [
-            whole[value] if value in whole else self._given_out(self.translation.expr(value))
-            for value in graph.outputs]
+            whole[value] if value in whole else self._given_out(self.translation.expr(value), number in loose)
+            for number, value in enumerate(graph.outputs)]
         targets = {value.name: value for value in (*graph.inputs, *graph.states)}
         writes: list[tuple[Expr, Expr]] = []
         for effect in graph.effects:
@@ -90,17 +91,20 @@ class Schedule:
         """Where in the arena a frame begins, and a buffer that lies in it."""
         self.arena = self._arranged()
 
-    def _given_out(self, x: Expr) -> tuple[Buffer, Expr]:
+    def _given_out(self, x: Expr, loose: bool = False) -> tuple[Buffer, Expr]:
         """The buffer of an array that the caller gets, and its elements there."""
         node, plan = x.node, self.plan
+        order = lying_order(x.shape, node.leaves) if loose else tuple(range(len(x.shape)))
+        strides = strides_in(x.shape, order)
         place: Place | None = node.args[0] if node.op == "load" else None
         if (place is not None and place.buffer.kind == "arena" and place.buffer.frame is None and not place.offset
-                and place.strides == row_major(x.shape) and place.buffer.size == prod(x.shape)):
+                and place.strides == strides and place.buffer.size == prod(x.shape)):
             place.buffer.kind = "fresh"
             return place.buffer, x
         buffer = plan.buffer("fresh", x.dtype, prod(x.shape))
-        plan.store(x, Place(buffer, 0, row_major(x.shape)))
-        return buffer, plan.whole(buffer, x.shape)
+        whole = plan.whole(buffer, x.shape, strides)
+        plan.lay(x, whole, order)
+        return buffer, whole
 
     def _write(self, writes: list[tuple[Expr, Expr]]) -> None:
         """Writes come after all that may fail, and after the last look at what was there; else by way of a copy."""

@@ -38,11 +38,28 @@ class Backward:
         sources: list[Source], origins: list[list[int]]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
+        self.keeps = frozenset(kept)
+        self._lying: dict[Value, tuple[int, ...]] = {}
+        """The strides that arrays of kept values had when they first came, where they lay side by side."""
         self.origins = origins
         self.make: Callable[[InstructionGraph, frozenset[int]], Interpreter | Runner] = lambda graph, _: (
             Interpreter(graph))
         """Makes what runs the graph of the half for some places."""
         self._halves: dict[frozenset[int], Half] = {}
+
+    def lying(self, value: Value, array: np.ndarray) -> np.ndarray:
+        """The array of a kept value, lying as it did the first time: the forward half leaves it in the order that suits
+        its steps, and the code of this half is for that order."""
+        strides = self._lying.get(value)
+        if strides is None:
+            if not _is_dense(array):
+                array = np.asarray(array, order="C")
+            self._lying[value] = array.strides
+        elif array.strides != strides:
+            copy = np.lib.stride_tricks.as_strided(np.empty(array.shape, array.dtype), array.shape, strides)
+            copy[...] = array
+            return copy
+        return array
 
     @property
     def whole(self) -> Half:
@@ -65,6 +82,12 @@ class Backward:
                      for value, origin in zip(wanted, self.origins, strict=True)]
             found = self._halves[given] = Half(graph, wanted, there, self.make(graph, given))
         return found
+
+
+def _is_dense(array: np.ndarray) -> bool:
+    """Whether an array is nothing but its elements side by side, with its dimensions in some order."""
+    order = sorted(range(array.ndim), key=lambda d: -array.strides[d])
+    return bool(array.transpose(order).flags.c_contiguous)
 
 
 class Half(NamedTuple):
@@ -135,7 +158,15 @@ def record_backward(
         ones = make(recorder.fresh(cotangents[-1], np.ones_like(array, order="C")), None)
         ends[number] = edge_of(tensor), ones
     edges: list[Any] = [edge_of(tensor) for _, tensor in wanted]
-    found = run(ends, inputs=edges, retain_graph=True, create_graph=False, accumulate=False)
+    leaves = [edge for edge in edges if type(edge) is Leaf]
+    hooked = [(leaf, leaf.rare) for leaf in leaves]
+    for leaf in leaves:
+        leaf.rare = None  # a leaf's hooks run where its gradient arrives: outside, at every backward
+    try:
+        found = run(ends, inputs=edges, retain_graph=True, create_graph=False, accumulate=False)
+    finally:
+        for leaf, rare in hooked:
+            leaf.rare = rare
     grads = [None if ct is None else recorder.read(recorder.place(ct))[0] for ct in found]
     sources = [source for (source, _), grad in zip(wanted, grads, strict=True) if grad is not None]
     origins = [[number for number, nodes in enumerate(below) if id(node_of(edge)) in nodes]
@@ -175,8 +206,9 @@ class CompiledNode(Node):
         backward = self.backward
         half = backward.half(self._given(parts))
         cts = [parts[i] for i in range(len(self.shape)) if parts.get(i) is not None]
-        given = [*(self.arrays[value] for value in backward.kept), *cts]
-        _, grads = half.run([np.asarray(array, order="C") for array in given], [])
+        given = [*[backward.lying(value, self.arrays[value]) for value in backward.kept],
+                 *[np.asarray(array, order="C") for array in cts]]
+        _, grads = half.run(given, [])
         own = iter([np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad
                     for grad in grads])
         found = [None if value is None else next(own) for value in half.wanted]

@@ -119,7 +119,11 @@ class Program:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
         reads, the states are written last, from copies, as that wants them as they were. If it must be native as a
         ``whole``, what numpy would compute raises `TraceError` when it first runs."""
-        self._run = Runner(self.graph, self.backward is None, whole, self.stages)
+        shown = {where for where in self._results.where if type(where) is Value}
+        loose = frozenset() if self.backward is None else frozenset([
+            number for number, value in enumerate(self.graph.outputs)
+            if value in self.backward.keeps and value not in shown])
+        self._run = Runner(self.graph, self.backward is None, whole, self.stages, loose)
         if self.backward is not None:
             self.backward.make = lambda graph, _: Runner(graph, False, whole)
 
