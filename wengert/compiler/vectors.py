@@ -132,6 +132,8 @@ class Vectors:
         x, y = self._real(x), self._real(y)
         if x.number is None and y.number is not None:
             x, y = y, x
+        if x.number is not None and x.number != x.number:
+            return x
         # This pair is the machine's own min or max: one instruction, which gives y where either operand is NaN.
         best = self.select(self._compare(condition, x, y), x, y)
         return best if x.number is not None else self.select(self.isnan(x), x, best)

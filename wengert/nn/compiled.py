@@ -11,13 +11,22 @@ from .module import Module
 
 class OptimizedModule(Module):
     """A module whose calls run compiled. It shares the parameters of the module that it was made from, ``_orig_mod``,
-    and answers for its attributes; names in its ``state_dict`` begin with ``_orig_mod.``, as in PyTorch."""
+    and its attributes, which are read, set and deleted there; names in its ``state_dict`` begin with ``_orig_mod.``, as
+    in PyTorch."""
 
     def __init__(self, module: Module, compiled: Compiled) -> None:
         super().__init__()
-        self._orig_mod = module
+        self._adopt("_modules", "module", "_orig_mod", module)
         self.__dict__["_compiled"] = compiled
-        self.training = module.training
+
+    @property
+    def training(self) -> bool:
+        """Whether the module that it was made from trains."""
+        return bool(self._orig_mod.training)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        self._orig_mod.training = mode
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self._compiled(*args, **kwargs)
@@ -27,6 +36,20 @@ class OptimizedModule(Module):
             return super().__getattr__(name)
         except AttributeError:
             return getattr(super().__getattr__("_orig_mod"), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        there = self if self._has(name) else self._orig_mod
+        super().__setattr__(name, value) if there is self else setattr(there, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name) if self._has(name) else delattr(self._orig_mod, name)
+
+    def _has(self, name: str) -> bool:
+        """Whether an attribute is the wrapper's own: what all modules have."""
+        return name == "_orig_mod" or name in self.__dict__ or hasattr(type(self), name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._orig_mod)})
 
     def profile(self, *args: Any, rounds: int = 20, **kwargs: Any) -> str:
         """How long each step of the program for these arguments takes, forward and backward; see `Compiled.profile`."""

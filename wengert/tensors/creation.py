@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
+from ..core.computed import Computed
 from ..core.dtypes import DType
 from ..core.eighths import converted
 from ..core.errors import DTypeError
+from ..core.quantity import Quantity
 from ..core.state import state
 
 TENSORS: set[type] = set()
@@ -60,6 +62,8 @@ def _plain(data: Any, kinds: set[type]) -> Any:
             kinds |= found
             return list(data)
         return [_plain(item, kinds) for item in data]
+    if type(data) not in _NUMBERS and isinstance(data, (Quantity, Computed)):  # an array holds it as it is now
+        data = data.fixed()
     kinds.add(type(data))
     return data
 

@@ -33,7 +33,7 @@ from .keeping import Keeper
 from .memory import root_of, step_within, whole_of
 from .names import Names
 from .outside import Binding, Slot, has_resting_grad, spec_of
-from .quantities import Condition, Traced
+from .quantities import Condition, Pending, Traced
 from .reads import Reads
 from .shadows import Shadows
 from .sizes import SizeNotes
@@ -97,6 +97,7 @@ class Capturing(Tracer, ABC):
         self.independent: set[Value] = set()
         """Values that depend on nothing that the function is given: these can be looked at."""
         self.shadows = Shadows()
+        reads.quantity = self.pending
         self._line: str | None = None
         """The user's line, where it is known as long as something of wengert's own runs."""
 
@@ -215,6 +216,28 @@ class Capturing(Tracer, ABC):
         self.graph.inputs.append(found)
         tensor = make(self.fresh(found, np.array(value)), None)
         return Traced(tensor, value, lambda quantities: quantities[place], self.conditions, source.name)
+
+    def setting(self, group: dict[str, Any], key: str, value: object) -> Any:
+        """A setting of an optimiser that is a float, or some, as quantities; None for another."""
+        if isinstance(value, Pending):
+            return value.whole()
+        if type(value) is float:
+            return self.quantity_of_group(group, key, None, value)
+        if type(value) is tuple and value and all(isinstance(part, float) for part in value):
+            return tuple([part.whole() if isinstance(part, Pending) else self.quantity_of_group(group, key, i, part)
+                          for i, part in enumerate(value)])
+        return None
+
+    def pending(self, group: dict[str, Any], key: str, value: object) -> Any:
+        """What stands for a setting where code of the user's may read it; None where it is no float, nor some."""
+        def of(place: int | None, value: float) -> Pending:
+            return Pending(lambda: self.quantity_of_group(group, key, place, value), value, self.conditions, key)
+
+        if type(value) is float:
+            return of(None, value)
+        if type(value) is tuple and value and all(type(part) is float for part in value):
+            return tuple([of(i, part) for i, part in enumerate(value)])
+        return None
 
     def quantity_of_group(self, group: dict[str, Any], key: str, place: int | None, value: float) -> Traced:
         """A setting of an optimiser as a quantity, the same one whenever it is asked for."""

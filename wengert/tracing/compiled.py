@@ -31,6 +31,7 @@ from .function import parameters_of, record
 from .generalised import MOST, Families
 from .names import has_unmade_parameters
 from .program import Program
+from .reads import ChangeError
 from .sizes import SizeNotes
 from .whose import is_users
 
@@ -67,7 +68,7 @@ class Compiled:
         """Why it runs as it is, where it does."""
         functools.update_wrapper(self, function, updated=())
         self._names = parameters_of(function)
-        self._said_limit = False
+        self._said_limit = self._changed = False
         self._held: str | None = None
         self._again: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None
         """Runs a call that is like the last one (`again.prepare`); None where it runs as it is."""
@@ -77,7 +78,8 @@ class Compiled:
     def forget(self) -> None:
         """Makes it what it was before its first call."""
         with _LOCK:
-            self.programs, self._said_limit, self._held, self._again = [], False, None, None
+            self.programs, self._held, self._again = [], None, None
+            self._said_limit = self._changed = False
             self.sizes = None if self.dynamic is False else Families(bool(self.dynamic))
             self.eager = None
             self.take_stance()
@@ -118,7 +120,10 @@ class Compiled:
                 arguments = Arguments(self._names, args, kwargs)
                 program = self._fitting(arguments)
             except TraceError as error:
-                self._give_up(error)
+                if isinstance(error, ChangeError) and error.made and not self._changed and not self.fullgraph:
+                    self._changed = True  # it may make what it keeps in its first call: then the next has it
+                else:
+                    self._give_up(error)
                 program = None
             except RecompileError:
                 raise
@@ -170,6 +175,7 @@ class Compiled:
                               f"{reason}); calls that fit no recording run eagerly from now on")
             return None
         program = self._recorded(arguments, reason)
+        self._changed = False
         self.programs.insert(0, program)
         return program
 

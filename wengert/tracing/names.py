@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..tensors.tensor import Tensor
+from .exploration import is_optimizer
 
 
 def tensors_seen_by(function: Callable[..., Any]) -> list[tuple[str, Tensor]]:
@@ -23,14 +24,14 @@ def tensors_seen_by(function: Callable[..., Any]) -> list[tuple[str, Tensor]]:
 def has_unmade_parameters(function: Callable[..., Any]) -> bool:
     """Whether a function's variables lead to parameters of lazy modules, which take their shape in the first call."""
     modules = [thing for thing in (function, *(thing for _, thing in _variables(function)))
-               if hasattr(thing, "named_parameters") and not inspect.isclass(thing)]
+               if hasattr(type(thing), "named_parameters")]
     return any(hasattr(parameter, "materialize") for module in modules for _, parameter in module.named_parameters())
 
 
 def settle_optimizers(function: Callable[..., Any]) -> None:
     """Has the optimisers that a function's variables are make what state they would make in their next step."""
     for _, thing in _variables(function):
-        if isinstance(getattr(thing, "param_groups", None), list) and hasattr(thing, "_settle"):
+        if is_optimizer(thing) and hasattr(thing, "_settle"):
             thing._settle()
 
 
@@ -45,7 +46,7 @@ def _variables(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     owner = getattr(called, "__self__", None)
     if owner is not None:
         seen.update({f"self.{name}": value for name, value in getattr(owner, "__dict__", {}).items()})
-    return sorted(seen.items(), key=lambda item: hasattr(item[1], "param_groups"))
+    return sorted(seen.items(), key=lambda item: is_optimizer(item[1]))
 
 
 def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) -> Iterator[tuple[str, Tensor]]:
@@ -55,7 +56,7 @@ def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) ->
         yield from ((f"{variable}.{i}", item) for i, item in enumerate(thing) if isinstance(item, Tensor))
     elif isinstance(thing, dict) and len(thing) < 1000:
         yield from ((f"{variable}.{key}", item) for key, item in thing.items() if isinstance(item, Tensor))
-    elif isinstance(getattr(thing, "param_groups", None), list) and hasattr(thing, "state"):
+    elif is_optimizer(thing) and hasattr(thing, "state"):
         for number, (parameter, state) in enumerate(_states(thing).items()):
             owner = found[id(parameter)][0] if id(parameter) in found else str(number)
             if isinstance(state, dict):
@@ -64,7 +65,7 @@ def _tensors(variable: str, thing: Any, found: dict[int, tuple[str, Tensor]]) ->
                     for key, item in state.items()
                     if isinstance(item, Tensor)
                 )
-    elif hasattr(thing, "named_parameters") and not inspect.isclass(thing):
+    elif hasattr(type(thing), "named_parameters"):
         yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_parameters())
         yield from ((f"{variable}.{name}", tensor) for name, tensor in thing.named_buffers())
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import types
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ MISSING = object()
 """What is found where nothing is."""
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), DType, device, np.generic, enum.Enum)
 MOST = 1000
-"""Of longer containers only their identity is guarded."""
+"""Into the members of longer containers nobody looks; which they are is guarded."""
 
 
 class Read:
@@ -44,9 +45,11 @@ class Read:
                 return container.cell_contents
             except ValueError:  # the variable has been deleted
                 return MISSING
-        if isinstance(container, (list, set)) or self.key is MISSING:
+        if isinstance(container, (list, set, deque)) or self.key is MISSING:
             return tuple(container)
-        return container.get(self.key, MISSING)
+        found: Any = container.get(self.key, MISSING) if type(container) is types.MappingProxyType else dict.get(
+            container, self.key, MISSING)
+        return found
 
     def holds(self) -> bool:
         """Whether the same is there as when it was noted: the same object, or an equal plain one."""
@@ -75,6 +78,9 @@ class Read:
             container.cell_contents = self.value
         elif isinstance(container, list):
             container[:] = self.value
+        elif isinstance(container, deque):
+            container.clear()
+            container.extend(self.value)
         elif isinstance(container, set):
             container.clear()
             container.update(self.value)
@@ -87,6 +93,12 @@ class Read:
             container[self.key] = self.value
         else:  # the names of a class
             setattr(self.owner, self.key, self.value)
+
+    def was_nothing(self) -> bool:
+        """Whether there was nothing at the place when it was noted, or more has come to what a dict had."""
+        if self.key is MISSING:
+            return set(self.value).issubset(self.now())
+        return self.value is MISSING or self.value is None
 
     def change(self) -> str:
         """What has changed, in words."""
@@ -115,6 +127,49 @@ class Look(Read):
 
     def put_back(self) -> None:
         """Nothing: what is looked at is not what a recorded function changes."""
+
+
+class Entries(Read):
+    """All entries of a dict that has many."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        return tuple(self.container), tuple(self.container.values())
+
+    def questions(self, name: Questions) -> list[str]:
+        keys, values = self.now()
+        container = name(self.container)
+        return [name.members(container, keys), name.members(f"{container}.values()", values)]
+
+    def put_back(self) -> None:
+        self.container.clear()
+        self.container.update(zip(*self.value, strict=True))
+
+    def was_nothing(self) -> bool:
+        now = self.container
+        return all(key in now and now[key] is value for key, value in zip(*self.value, strict=True))
+
+
+class Attribute(Read):
+    """An attribute that has a slot of its own in an object, by the descriptor of the slot."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        try:
+            return self.container.__get__(self.owner)
+        except AttributeError:
+            return MISSING
+
+    def questions(self, name: Questions) -> list[str]:
+        return [f"{name(self.holds)}()"]
+
+    def put_back(self) -> None:
+        if self.value is MISSING:
+            self.container.__delete__(self.owner)
+        else:
+            self.container.__set__(self.owner, self.value)
 
 
 class Numbers(Read):

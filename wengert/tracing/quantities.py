@@ -215,6 +215,30 @@ class Traced(Quantity):
         return getattr(self.fixed(), name)
 
 
+class Pending(Traced):
+    """A quantity of which ``make`` makes an input of the graph once somebody computes with it."""
+
+    __slots__ = ("_made", "make")
+
+    def __init__(self, make: Callable[[], Traced], value: float, noted: list[Condition], words: str) -> None:
+        self.make, self.value, self.noted, self.words, self.meets = make, value, noted, words, None
+        self._made: Traced | None = None
+
+    def whole(self) -> Traced:
+        """The quantity."""
+        if self._made is None:
+            self._made = self.make()
+        return self._made
+
+    @property
+    def tensor(self) -> Tensor:  # type: ignore[override]
+        return self.whole().tensor
+
+    @property
+    def find(self) -> Find:  # type: ignore[override]
+        return self.whole().find
+
+
 class TracedInteger(Traced):
     """What ``item()`` gives of a tensor of integers or truth values: where Python code sees an int. Its ``tensor`` has
     the dtype of that one."""

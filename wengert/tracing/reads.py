@@ -17,8 +17,10 @@ is an error.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import dis
 import gc
+import importlib
 import inspect
 import logging
 import os
@@ -27,24 +29,30 @@ import sys
 import time
 import types
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import TraceError
+from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
-from .places import MISSING, MOST, PLAIN, Chance, Look, Numbers, Quick, Read, Same, is_plain
-from .questions import Questions
-from .whose import is_of_library, is_of_nn, is_users, is_written
+from .exploration import Exploration, is_module
+from .places import MISSING, Chance, Look, Numbers, Quick, Read, Same, is_plain
+from .whose import is_of_library, is_of_nn, is_ours, is_users, is_written
 
 _UNSEEN: dict[Any, str] = {
     **{getattr(time, name): f"time.{name}()" for name in
        ("time", "time_ns", "perf_counter", "perf_counter_ns", "monotonic", "process_time")},
     input: "input()",
+    open: "open()",
+    os.urandom: "os.urandom()",
 }
 """Functions in C whose results no replay would bring again. (Those of random generators are found by their owners.)"""
+
+_IMPORT = importlib._bootstrap._find_and_load.__code__  # type: ignore[attr-defined]
+_OF_TODAY = ("now", "today", "utcnow")
 
 
 def _unseen(function: Callable[..., Any]) -> str | None:
@@ -54,9 +62,18 @@ def _unseen(function: Callable[..., Any]) -> str | None:
     except TypeError:  # a method of an object that cannot be hashed
         return None
     owner = getattr(function, "__self__", None)
+    if isinstance(owner, type) and issubclass(owner, datetime.date) and function.__name__ in _OF_TODAY:
+        return f"{owner.__name__}.{function.__name__}()"
     if found is None and isinstance(owner, (random.Random, np.random.RandomState, np.random.Generator)):
         return f"{'random' if isinstance(owner, random.Random) else 'numpy.random'}.{function.__name__}()"
     return found
+
+
+class ChangeError(TraceError):
+    """That a function has changed something besides tensors, while it was recorded. ``made``: all that it has changed
+    are places where there was nothing, as functions do that keep what they make in their first call."""
+
+    made = False
 
 
 # --- noting -----------------------------------------------------------------------------------------------------------
@@ -77,6 +94,14 @@ class Reads:
         self._entered: set[Any] = set()
         self._rooted: set[int] = set()
         self._alive: list[Any] = []  # or the id of something noted might be given to something else
+        self.quantity: Callable[[dict[str, Any], str, Any], Any] | None = None
+        """What stands for a setting of an optimiser while it is recorded; None for one that is no number."""
+        self._refused: TraceError | None = None
+        self._untracked: set[int] = set()
+        """Owners that the collector did not know when they were met."""
+        self._within: dict[int, object] = {}
+        """The objects of which things are attributes that the collector does not know."""
+        self._settings: list[tuple[dict[str, Any], str, Any, Any]] = []
         self._outer: Any = None
         self._chance: Any = None
         self._drawn: Any = None
@@ -100,21 +125,62 @@ class Reads:
             code = next((code for code in self._codes.values() if is_users(code.co_filename)), None)
             line = "it" if code is None else f"the function at {code.co_filename}:{code.co_firstlineno}"
             self.unseen = "numpy.random", line
-        young = {id(read.owner) for read in self._places.values()}.intersection(map(id, gc.get_objects(generation=0)))
+        young = set(map(id, gc.get_objects(generation=0)))
         if self._collects:
             gc.enable()
-        self._places = {
-            place: read for place, read in self._places.items()
-            if id(read.owner) not in young and (gc.is_tracked(read.owner) or id(read.owner) in self._rooted)
-        }
+        self._put_settings_back()
+        old = self._old(young)
+        self._places = {place: read for place, read in self._places.items() if id(read.owner) in old}
+
+    def _old(self, young: set[int]) -> set[int]:
+        """The identities of owners that were there before the function ran. Those that the collector does not know (an
+        array, a dict of numbers) are as old as the oldest that refers to them."""
+        owners = {id(read.owner): read.owner for read in self._places.values()}
+        found = {known for known in owners if known in self._rooted
+                 or known not in young and known not in self._untracked
+                 or known in self._within and id(self._within[known]) not in young}
+        unknown = [owner for known, owner in owners.items() if known in self._untracked and known not in found]
+        if unknown:
+            wanted, ours = set(map(id, unknown)), {id(self._alive), id(owners), id(unknown)}
+            for holder in gc.get_referrers(*unknown):
+                if id(holder) not in young and id(holder) not in ours and type(holder) is not types.FrameType:
+                    found.update(wanted.intersection(map(id, gc.get_referents(holder))))
+        return found
+
+    def settings(self, group: dict[str, Any]) -> None:
+        """Notes the settings of an optimiser, where code of the user's reads them: floats become inputs."""
+        if any(group is each for each, *_ in self._settings):
+            return
+        for key, value in [*group.items()]:
+            if key == "params" or isinstance(value, Tensor):
+                continue
+            self.note(group, key, f"param_group[{key!r}]", rooted=True)
+            stand_in = None if self.quantity is None else self.quantity(group, key, value)
+            if stand_in is not None:
+                self._settings.append((group, key, value, stand_in))
+                group[key] = stand_in
+
+    def _put_settings_back(self) -> None:
+        """Takes the quantities out of optimisers' groups; what has been changed stays to be noticed."""
+        for group, key, value, stand_in in self._settings:
+            if group.get(key) is stand_in:
+                group[key] = value
+                self._places.pop((id(group), key), None)
+        self._settings.clear()
 
     def _watching(self) -> Callable[[types.FrameType, str, Any], None]:
         """What Python calls whenever a function is entered or left."""
         readers: dict[int, Callable[[types.FrameType], None] | None] = {}
         codes = self._codes
+        importing = 0
 
         def event(frame: types.FrameType, event: str, argument: Any) -> None:
-            if event == "call":
+            nonlocal importing
+            if frame.f_code is _IMPORT:  # what modules and hooks do then is done once for all
+                importing += (event == "call") - (event == "return")
+            elif importing:
+                return
+            elif event == "call":
                 code = frame.f_code
                 try:
                     enter = readers[id(code)]
@@ -123,19 +189,27 @@ class Reads:
                     enter = readers[id(code)] = self._reader_of(frame)
                 if enter is not None:
                     enter(frame)
-            elif event == "c_call" and is_users(frame.f_code.co_filename):
+            elif event == "c_call" and not is_ours(frame.f_code.co_filename):
                 self._called(frame, argument)
 
         return event
 
     def _called(self, frame: types.FrameType, function: Any) -> None:
-        """The user's code calls a function in C."""
+        """A function in C is called by the user's code, or by the library's, which the user's may have called."""
+        name = "print()" if function is print else _unseen(function) if self.unseen is None else None
+        if name is None:
+            return
+        asks: Any = frame
+        while asks is not None and is_of_library(asks.f_code.co_filename):
+            asks = asks.f_back
+        if asks is None or not is_users(asks.f_code.co_filename):  # wengert's cache of kernels, for instance
+            return
+        if asks is not frame and name.startswith("time."):  # a log's, or that of somebody who waits
+            return
         if function is print:
-            self.printed.append(_line_of(frame))
-        elif self.unseen is None:
-            name = _unseen(function)
-            if name is not None:
-                self.unseen = name, _line_of(frame)
+            self.printed.append(_line_of(asks))
+        else:
+            self.unseen = name, _line_of(asks)
 
     def _reader_of(self, frame: types.FrameType) -> Callable[[types.FrameType], None] | None:
         """What to do whenever a function is entered, by its code."""
@@ -179,6 +253,7 @@ class Reads:
         for name, value in attributes.items():
             if is_plain(value):
                 self.note(attributes, name, f"{type(module).__name__}.{name}", module)
+        self.note(attributes, "forward", f"{type(module).__name__}.forward", module)
         self.parts(module, type(module).__name__)
 
     def parts(self, module: Any, words: str) -> None:
@@ -194,30 +269,32 @@ class Reads:
     def _enter(self, frame: types.FrameType) -> None:
         code, variables = frame.f_code, frame.f_locals
         arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        met = {name: variables[name] for name in (*arguments, *code.co_freevars) if name in variables}
+        met = {name: variables[name] for name in (*arguments, *code.co_freevars)
+               if name in variables and name != ".0"}  # what a generator expression goes through is its own
         key = code, id(frame.f_globals), *(id(value) for value in met.values() if not isinstance(value, Tensor))
         if key in self._entered:
             return
         self._entered.add(key)
-        exploration = _Exploration(self, code)
+        if "type" in code.co_names:
+            for name, value in met.items():
+                if isinstance(value, Quantity):
+                    self._refuse(f"{_line_of(frame)} has {name}, a float, and may ask for its type(), which is another "
+                                 "one while it is recorded; ask isinstance(x, float)")
+        exploration = Exploration(self, code)
         for name, value in met.items():
             exploration.into(value, name)
         exploration.rooted = True
-        self._globals(exploration, code, frame.f_globals)
-
-    def _globals(self, exploration: _Exploration, code: types.CodeType, variables: dict[str, Any]) -> None:
-        for name in globals_of(code):
-            if name in variables:
-                self.note(variables, name, name, rooted=True)
-                exploration.into(variables[name], name)
+        exploration.globals(frame.f_globals)
 
     def of_function(self, function: Callable[..., Any]) -> None:
         """Notes what a function finds before it runs: the variables of its closure, and what these lead to."""
         owner = getattr(function, "__self__", None if inspect.isroutine(function) else function)
-        called = function if inspect.isroutine(function) else type(function).__call__
+        called: Any = function
+        if not inspect.isroutine(function):
+            called = getattr(function, "forward", None) if is_module(function) else type(function).__call__
         plain = inspect.unwrap(getattr(called, "__func__", called))
         if isinstance(plain, types.FunctionType):
-            exploration = _Exploration(self, plain.__code__)
+            exploration = Exploration(self, plain.__code__)
             exploration.rooted = True
             exploration.into(plain, plain.__name__)
             for name, cell in zip(plain.__code__.co_freevars, plain.__closure__ or (), strict=True):
@@ -226,31 +303,56 @@ class Reads:
             if owner is not None:
                 exploration.into(owner, "self")
             if is_users(plain.__code__.co_filename):
-                self._globals(exploration, plain.__code__, plain.__globals__)
+                exploration.globals(plain.__globals__)
 
     def look(self, place: Any, find: Callable[[], Any], words: str, owner: object, quick: Quick | None = None
              ) -> None:
         """Notes what ``find`` gives, if the place was not noted before."""
         if place not in self._places:
-            self._rooted.add(id(owner))
-            self._alive.append(owner)
-            self._places[place] = Look(find, words, owner, quick)
+            self._add(place, Look(find, words, owner, quick))
 
-    def array(self, array: np.ndarray, words: str) -> None:
+    def _add(self, place: Any, read: Read) -> None:
+        owner = read.owner
+        self._alive.append(owner)
+        if not gc.is_tracked(owner):  # which it may become, and be taken for new
+            self._untracked.add(id(owner))
+        self._places[place] = read
+
+    def take(self, place: Any, read: Read, rooted: bool = False) -> None:
+        """Notes a place, if it was not noted before."""
+        if rooted:
+            self._rooted.add(id(read.owner))
+        if place not in self._places:
+            self._add(place, read)
+
+    def keep(self, thing: object) -> None:
+        """Has a thing live as long as the noting goes on."""
+        self._alive.append(thing)
+
+    def within(self, thing: object, owner: object) -> None:
+        """Notes that a thing is an attribute of an object: where the collector does not know it, it is as old."""
+        if not gc.is_tracked(thing):
+            self._within.setdefault(id(thing), owner)
+
+    def begun(self, iterator: Any, words: str, rooted: bool) -> None:
+        """Refuses an iterator that was begun before: whoever names it takes from it, and no two calls find it where it
+        was. Raises `TraceError`, before anything is taken."""
+        if rooted or all(each is not iterator for each in gc.get_objects(generation=0)):
+            self._refuse(f"this one names {words}, an iterator that was begun before, of which a compiled call takes "
+                         "nothing; take from it outside, and pass what it gives as an argument")
+
+    def _refuse(self, what: str) -> None:
+        """Raises `TraceError`; and again when the recording ends, should the user's code catch it."""
+        self._refused = TraceError(f"[compile] a function of its arguments and of tensors was expected; {what}")
+        raise self._refused
+
+    def array(self, array: np.ndarray, words: str, rooted: bool) -> None:
         """Notes the numbers of an array."""
-        place = id(array), "numbers"
-        if place not in self._places:
-            self._rooted.add(id(array))
-            self._alive.append(array)
-            self._places[place] = Numbers(array, None, words, array)
+        self.take((id(array), "numbers"), Numbers(array, None, words, array), rooted)
 
-    def chance(self, source: Any, words: str) -> None:
+    def chance(self, source: Any, words: str, rooted: bool) -> None:
         """Notes the state of a generator: one that draws changes it."""
-        place = id(source), "state"
-        if place not in self._places:
-            self._rooted.add(id(source))
-            self._alive.append(source)
-            self._places[place] = Chance(source, None, words, source)
+        self.take((id(source), "state"), Chance(source, None, words, source), rooted)
 
     def closure(self, function: types.FunctionType) -> None:
         """Notes the variables of a function's closure, and its defaults."""
@@ -264,11 +366,13 @@ class Reads:
     def note(self, container: Any, key: Any, words: str, owner: object = None, rooted: bool = False) -> None:
         """Notes a place, if it was not noted before. It is ``rooted`` where it was surely there before the function."""
         owner = container if owner is None else owner
-        place = id(owner if type(container) is types.MappingProxyType else container), key
+        place = id(owner if type(container) is types.MappingProxyType else container), (
+            key if is_plain(key) or key is MISSING else ("the thing", id(key)))
         if rooted:
             self._rooted.add(id(owner))
         if place not in self._places:
-            read = self._places[place] = Read(container, key, words, owner)
+            read = Read(container, key, words, owner)
+            self._add(place, read)
             if isinstance(read.value, Tensor):
                 self._tensors.setdefault(id(read.value), read)
 
@@ -283,6 +387,7 @@ class Reads:
 
     def undo(self) -> list[Read]:
         """Makes all places what they were when they were noted; returns those that had changed."""
+        self._put_settings_back()
         changed = [read for read in self if not read.holds()]
         for read in changed:
             read.put_back()
@@ -300,19 +405,26 @@ class Reads:
         self._entered.clear()
         self._codes.clear()
         self._tensors.clear()
+        self._within.clear()
+        self._untracked.clear()
         self._alive.clear()
 
     def refuse_changes(self) -> None:
         """Raises `TraceError` where the recorded function changed something besides tensors, after making it what it
         was, or took something from outside the program: no replay would do that again."""
+        made = all(read.holds() or read.was_nothing() for read in self)
         changed = self.undo()
+        if self._refused is not None:
+            raise self._refused
         if changed:
             read = changed[0]
-            raise TraceError(
+            error = ChangeError(
                 f"[compile] a function that changes nothing but tensors was expected; {self.line_of_change(read)} "
                 f"changes {read.words}, which a compiled call would leave out; change it outside the function, or make "
                 "it a tensor and write to that (x.add_(1), x.copy_(y))"
             )
+            error.made = made
+            raise error
         if self.unseen is not None:
             raise TraceError(
                 f"[compile] a function of its arguments and of tensors was expected; {self.unseen[1]} calls "
@@ -352,125 +464,3 @@ def _line_of(frame: types.FrameType) -> str:
 def _hooks_of(module: Any) -> tuple[Any, ...]:
     hooks = getattr(module, "_hooks", None)
     return () if hooks is None else tuple([hook for name in hooks.__slots__ for hook in getattr(hooks, name).values()])
-
-
-def globals_of(code: types.CodeType) -> list[str]:
-    """The names that a function looks up as globals; ``co_names`` has those of attributes too."""
-    return list(dict.fromkeys([instruction.argval for instruction in dis.get_instructions(code)
-                               if instruction.opname in _OF_GLOBALS]))
-
-
-_OF_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"})
-
-
-def is_module(thing: object) -> bool:
-    """Whether a thing is a module of layers (this floor lies below them, so by what it has)."""
-    attributes = getattr(thing, "__dict__", None)
-    return isinstance(attributes, dict) and "_modules" in attributes and "training" in attributes
-
-
-def _same_groups(name: Questions, optimizer: Any) -> list[str]:
-    """That an optimiser has the groups and parameters that it has now."""
-    groups = optimizer.param_groups
-    found = [f"{name(optimizer)}.param_groups is {name(groups)}", name.members(name(groups), tuple(groups))]
-    for group in groups:
-        parameters = group["params"]
-        found += [f"{name(group)}['params'] is {name(parameters)}", name.members(name(parameters), tuple(parameters))]
-    return found
-
-
-class _Exploration:
-    """Notes what the names in one function's code lead to."""
-
-    def __init__(self, reads: Reads, code: types.CodeType) -> None:
-        self._reads = reads
-        self._names = [name for name in code.co_names if not name.startswith("__")]
-        self._constants = [value for value in code.co_consts if isinstance(value, (str, int))]
-        self._visited: set[int] = set()
-        self.rooted = False
-        """Whether what is explored was surely there before the function ran."""
-
-    def into(self, value: object, words: str) -> None:
-        """Goes on from a value to what the names lead to from there."""
-        if value is None or isinstance(value, (Tensor, *PLAIN)) or id(value) in self._visited:
-            return
-        self._visited.add(id(value))
-        self._reads._alive.append(value)
-        if isinstance(value, types.FunctionType):
-            if is_users(value.__code__.co_filename):
-                self._reads.closure(value)
-        elif isinstance(value, types.MethodType):
-            self.into(value.__self__, words)
-            self.into(value.__func__, words)
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            self._members(value, words)
-        elif isinstance(value, dict):
-            self._entries(value, words)
-        elif isinstance(value, np.ndarray):
-            if self.rooted:  # arrays are never young, as the collector does not know them
-                self._reads.array(value, words)
-        elif isinstance(value, (np.random.Generator, np.random.RandomState)):
-            if self.rooted:
-                self._reads.chance(value, words)
-        elif isinstance(value, types.ModuleType):
-            if is_users(getattr(value, "__file__", None) or "<frozen"):
-                self._attributes(vars(value), words, value)
-        elif isinstance(value, type):
-            self._of_class(value, words)
-        else:
-            self._of_object(value, words)
-
-    def _note(self, container: Any, key: Any, words: str, owner: object = None) -> None:
-        self._reads.note(container, key, words, owner, self.rooted)
-
-    def _attributes(self, attributes: dict[str, Any], words: str, owner: object) -> None:
-        for name in self._names:
-            if name in attributes:
-                self._note(attributes, name, f"{words}.{name}", owner)
-                self.into(attributes[name], f"{words}.{name}")
-
-    def _members(self, values: Collection[Any], words: str) -> None:
-        if len(values) > MOST:
-            return
-        if isinstance(values, (list, set)):
-            self._note(values, None, words)
-        for number, value in enumerate(values):
-            self.into(value, f"{words}[{number}]")
-
-    def _entries(self, entries: dict[Any, Any], words: str) -> None:
-        few = len(entries) <= MOST // 10
-        if few:
-            self._note(entries, MISSING, words)
-        for key in [*entries] if few else [key for key in self._constants if key in entries]:
-            if is_plain(key):
-                self._note(entries, key, f"{words}[{key!r}]")
-                self.into(entries[key], f"{words}[{key!r}]")
-
-    def _of_class(self, kind: type, words: str, thing: object = None) -> None:
-        """Notes what a class holds under the names, and that no attribute of the object hides it."""
-        for owner in kind.__mro__:
-            source = getattr(sys.modules.get(owner.__module__), "__file__", None)
-            if source is not None and is_users(source):
-                for name in self._names:
-                    if name in vars(owner) and is_plain(vars(owner)[name]):
-                        self._note(owner.__dict__, name, f"{words}.{name}", owner)
-                        if name not in getattr(thing, "__dict__", (name,)):
-                            self._note(vars(thing), name, f"{words}.{name}", thing)
-                    elif isinstance(vars(owner).get(name), types.FunctionType):
-                        self.into(vars(owner)[name], words)
-
-    def _of_object(self, thing: object, words: str) -> None:
-        attributes = getattr(thing, "__dict__", None)
-        if hasattr(thing, "param_groups"):
-            # An optimiser: its numbers are inputs.
-            self._reads.look((id(thing), "groups"), lambda: tuple(
-                [part for group in thing.param_groups for part in (group, *group["params"])]), f"{words}.param_groups",
-                thing, lambda name: _same_groups(name, thing))
-            return
-        if isinstance(attributes, dict):
-            self._attributes(attributes, words, thing)
-            if is_module(thing):
-                self._reads.parts(thing, words)
-                for name, value in attributes["_modules"].items():
-                    self.into(value, f"{words}.{name}")
-        self._of_class(type(thing), words, thing)

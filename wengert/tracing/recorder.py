@@ -403,10 +403,9 @@ class TracedGroup(dict[str, Any]):
 
     def _setting(self, key: str, value: object) -> Any:
         recorder = self._recorder
-        if type(value) is float:
-            return recorder.quantity_of_group(self._group, key, None, value)
-        if type(value) is tuple and value and all(type(part) is float for part in value):
-            return tuple([recorder.quantity_of_group(self._group, key, i, part) for i, part in enumerate(value)])
+        found = recorder.setting(self._group, key, value)
+        if found is not None:
+            return found
         recorder.reads.note(self._group, key, f"param_group[{key!r}]", rooted=True)
         return value
 

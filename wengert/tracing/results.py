@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from ..core.errors import TraceError
+from ..core.spec import Size
 from ..ir import Effect, Value
 from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf
@@ -68,6 +69,10 @@ class Results:
             return FloatPlace(len(self.where) - 1)
         if type(value) is TracedSize:
             return value.fixed()
+        if type(value) is Size:
+            return Size([self._taken(part) for part in value])
+        if type(value) is slice:
+            return slice(*[self._taken(part) for part in (value.start, value.stop, value.step)])
         if isinstance(value, PLAIN):
             return value
         if inspect.iscoroutine(value):
