@@ -252,3 +252,40 @@ def test_few_samples_are_summed_up_by_rows() -> None:
     assert program is not None
     (form,) = [step.form for step in program.schedule.steps if type(step) is Kernel and "weight" in step.name]
     assert form.bands == form.parts == 37 * 21 // 256
+
+
+@pytest.mark.parametrize(("rank", "batch"), [(1, 3), (2, 3), (2, 1), (3, 2)])
+def test_halves_hand_images_over_as_they_lie_around_convolutions(rank: int, batch: int) -> None:
+    """The backward half of a function that is differentiated outside reads them with the channels last, as the forward
+    one has them, and nothing is turned round on the way; results lie in rows all the same."""
+    torch.manual_seed(0)
+    kind = (torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)[rank - 1]
+    first, second, third = kind(3, 17, 3, padding=1), kind(17, 20, 3, stride=2, padding=1), kind(20, 5, 1)
+
+    def network(x: Any) -> tuple[Any, Any]:
+        seen = torch.tanh(first(x))
+        return third(torch.relu(second(seen))).square().mean(), seen
+
+    compiled = torch.compile(network, fullgraph=True)
+    x = torch.randn(batch, 3, *(9, 8, 7)[:rank], requires_grad=True)
+    leaves = [x, *first.parameters(), *second.parameters(), *third.parameters()]
+    for pick in (lambda loss, seen: loss + seen.sum(), lambda loss, seen: loss, lambda loss, seen: seen.sin().sum()):
+        for _ in range(2):
+            ours, theirs = compiled(x), network(x)
+            for found, meant in zip(ours, theirs, strict=True):
+                compare(found, meant, 1e-5)
+                assert found.is_contiguous()
+            for found, meant in zip(*[torch.autograd.grad(pick(*each), leaves, allow_unused=True)
+                                      for each in (ours, theirs)], strict=True):
+                assert (found is None) == (meant is None)
+                if found is not None:
+                    compare(found, meant, 1e-4)
+    backward = compiled.last.backward
+    assert backward is not None
+    images = [value.spec.shape for value in backward.kept if len(value.spec.shape) == rank + 2 and
+              value not in backward.forward.inputs and value not in backward.forward.states]
+    assert images and all(shape[-1] in (17, 20, 5) and shape[0] == batch for shape in images), images
+    # A second derivative runs both halves again, on tensors.
+    slopes = [torch.autograd.grad(function(x)[0], [x], create_graph=True)[0] for function in (compiled, network)]
+    ours, theirs = [torch.autograd.grad(slope.square().sum(), [x])[0] for slope in slopes]
+    compare(ours, theirs, 1e-4)
