@@ -127,7 +127,8 @@ def test_blocks_of_windows_by_the_code_of_programs(seed: int, monkeypatch: pytes
     assert forward[0] is not None and gradient[0] is not None
     result = np.full(ct.shape, np.nan, dtype)
     blocks.Plan(placed, *forward[:1], True, 0, least).convolve(x, weight, bias, result)
-    weights = blocks.Plan(placed, gradient[0], False, gradient[1], least).convolve_weight(x, ct).reshape(weight.shape)
+    weights = np.full(weight.shape, np.nan, dtype)
+    blocks.Plan(placed, gradient[0], False, gradient[1], least).convolve_weight(x, ct, weights)
     monkeypatch.setattr(prims, "_LARGE", float("inf"))
     params = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     for got, expected in ((result, prims.convolution.run(x, weight, bias, **params)),

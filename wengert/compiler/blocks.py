@@ -25,6 +25,7 @@ from . import memory, threads
 from .channels import Axis, Windows, turned
 from .code import POINTER, WORD, Code, Index, Operand, module, word
 from .jit import Library, engine
+from .laying import Prepared, of_gradient, of_weight
 from .places import Places
 from .turning import turning
 from .vectors import Vectors
@@ -64,8 +65,7 @@ _SLOTS = _POINTERS + (
 _SLOT = {name: number for number, name in enumerate(_SLOTS)}
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(NamedTuple):
     """A convolution of three dimensions. ``padding`` is what comes before the input (negative: is cut off)."""
 
     samples: int
@@ -154,11 +154,11 @@ class Block:
         return Places(self.dtype, samples, tuple(windows), tuple(places), groups, inner, outer, 1, 1, 1, self.each)
 
     def laid(self, weight: Array, form: Windows | Winograd) -> Array:
-        """The weight as the code of ``form`` reads it."""
+        """The weight as the code of ``form`` reads it, but for Winograd's transform."""
+        block = form.block if isinstance(form, Windows) else 0
         split = weight.reshape(self.groups, self.outer, self.inner, *self.kernel)
         order = (3, 4, 5, 0, 2, 1) if self.each else (0, 3, 4, 5, 2, 1)
-        found = np.ascontiguousarray(turned(split, order, form.block if isinstance(form, Windows) else 0))
-        return found if isinstance(form, Windows) else _transformed(form.transform, found)
+        return np.ascontiguousarray(turned(split, order, block))
 
     def room(self, gradient: bool) -> list[int]:
         """Where the input, the result and, of a gradient, the sums begin in the memory of a thread, and where all that
@@ -409,18 +409,20 @@ class Plan:
     def __init__(self, geometry: Geometry, block: Block, biased: bool, parts: int, count: int) -> None:
         g, b = geometry, block
         gradient = parts > 0
-        self.block, self.lockers = block, count
+        self.block = block
         blocks = [-(-g.samples // b.samples), -(-g.out[1] // b.rows), -(-g.out[2] // b.columns)]
         items = prod(blocks) * g.out[0]
         self.form = None if gradient else _form(block.windows(biased), items)
         self.driver, (self.code, calls) = _driver(b.dtype), _code(block.places() if self.form is None else self.form)
         self.parts = min(items, parts if gradient else 1 if count == 1 else 8 * count)
         self.direct = gradient and self.parts == items  # each part has one block, whose sums are those of the part
-        self.work = prod((g.samples, g.out_channels, *g.out, g.in_channels // g.groups, *g.kernel))
-        _, begin_result, begin_sums, self.room = b.room(gradient and not self.direct)
+        size = b.size
+        self.worth = g.work / (engine().machine.vector_bytes // size)
+        _, begin_result, begin_sums, room = b.room(gradient and not self.direct)
+        self.scratch = count * room + ALIGNMENT // size
         values = {
             "code": self.code.addresses["kernel"], "gradient": int(gradient), "direct": int(self.direct),
-            "scratch_step": self.room, "lockers": count, "parts": self.parts, "items": items, "calls": calls,
+            "scratch_step": room, "lockers": count, "parts": self.parts, "items": items, "calls": calls,
             "begin_result": begin_result, "begin_sums": begin_sums, "sums": b.sums, "block_samples": b.samples,
             "block_rows": b.rows, "block_columns": b.columns, "levels": b.frame[1], "lines": b.frame[2],
             "pitch": b.frame[3], "row_reach": b.reach[0], "column_reach": b.reach[1], "in_channels": b.frame[4],
@@ -429,34 +431,47 @@ class Plan:
             "in_rows": g.sizes[1], "in_width": g.sizes[2], "depth_stride": g.stride[0], "row_stride": g.stride[1],
             "column_stride": g.stride[2], "depth_dilation": g.dilation[0], "depth_padding": g.padding[0],
             "row_padding": g.padding[1], "column_padding": g.padding[2]}
-        self.numbers = np.array([values.get(name, 0) for name in _SLOTS], np.int64)
+        self._tables = threads.Tables([values.get(name, 0) for name in _SLOTS], count)
+        self._lockers = len(_SLOTS) * 8
+        self._layings: dict[Any, Prepared | None] = {}
+        places = prod(b.kernel)
+        self._laying_back = of_gradient(b.groups, b.outer, b.inner, places, b.each, b.dtype) if gradient else None
 
     def convolve(self, x: Array, weight: Array, bias: Array | None, out: Array) -> None:
         """The convolution, to ``out``."""
-        assert self.form is not None
-        laid = self.block.laid(weight, self.form)
+        laid = self._laid(weight)
         self._run(np.ascontiguousarray(x), laid, None if bias is None else np.ascontiguousarray(bias), out)
 
-    def convolve_weight(self, x: Array, ct: Array) -> Array:
-        """The gradient of the weight: (groups, outer, inner, *kernel)."""
+    def _laid(self, weight: Array) -> Array:
+        assert self.form is not None
+        key = weight.shape, weight.strides
+        if key not in self._layings:
+            b, block = self.block, self.form.block if isinstance(self.form, Windows) else 0
+            self._layings[key] = of_weight(weight, b.groups, block or b.outer, b.each)
+        laying = self._layings[key]
+        if laying is None:
+            laid = self.block.laid(weight, self.form)
+        else:
+            laid = np.empty(self.block.sums, weight.dtype)
+            laying.run(weight, laid)
+        return laid if isinstance(self.form, Windows) else _transformed(self.form.transform, laid)
+
+    def convolve_weight(self, x: Array, ct: Array, out: Array) -> None:
+        """The gradient of the weight, to ``out``."""
         b = self.block
         sums = (np.empty if self.direct else np.zeros)((self.parts, b.sums), x.dtype)
         self._run(np.ascontiguousarray(x), np.ascontiguousarray(ct), None, sums)
-        total = sums.sum(axis=0) if len(sums) > 1 else sums
-        if b.each:
-            return total.reshape(*b.kernel, b.groups, 1, 1).transpose(3, 4, 5, 0, 1, 2)
-        return total.reshape(b.groups, *b.kernel, b.inner, b.outer).transpose(0, 5, 4, 1, 2, 3)
+        assert self._laying_back is not None
+        self._laying_back.run(np.add.reduce(sums) if len(sums) > 1 else sums, out)
 
     def _run(self, x: Array, other: Array, bias: Array | None, out: Array) -> None:
         """Run the code on arrays in rows."""
-        scratch = np.empty(self.lockers * self.room + ALIGNMENT // x.itemsize, x.dtype)
-        taken = np.zeros(self.lockers, np.int64)
-        numbers = threads.table(len(_SLOTS))
-        numbers[:] = self.numbers
-        begin = memory.address(scratch)
-        numbers[:6] = [memory.address(x), memory.address(other), 0 if bias is None else memory.address(bias),
-                       memory.address(out), begin + -begin % ALIGNMENT, memory.address(taken)]
-        self.driver.run(self.parts, self.work / (engine().machine.vector_bytes // x.itemsize), numbers)
+        scratch = np.empty(self.scratch, x.dtype)
+        numbers, begin = self._tables.take(), memory.address(scratch)
+        numbers[:6] = (memory.address(x), memory.address(other), 0 if bias is None else memory.address(bias),
+                       memory.address(out), begin + -begin % ALIGNMENT, memory.address(numbers) + self._lockers)
+        self.driver.run(self.parts, self.worth, numbers)
+        self._tables.give(numbers)
 
 
 @cache

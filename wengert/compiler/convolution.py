@@ -589,8 +589,9 @@ def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Sizes, padding: 
     memory.check_alike("convolution", (x.shape[0], *ct.shape[1:]), x.dtype, ct)
     in_blocks = _in_blocks(geometry, False, _parts_of_sums(geometry), threads.get_num_threads())
     if in_blocks is not None:
-        found = in_blocks.convolve_weight(x, ct).reshape(ct.shape[1], x.shape[1] // groups, *kernel)
-        return np.ascontiguousarray(found)
+        gradient = np.empty((ct.shape[1], x.shape[1] // groups, *kernel), x.dtype)
+        in_blocks.convolve_weight(x, ct, gradient)
+        return gradient
     folded = _folded(x, ct.shape[2:], kernel, stride, padding, dilation)
     if folded is not None:
         pieces, count, step = folded

@@ -20,7 +20,7 @@ import ctypes
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -223,6 +223,25 @@ def table(words: int) -> np.ndarray[Any, Any]:
     whole = np.zeros(words + 8, np.int64)
     begin = -memory.address(whole) % 64 // 8
     return whole[begin : begin + words]
+
+
+class Tables:
+    """Tables of words for `Parts.run` with the same ``numbers``, but for those that each call puts in anew. One that is
+    taken is nobody else's until it is given back; ``more`` words at its end begin as zeros."""
+
+    def __init__(self, numbers: Sequence[int], more: int = 0) -> None:
+        self._numbers, self._size = numbers, len(numbers) + more
+        self._free: list[np.ndarray[Any, Any]] = []
+        self.give = self._free.append
+
+    def take(self) -> np.ndarray[Any, Any]:
+        """One that nobody has."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            found = table(self._size)
+            found[: len(self._numbers)] = self._numbers
+            return found
 
 
 def get_num_threads() -> int:

@@ -10,10 +10,11 @@ one product of matrices, whose columns are the windows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -71,38 +72,58 @@ def _mostly_padding(padded: Dims, sizes: Dims, out: Dims) -> bool:
     return prod(padded) > max(2**20, 64 * (prod(sizes) + prod(out)))
 
 
-def _plain_stride(stride: Dims, out: Dims) -> tuple[int, ...]:
-    """The stride, 1 where there is a single window: there it says nothing, and may be of any size."""
-    return tuple([1 if count == 1 else s for s, count in zip(stride, out, strict=True)])
+class _Placed(NamedTuple):
+    """A convolution of an input of one shape with a weight of one shape, placed in its frame."""
+
+    out: tuple[int, ...]
+    """How many windows there are along each dimension."""
+    stride: tuple[int, ...]
+    every: Any
+    """The index of the elements of the input that a kernel of one place needs, where those are not all."""
+    before: tuple[int, ...]
+    """The padding before the input."""
+    work: int
+    """The number of multiplications."""
+    generated: bool
+    """Whether generated code is asked for it."""
 
 
-def _thinned(x: Array, kernel: Dims, stride: Dims, padding: Pairs) -> tuple[Array, Dims]:
-    """A kernel of one place needs only every stride-th element: those, and the stride that is left."""
+@lru_cache(maxsize=1024)
+def _placed(op: str, shape: Dims, weight: Dims, stride: Dims, padding: Pairs, dilation: Dims, out: Dims | None = None
+            ) -> _Placed:
+    """Where the windows lie, as many as fit unless ``out`` says how many. Raises ShapeError where they do not lie
+    inside the input."""
+    kernel, sizes, every = weight[2:], shape[2:], None
     if prod(kernel) == 1 and any(s > 1 for s in stride) and not any(lo or hi for lo, hi in padding):
-        every: list[Any] = [slice(None, None, s) for s in stride]
-        return np.ascontiguousarray(x[(..., *every)]), (1,) * len(stride)
-    return x, stride
+        every = (..., *[slice(None, None, s) for s in stride])
+        sizes, stride = tuple([-(-n // s) for n, s in zip(sizes, stride, strict=True)]), (1,) * len(stride)
+    padded = tuple([n + lo + hi for n, (lo, hi) in zip(sizes, padding, strict=True)])
+    out = out_sizes(padded, kernel, stride, (0,) * len(kernel), dilation) if out is None else out
+    # Of a single window the stride says nothing, and may be of any size.
+    stride = tuple([1 if count == 1 else s for s, count in zip(stride, out, strict=True)])
+    some = bool(prod(shape) and prod(weight) and prod(out))
+    if some:
+        check_reach(op, padded, out, kernel, stride, dilation)
+    return _Placed(out, stride, every, tuple([lo for lo, _ in padding]), shape[0] * prod(out) * prod(weight),
+                   some and not _mostly_padding(padded, sizes, out))
 
 
 def _direct(x: Array, weight: Array, stride: Dims, padding: Pairs, dilation: Dims, groups: int,
             bias: Array | None = None) -> Array:
     """The convolution of ``x`` (N, C, *sizes) with ``weight`` (O, C / groups, *kernel); ``padding`` in pairs."""
-    kernel, channels = weight.shape[2:], weight.shape[0]
-    x, stride = _thinned(x, kernel, stride, padding)
-    padded = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[2:], padding, strict=True))
-    out = out_sizes(padded, kernel, stride, (0,) * len(kernel), dilation)
-    stride = _plain_stride(stride, out)
+    out, stride, every, before, work, asked = _placed("convolution", x.shape, weight.shape, stride, padding, dilation)
+    channels = weight.shape[0]
     shape = (x.shape[0], channels, *out)
     check_room("convolution", shape, x.itemsize)
-    if x.size and weight.size and prod(out):
-        check_reach("convolution", padded, out, kernel, stride, dilation)
-        generated = _generated(x, x.shape[0] * prod(out) * weight.size)
-        if generated is not None and not _mostly_padding(padded, x.shape[2:], out):
-            before = tuple([lo for lo, _ in padding])
-            result = generated.convolve(x, weight, bias, out, stride, before, dilation, groups)
-            if result is not None:
-                return result
-        columns = _columns(framed(x, padding), out, kernel, stride, dilation, groups)
+    if every is not None:
+        x = np.ascontiguousarray(x[every])
+    generated = _generated(x, work) if asked else None
+    if generated is not None:
+        result = generated.convolve(x, weight, bias, out, stride, before, dilation, groups)
+        if result is not None:
+            return result
+    if work:
+        columns = _columns(framed(x, padding), out, weight.shape[2:], stride, dilation, groups)
         rows = _times(columns, weight.reshape(groups, channels // groups, -1).swapaxes(1, 2))
         result = in_rows(rows.reshape(groups, len(x), prod(out), -1).transpose(1, 0, 3, 2)).reshape(shape)
     else:
@@ -118,23 +139,34 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
     channels = inner * groups
     if prod(ct.shape[2:]) == 1:
         return _spread_one(ct, weight, padding, dilation, groups, sizes)
-    turned = weight.reshape(groups, -1, *weight.shape[1:]).swapaxes(1, 2).reshape(channels, -1, *weight.shape[2:])
+    turned = weight if groups == 1 else weight.reshape(groups, -1, *weight.shape[1:])
+    turned = turned.swapaxes(groups > 1, 1 + (groups > 1)).reshape(channels, -1, *weight.shape[2:])
     shape = (ct.shape[0], channels, *sizes)
     check_room("conv_transpose", shape, ct.itemsize)
-    geometry = zip(stride, weight.shape[2:], padding, dilation, sizes, ct.shape[2:], strict=True)
-    along = [[phase_of((i + p) % s, s, k, p, d, n, windows) for i in range(min(s, n))]
-             for s, k, p, d, n, windows in geometry]
+    found = _phases(stride, weight.shape[2:], padding, dilation, tuple(sizes), ct.shape[2:])
     result = np.zeros(shape, ct.dtype) if prod(stride) > 1 or 0 in shape else None
-    for phases in product(*along):
-        if any(phase is None for phase in phases):
-            continue
-        taken = turned[(..., *(phase[0] for phase in phases))]
-        part = _direct(ct, taken, (1,) * rank, tuple(phase[1] for phase in phases),
-                       tuple(phase[2] for phase in phases), groups)
+    for places, edges, apart, inputs in found:
+        part = _direct(ct, turned[places], (1,) * rank, edges, apart, groups)
         if result is None:
             return part
-        result[(..., *(phase[3] for phase in phases))] = part
+        result[inputs] = part
     return result
+
+
+@lru_cache(maxsize=1024)
+def _phases(stride: Dims, kernel: Dims, padding: Dims, dilation: Dims, sizes: Dims, windows: Dims
+            ) -> tuple[tuple[Any, Pairs, Dims, Any], ...]:
+    """The phases of an adjoint that some place of the kernel meets: the index of these places, the padding of the
+    cotangent, the dilation, and the index of the inputs. See Note [phases]."""
+    geometry = zip(stride, kernel, padding, dilation, sizes, windows, strict=True)
+    along = [[phase_of((i + p) % s, s, k, p, d, n, count) for i in range(min(s, n))]
+             for s, k, p, d, n, count in geometry]
+    found = []
+    for phases in product(*along):
+        if all(phase is not None for phase in phases):
+            places, edges, apart, inputs = zip(*phases, strict=True)
+            found.append(((..., *places), edges, apart, (..., *inputs)))
+    return tuple(found)
 
 
 def _spread_one(ct: Array, weight: Array, padding: Dims, dilation: Dims, groups: int, sizes: Dims) -> Array:
@@ -189,10 +221,8 @@ def _adjoint_sizes(out: Dims, kernel: Dims, stride: Dims, padding: Dims, dilatio
 
 def _convolution(xp: ModuleType, x: Array, weight: Array, bias: Array | None = None, *, stride: Dims, padding: Dims,
                  dilation: Dims, groups: int = 1, transposed: bool = False, extra: Dims | None = None) -> Array:
-    _convolution_spec(_spec(x), _spec(weight), _spec(bias), stride=stride, padding=padding, dilation=dilation,
-                      groups=groups, transposed=transposed, extra=extra)
+    sizes = _checked(_spec(x), _spec(weight), _spec(bias), stride, padding, dilation, groups, transposed, extra)
     if transposed:
-        sizes = _adjoint_sizes(x.shape[2:], weight.shape[2:], stride, padding, dilation, extra or (0,) * len(stride))
         out = _spread(x, weight, stride, padding, dilation, groups, sizes)
         if bias is not None:
             out += bias.reshape(-1, *(1,) * len(stride))
@@ -200,6 +230,15 @@ def _convolution(xp: ModuleType, x: Array, weight: Array, bias: Array | None = N
         out = _direct(x, weight, stride, _edges(padding), dilation, groups, bias)
     # PyTorch's library for volumes does not compute in float64, and what stands in for it lays them in rows.
     return out if out.ndim < 4 or (out.ndim == 5 and out.dtype == np.float64) else laid_as(out, x, weight)
+
+
+@lru_cache(maxsize=1024)
+def _checked(x: Spec, weight: Spec, bias: Spec | None, stride: Dims, padding: Dims, dilation: Dims, groups: int,
+             transposed: bool, extra: Dims | None) -> Dims:
+    """The sizes of the result. Raises what `_convolution_spec` does."""
+    found = _convolution_spec(x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                              transposed=transposed, extra=extra)
+    return tuple(found.shape[2:])
 
 
 def _spec(x: Array | None) -> Any:
@@ -407,18 +446,19 @@ def _weight_gradient(
     xp: ModuleType, x: Array, ct: Array, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, groups: int = 1
 ) -> Array:
     edges = _edges(padding)
-    x, stride = _thinned(x, kernel, stride, edges)
-    stride = _plain_stride(stride, ct.shape[2:])
-    out, channels, samples = ct.shape[2:], ct.shape[1], x.shape[0]
+    channels, samples = ct.shape[1], x.shape[0]
     shape = (channels, x.shape[1] // groups, *kernel)
     if not ct.size or not x.size:
         return np.zeros(shape, x.dtype)
-    padded = tuple(n + lo + hi for n, (lo, hi) in zip(x.shape[2:], edges, strict=True))
-    check_reach("convolution_weight", padded, out, kernel, stride, dilation)
+    out = ct.shape[2:]
+    placed = _placed("convolution_weight", x.shape, shape, stride, edges, dilation, out)
+    if placed.every is not None:
+        x = np.ascontiguousarray(x[placed.every])
+    stride = placed.stride
     if _fills_few_vectors(samples, shape, groups, out):
         return _weight_of_one(framed(x, edges), ct, kernel, stride, dilation, groups).reshape(shape)
-    generated = _generated(x, samples * prod(out) * prod(shape))
-    if generated is not None and not _mostly_padding(padded, x.shape[2:], out):
+    generated = _generated(x, placed.work) if placed.generated else None
+    if generated is not None:
         result = generated.convolve_weight(x, ct, kernel, stride, padding, dilation, groups)
         if result is not None:
             return result

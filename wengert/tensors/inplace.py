@@ -68,7 +68,9 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     def method(self: Tensor, other: Any, **kwargs: Any) -> Any:
         target, here = self._data, state.here
         grad, alias = here["grad"], self._alias
-        if (kwargs or here["watcher"] is not None or target.dtype.char not in "fdFD"
+        letter = target.dtype.char
+        if (kwargs or here["watcher"] is not None
+                or (letter not in "fdFD" and (letter != "l" or type(other) is not int))
                 or (grad and (self._edge is not None or (alias is not None and alias.storage.edge is not None)))):
             return general(self, other, **kwargs)
         if type(other) in TENSORS:
@@ -83,7 +85,7 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
             return general(self, other)
         try:
             here["quiet"](run, target, value, target)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return general(self, other)  # which words the error
         cell = self._cell
         if cell is None:

@@ -13,9 +13,11 @@ from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
 from ...core.primitive import INTEGERS, REAL_ONLY, TRUTHS, P
+from ...core.state import state
+from ...ops.accumulation import writes_directly
 from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
-from ...tensors.alias import own
+from ...tensors.alias import own, wrote
 from ...tensors.apply import check_takes
 from ...tensors.tensor import Tensor
 from .padding import pad
@@ -71,13 +73,27 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         out = out if len(affine) < 2 else out + affine[1]
     else:
         out, mean, variance = P.normalize(input, *affine, dim=dims, eps=eps)
-    with no_grad():
-        if running_mean is not None:
-            running_mean.mul_(1 - momentum).add_(P.reshape(mean, shape=(channels,)), alpha=momentum)
-        if running_var is not None:
-            unbiased = momentum * (count / (count - 1))
-            running_var.mul_(1 - momentum).add_(P.reshape(variance, shape=(channels,)), alpha=unbiased)
+    if running_mean is not None:
+        _move(running_mean, mean, 1 - momentum, momentum)
+    if running_var is not None:
+        _move(running_var, variance, 1 - momentum, momentum * (count / (count - 1)))
     return out
+
+
+def _move(running: Tensor, latest: Tensor, keep: float, share: float) -> None:
+    """``keep`` of a running statistic, in place, and ``share`` of the latest one."""
+    array, new = running._data, latest._data
+    if writes_directly(running, keep, share) and type(new) is ndarray and new.dtype is array.dtype:
+        state.quiet(_move_array, array, new.reshape(array.shape), keep, share)
+        wrote(running)
+        return
+    with no_grad():
+        running.mul_(keep).add_(P.reshape(latest, shape=tuple(running.shape)), alpha=share)
+
+
+def _move_array(running: ndarray, latest: ndarray, keep: float, share: float) -> None:
+    running *= keep
+    running += latest * share
 
 
 def _of_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None, place: Any) -> Tensor:
