@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import subprocess
 import sys
 import time
@@ -48,10 +50,12 @@ def launch(program: str | Path, *arguments: str, ranks: int = 2, timeout: float 
 
 
 def free_port() -> str:
-    """A port at which nobody listens now."""
-    with socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    """A port at which nobody listens now, below those that the system gives to connections that go out."""
+    while True:
+        port = random.randrange(15_000, 25_000)
+        with socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return str(port)
 
 
 def started(command: list[str], **environment: str) -> subprocess.Popen[str]:

@@ -80,7 +80,8 @@ def proof(token: str, nonce: str) -> str:
 
 
 def connect(host: str, port: int, token: str, timeout: float, **hello: Any) -> Channel:
-    """A connection to the server, which was told ``hello``. Raises OSError, or PermissionError for a wrong token."""
+    """A connection to the server, which was told ``hello``. Raises PermissionError where it is refused, as with a wrong
+    token, and another OSError where there is none, or not yet."""
     channel = Channel(socket.create_connection((host, port), timeout=timeout))
     first = channel.receive()
     if first is None or "nonce" not in first[0]:
@@ -88,8 +89,11 @@ def connect(host: str, port: int, token: str, timeout: float, **hello: Any) -> C
         raise ConnectionError(f"what listens at {host}:{port} is no server of wengert's")
     channel.send(proof=proof(token, first[0]["nonce"]), **hello)
     answer = channel.receive()
-    if answer is None or "error" in answer[0]:
+    if answer is None or not answer[0].get("ok"):
         channel.close()
-        raise PermissionError("the connection was refused" if answer is None else answer[0]["error"])
+        said = {} if answer is None else answer[0]
+        if "error" in said:
+            raise PermissionError(said["error"])
+        raise ConnectionError(said.get("later", f"the server at {host}:{port} closed the connection"))
     channel.socket.settimeout(None)
     return channel

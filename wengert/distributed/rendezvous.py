@@ -17,7 +17,7 @@ from .channel import connect
 from .collectives import barrier, group_of
 from .environment import is_started_by_mpi, master, says
 from .groups import ProcessGroup, current, default_group
-from .start import start_server, token
+from .start import is_used, start_server, token
 from .store import OWN, Store, TCPStore
 from .watch import DistStoreError
 from .work import seconds
@@ -154,6 +154,8 @@ class _Meeting(NamedTuple):
     size: int
     server: Any = None
     """The process that serves, where this one has started it."""
+    file: Path | None = None
+    """The file that says so, of which there is no need once all ranks have come."""
 
 
 def _serving(host: str, port: int, secret: str | None = None) -> tuple[int, Any]:
@@ -226,16 +228,25 @@ def _by_file(path: Path, rank: int, size: int, limit: float) -> _Meeting:
         beside.touch(mode=0o600)
         beside.write_text(f"{host} {port} {secret}\n", encoding="utf-8")
         beside.replace(path)
-        return _Meeting(host, port, secret, rank, size, server)
+        return _Meeting(host, port, secret, rank, size, server, path)
     deadline = time.monotonic() + limit
     while True:
-        words = path.read_text(encoding="utf-8").split() if path.exists() else []
-        if len(words) == 3:
-            return _Meeting(words[0], int(words[1]), words[2], rank, size)
+        words = _words(path)
+        if len(words) == 3 and words[1].isdecimal():
+            found = _Meeting(words[0], int(words[1]), words[2], rank, size)
+            if is_used(found.host, found.port, found.token):  # an earlier job may have left the file
+                return found
         if time.monotonic() > deadline:
             raise DistStoreError(f"[init_process_group] rank 0's address was expected in {path} within {limit:g} s; it "
                                  "is not there; is rank 0 running, and the file where all machines see it?")
         time.sleep(0.02)
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except FileNotFoundError:
+        return []
 
 
 def _by_mpi(limit: float) -> World:
@@ -267,6 +278,8 @@ def _world(init_method: str | None, store: Store | None, rank: int, size: int, l
         leave(before)
     world = join(meeting.host, meeting.port, meeting.token, meeting.rank, meeting.size, limit)
     world.watch.server = meeting.server
+    if meeting.file is not None:
+        meeting.file.unlink(missing_ok=True)
     return world
 
 

@@ -10,6 +10,7 @@ too; the one that began first is printed.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import secrets
 import signal
@@ -22,16 +23,23 @@ from importlib.util import find_spec
 from typing import IO, Any
 
 from ..core import tether
+from .channel import Channel, connect
 from .rendezvous import SERVED
 from .start import TOKEN, Started, start_server
 from .store import OWN, TCPStore
-from .watch import GRACE, DistNetworkError
+from .watch import FAILED, GRACE, DistNetworkError
 from .world import NEEDED
 
 HELD = 1.0
 """Seconds that a traceback is held back, unless its rank ends before."""
 KILLED_AFTER = GRACE + 0.4
 """Seconds after which ranks that have not ended by themselves are killed."""
+TOLD_BEFORE = 30.0
+"""Seconds that a rank may take to end after its traceback."""
+LAST_WORDS = 3.0
+"""Seconds in which what ranks that have ended still said is read."""
+FOLLOWING = ("ended, as another rank failed: ", "DistBackendError: ")
+"""What stands in a line of a rank that ends by another's fault."""
 INTERRUPTED = 130
 
 
@@ -83,8 +91,8 @@ class Plan:
             self.host, self.port = "127.0.0.1", 0
         self.node: int | None = 0 if self.nodes == 1 and options.node_rank is None else options.node_rank
         """Which of the machines this is; None until they have found out (`_number_of_this_machine`)."""
-        self.server: TCPStore | None = None
-        """The connection to the first machine's, which keeps that from ending before the ranks have come."""
+        self.server: TCPStore | Channel | None = None
+        """The connection to the first machine's, which keeps that from ending while no rank has one."""
         if self.node is not None and not 0 <= self.node < self.nodes:
             raise ValueError(f"argument --node-rank: a number from 0 to {self.nodes - 1} was expected; got {self.node}")
         if self.nodes > 1 and not self.port:
@@ -149,6 +157,10 @@ class Rank:
         self.number, self.process, self._screen, self._shown, self._log = number, process, screen, shown, log
         self.held: list[str] = []
         self.began_to_hold = 0.0
+        self.told = -math.inf
+        """When a traceback of it was shown."""
+        self.follows = False
+        """Whether it says that it ended because another rank had failed."""
         assert process.stdout is not None and process.stderr is not None
         self._pumps = [threading.Thread(target=self._pump, args=(stream, target), daemon=True)
                        for stream, target in ((process.stdout, sys.stdout), (process.stderr, sys.stderr))]
@@ -161,6 +173,7 @@ class Rank:
             if self._log is not None:
                 self._log.write(text)
                 self._log.flush()
+            self.follows = self.follows or any(mark in text for mark in FOLLOWING)
             if not self._shown:
                 continue
             with self._screen.lock:
@@ -170,10 +183,10 @@ class Rank:
                 else:
                     self._screen.show(self.number, text, target)
 
-    def finish_output(self) -> None:
+    def finish_output(self, deadline: float = 0.0) -> None:
         """Waits for what a process that has ended still said; a process that it left behind may keep a pipe open."""
         for pump in self._pumps:
-            pump.join(0.2)
+            pump.join(max(0.2, deadline - time.monotonic()))
 
     def signal(self, number: int) -> None:
         """Sends a signal to the rank and to the processes that it started."""
@@ -181,6 +194,10 @@ class Rank:
             os.killpg(self.process.pid, number)
         except (ProcessLookupError, PermissionError):
             pass  # all have ended
+
+
+def _follows_and_began(rank: Rank) -> tuple[bool, float]:
+    return rank.follows, rank.began_to_hold
 
 
 class Screen:
@@ -201,22 +218,29 @@ class Screen:
         """Shows the traceback that is held back of a rank."""
         with self.lock:
             held, rank.held, rank.began_to_hold = rank.held, [], 0.0
+            rank.told = time.monotonic() if held else rank.told
             for text in held:
                 self.show(rank.number, text, sys.stderr)
 
     def release_old(self) -> None:
-        """Shows what its rank survived."""
+        """Shows what its rank survived. (One that follows another's failure is about to end.)"""
         for rank in self.ranks:
-            if rank.held and time.monotonic() - rank.began_to_hold > HELD and rank.process.poll() is None:
+            if (rank.held and not rank.follows and time.monotonic() - rank.began_to_hold > HELD
+                    and rank.process.poll() is None):
                 self.release(rank)
 
-    def release_first(self) -> Rank | None:
-        """Shows the traceback that began first, of those held back, and no other; returns whose it is."""
-        holding = [rank for rank in self.ranks if rank.held]
-        first = min(holding, key=lambda rank: rank.began_to_hold, default=None)
-        if first is not None:
-            self.release(first)
-        return first
+    def release_first(self, failed: Sequence[Rank]) -> Rank:
+        """Which of the ranks that failed was the first, as far as they say; of the tracebacks that are held back its
+        one is shown, or the first of them, and no other."""
+        causes = [rank for rank in failed if not rank.follows] or failed
+        told = [rank for rank in causes if time.monotonic() - rank.told < TOLD_BEFORE]
+        silent = [rank for rank in causes if not rank.held and rank not in told]  # ended by a signal, or by sys.exit
+        holding = sorted([rank for rank in self.ranks if rank.held], key=_follows_and_began)
+        if holding and not told:
+            self.release(holding[0])
+        speaking = [rank for rank in (*holding, *told) if rank in causes and not rank.follows]
+        # Who follows ends with 1 too, and what it says may not have been read.
+        return next(iter([*[rank for rank in silent if rank.process.returncode != FAILED], *speaking, *causes]))
 
 
 def run_once(plan: Plan, port: int, token: str, attempt: int) -> int:
@@ -270,12 +294,13 @@ def _watch(screen: Screen) -> int:
             rank.finish_output()
             screen.release(rank)
         if failed:
-            _end(screen.ranks)
+            killed = _end(screen.ranks)
+            # One that began it all may take longer to end than one that followed.
+            failed = [rank for rank in screen.ranks if rank.process.returncode != 0 and rank not in killed]
+            deadline = time.monotonic() + LAST_WORDS
             for rank in screen.ranks:
-                rank.finish_output()
-            silent = [rank for rank in failed if not rank.held]  # ended by a signal, or by sys.exit
-            first = screen.release_first()
-            first = silent[0] if silent else first or failed[0]
+                rank.finish_output(deadline)
+            first = screen.release_first(failed)
             print(_verdict(first, len(screen.ranks) > 1), file=sys.stderr, flush=True)
             return _code(first.process.returncode) or 1
         screen.release_old()
@@ -295,17 +320,21 @@ def _verdict(rank: Rank, others: bool) -> str:
     return f"wengert launch: rank {rank.number} (process {rank.process.pid}) {how}{end}"
 
 
-def _end(ranks: Sequence[Rank], first: int | None = None) -> None:
-    """Waits a moment for ranks to end by themselves, or by the signal ``first``, and then kills them."""
+def _end(ranks: Sequence[Rank], first: int | None = None) -> list[Rank]:
+    """Waits a moment for ranks to end by themselves, or by the signal ``first``, and then kills and returns the others.
+    """
     if first is not None:
         for rank in ranks:
             rank.signal(first)
-    deadline = time.monotonic() + KILLED_AFTER
-    while any(rank.process.poll() is None for rank in ranks) and time.monotonic() < deadline:
+    for _ in range(int(KILLED_AFTER / 0.02)):  # not by the clock: while this process did not run, they may not have
+        if all(rank.process.poll() is not None for rank in ranks):
+            break
         time.sleep(0.02)
+    killed = [rank for rank in ranks if rank.process.poll() is None]
     for rank in ranks:
         rank.signal(signal.SIGKILL)  # also to what a rank that has ended left behind
         rank.process.wait()
+    return killed
 
 
 def run(options: argparse.Namespace) -> int:
@@ -328,6 +357,7 @@ def _run(options: argparse.Namespace) -> int:
             elif plan.node == 0:
                 server = start_server(plan.host, plan.port, token, tied=True)
                 port = server.port
+                plan.server = connect(plan.host, port, token, 60.0, kind="store")
             code = run_once(plan, port, token, attempt)
             _stop(server)
             if code == 0 or attempt == options.max_restarts:
@@ -346,10 +376,10 @@ def _number_of_this_machine(plan: Plan, token: str) -> Started | None:
     """Decides which of the machines this is: the first is the one that can listen at the endpoint, and starts the
     server; the others are numbered by it as they come."""
     try:
-        server = start_server(plan.host, plan.port, token, tied=True)
+        server = start_server(plan.host, plan.port, token, tied=True, first=True)
     except DistNetworkError:  # it is another machine's address, or another launcher was here first
-        plan.server = TCPStore(plan.host, plan.port)
-        number = plan.server.add(f"{OWN}machines", 1)
+        plan.server = store = TCPStore(plan.host, plan.port)
+        number = store.add(f"{OWN}machines", 1)
         if number >= plan.nodes:
             raise ValueError(f"argument --nnodes: as many launchers as machines, {plan.nodes}, were expected; this is "
                              f"number {number + 1} at {plan.host}:{plan.port}") from None

@@ -10,6 +10,7 @@ The one idea to know: a rank that ends says so first (``bye``). A connection tha
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import secrets
 import socket
@@ -28,9 +29,11 @@ else:  # run by its path, so that nothing of wengert is loaded
     from channel import Channel, proof  # type: ignore[import-not-found, no-redef]
     from keys import Keys  # type: ignore[import-not-found, no-redef]
 
-ANSWERS_WITHIN = 1.0
-"""Seconds in which a rank that is asked where it is has to answer."""
+ANSWERS_WITHIN = 3.0
+"""Seconds in which a rank that is asked where it is has to answer: on a busy machine it may not run for a while."""
 BEAT = 1.0
+LEAST_SILENCE = 3 * BEAT
+"""Seconds of silence that mean nothing, however short a timeout is."""
 LEFT_ALONE = 3.0
 """Seconds after a failure in which its ranks end."""
 UNUSED = 60.0
@@ -42,8 +45,12 @@ class Member:
 
     def __init__(self, rank: int, host: str, pid: int, timeout: float, channel: Channel) -> None:
         self.rank, self.host, self.pid, self.timeout, self.channel = rank, host, pid, timeout, channel
-        self.heard = time.monotonic()
+        self.silent = 0.0
+        """For how long nothing was heard of it, in seconds in which the server ran: where the machine had no time for
+        the server, messages may be waiting."""
         self.left = self.beaten = False
+        self.ended = False
+        """Whether it has left for good, and comes to no other world."""
         self.of_mpi: list[Any] | None = None
         """Which MPI's world it is in already, and as which rank of it."""
         self.stays = False
@@ -92,9 +99,10 @@ class Room:
         for member in list(self.members.values()):
             if not member.left:
                 member.beat()
-                if self.began and now - member.heard > member.timeout:
+                member.silent += BEAT
+                if self.began and member.silent > max(member.timeout, LEAST_SILENCE):
                     self.fail(member.rank, f"rank {member.rank} ({member.host}, process {member.pid}) has been silent "
-                              f"for {now - member.heard:.0f} s: it is stopped, or cut off")
+                              f"for {member.silent:.0f} s: it is stopped, or cut off")
 
     # --- ranks ------------------------------------------------------------------------------------------------------
 
@@ -110,7 +118,10 @@ class Room:
             elif not 0 <= rank < size:
                 wrong = f"a rank from 0 to {size - 1} was expected; got {rank}"
             if wrong is not None:
-                channel.send(error=wrong)
+                if self.is_over():  # a later job at the same port tries again until the server of this one has ended
+                    channel.send(later=wrong)
+                else:
+                    channel.send(error=wrong)
                 return
             self.size = size
             member = Member(rank, hello["machine"], int(hello["pid"]), float(hello["patience"]), channel)
@@ -121,7 +132,7 @@ class Room:
                 self.began = True
                 self.keys["PMI_process_mapping"] = self._mapping()
                 for each in self.members.values():
-                    each.heard = time.monotonic()
+                    each.silent = 0.0
                     each.tell(op="begin", hosts=[self.members[number].host for number in range(size)],
                               of_mpi=[self.members[number].of_mpi for number in range(size)], name=self.name)
                 self.changed.notify_all()
@@ -129,7 +140,7 @@ class Room:
                 member.tell(op="failed", rank=None, text=self.failure)
         try:
             while (frame := channel.receive()) is not None:
-                member.heard, member.beaten = time.monotonic(), False
+                member.silent, member.beaten = 0.0, False
                 self._hear(member, *frame)
         except OSError:
             pass  # like a connection that closes
@@ -142,11 +153,13 @@ class Room:
     def _hear(self, member: Member, message: dict[str, Any], _: bytes) -> None:
         op, rank = message["op"], member.rank
         if op == "missing":
-            missing = sorted(set(range(self.size or 0)) - set(self.members))
-            member.tell(op="missing", ranks=missing)
+            with self.changed:
+                if not self.began:  # else they are all there by now
+                    member.tell(op="missing", ranks=sorted(set(range(self.size or 0)) - set(self.members)))
         elif op == "bye":
             with self.changed:
                 member.left, member.stays = True, bool(message.get("stays"))
+                member.ended = not message.get("goes_on", False)
                 for other in self.members.values():
                     if other is not member and self.failure is None:
                         other.tell(op="left", rank=rank)
@@ -162,6 +175,10 @@ class Room:
             threading.Thread(target=self._ask, args=(member, message), daemon=True).start()
         elif op == "claim":
             self._compare(rank, message)
+
+    def is_over(self) -> bool:
+        """Whether all its ranks have ended, or one of them has failed."""
+        return self.began and (self.failure is not None or all(member.ended for member in self.members.values()))
 
     def fail(self, rank: int | None, text: str, begun: bool = True) -> None:
         """The first failure is told to all others; later ones follow from it."""
@@ -324,7 +341,7 @@ class Server:
             channel.socket.settimeout(None)
             kinds: dict[str, Callable[[Channel, dict[str, Any]], None]] = {
                 "rank": lambda channel, hello: self.room(hello).rank(channel, hello),
-                "pmi": lambda channel, hello: self.rooms[0].pmi(channel), "store": self._store}
+                "pmi": lambda channel, hello: self.rooms[0].pmi(channel), "store": self._store, "over": self._say_over}
             kinds[hello["kind"]](channel, hello)
         except (OSError, ValueError, KeyError):
             pass  # a connection that breaks, or speaks another language, is closed; of a rank's `_rank` makes a failure
@@ -332,6 +349,8 @@ class Server:
             channel.close()
             with self.changed:
                 self.connections -= 1
+                if not self.connections and self.quit_alone and all(room.is_over() for room in self.rooms):
+                    os._exit(0)  # at once, so that the next job may have the port
 
     def _beat(self) -> None:
         alone_since = time.monotonic()
@@ -346,6 +365,12 @@ class Server:
                 elif self.quit_alone and now - alone_since > (2 * BEAT if self.served else UNUSED):
                     os._exit(0)
 
+    def _say_over(self, channel: Channel, hello: dict[str, Any]) -> None:
+        """Tells who would serve at this port whether nobody uses this server any more."""
+        channel.send(ok=True)
+        with self.changed:
+            channel.send(over=self.connections == 1 or all(room.is_over() for room in self.rooms))
+
     # --- the store --------------------------------------------------------------------------------------------------
 
     def _store(self, channel: Channel, hello: dict[str, Any]) -> None:
@@ -356,7 +381,8 @@ class Server:
 
 
 def main() -> None:
-    """``python server.py --host HOST --port PORT``: says ``ready PORT``, or ``failed WHY``, and serves."""
+    """``python server.py --host HOST --port PORT``: says ``ready PORT``, or ``failed WHY`` (``taken WHY`` where
+    another listens there), and serves."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, default=0)
@@ -366,7 +392,8 @@ def main() -> None:
         family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
         listener = socket.create_server((options.host, options.port), family=family, backlog=1024)
     except OSError as error:
-        print(f"failed {error.strerror or error}", flush=True)
+        word = "taken" if error.errno == errno.EADDRINUSE else "failed"
+        print(f"{word} {error.strerror or error}", flush=True)
         return
     print(f"ready {listener.getsockname()[1]}", flush=True)
     sys.stdout.close()

@@ -29,6 +29,8 @@ from .channel import Channel, connect
 GRACE = 1.0
 """Seconds that a program has for its own last words after another rank has failed."""
 FAILED = 1
+LEAST_SILENCE = 3.0
+"""Seconds for which nothing may be heard of the server, however short the timeout is: it asks once a second."""
 
 
 class DistError(RuntimeError):
@@ -90,7 +92,7 @@ class Watch:
             elif message["op"] == "failed":
                 raise DistBackendError(f"[init_process_group] {message['text']}")
             elif message["op"] == "missing":
-                missing = message["ranks"]
+                missing = message["ranks"] or None
             elif message["op"] == "beat":
                 self.channel.send(op="beat")  # the server sends no second one before the first is answered
             if missing is not None and hosts is None:
@@ -133,11 +135,11 @@ class Watch:
     def _mind(self) -> None:
         """Notices that nothing has been heard for too long: a network that is cut closes no connection. Only time in
         which this thread ran counts: where the machine had no time for it, it had none for the server either."""
-        step, silent, heard = min(1.0, self.timeout / 4), 0.0, self.heard
+        step, silent, heard, most = min(1.0, self.timeout / 4), 0.0, self.heard, max(self.timeout, LEAST_SILENCE)
         while not self.ended:
             time.sleep(step)
             silent, heard = (silent + step, heard) if heard == self.heard else (0.0, self.heard)
-            if silent > self.timeout and not self.ended:
+            if silent > most and not self.ended:
                 text = (f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the network "
                         "is cut")
                 self.fails(text)
@@ -177,8 +179,9 @@ class Watch:
         """Says what this rank called where the ranks of a group called different things."""
         self._tell(op="claim", call=call, text=text, ranks=ranks)
 
-    def wait_for_failure(self, otherwise: str, seconds: float = 4.0) -> str:
-        """What the server says went wrong; ``otherwise`` where it says nothing."""
+    def wait_for_failure(self, otherwise: str, seconds: float = 8.0) -> str:
+        """What the server says went wrong; ``otherwise`` where it says nothing. (It may ask ranks that do not answer
+        at once, as their machine has no time for them.)"""
         deadline = time.monotonic() + seconds
         while self.failure is None and time.monotonic() < deadline:
             time.sleep(0.005)
@@ -191,11 +194,11 @@ class Watch:
             self.ended = True
             self._tell(op="failed", text=text)
 
-    def bye(self) -> None:
-        """Says that this rank ends in good order."""
+    def bye(self, goes_on: bool = False) -> None:
+        """Says that this rank ends in good order; ``goes_on``: it joins another world."""
         if not self.ended:
             self.ended = True
-            self._tell(op="bye")
+            self._tell(op="bye", goes_on=goes_on)
             self.channel.close()
 
     def bye_but_stays(self) -> bool:

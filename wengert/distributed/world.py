@@ -28,6 +28,8 @@ SPINS = 1000
 """So often is a request tested at once before the thread sleeps in between: some 300 microseconds. (Giving way by
 `sched_yield` instead costs milliseconds beside other busy processes; who sleeps is woken before them.)"""
 SHORTEST, LONGEST = 2e-5, 5e-4
+LEFT = 0.5
+"""Seconds after which what a rank sent that has left is there."""
 TAG_OF_WORLDS = 30_000
 """Groups have their numbers as tags while they are made; a world that is made of ranks of another has this one."""
 
@@ -61,17 +63,18 @@ class World:
             if watch.failure is not None:
                 self.give_up(call, watch.failure)
             now = time.monotonic()
+            gone = [r for r in call.needs() if now - watch.left.get(r, now) > LEFT] if watch.left else []
+            if (gone or now > call.deadline) and _comes(test):
+                return  # it was this rank that had no time
             if now > call.deadline:
                 watch.late(f"waited {call.timeout:g} s for the others in {call.described()}", call.group.ranks)
                 self.give_up(call, watch.wait_for_failure(
                     f"waited {call.timeout:g} s for the others in {call.described()}"))
-            if watch.left:
-                gone = [r for r in call.needs() if now - watch.left.get(r, now) > 1.0]
-                if gone:
-                    text = (f"rank {gone[0]} has left, its program ended, and rank {self.rank} waits for it in "
-                            f"{call.described()}")
-                    watch.gone(text)
-                    self.give_up(call, watch.wait_for_failure(text, 0.0))
+            if gone:
+                text = (f"rank {gone[0]} has left, its program ended, and rank {self.rank} waits for it in "
+                        f"{call.described()}")
+                watch.gone(text)
+                self.give_up(call, watch.wait_for_failure(text, 0.0))
             time.sleep(pause)
             if patient and pause < LONGEST:
                 pause *= 1.1
@@ -80,6 +83,11 @@ class World:
         """Raises DistBackendError, and keeps the memory that MPI may still write to."""
         self.abandoned.append(call)
         raise DistBackendError(f"[{call.name}] {text}")
+
+
+def _comes(test: Callable[[], bool]) -> bool:
+    """Whether a request is done once MPI has looked at all that has arrived."""
+    return any(test() for _ in range(100))
 
 
 def load_mpi() -> Any:
@@ -182,7 +190,7 @@ def _of_those_there(mpi: Any, watch: Watch, of_mpi: list[Any]) -> Any:
 
 def leave(world: World) -> None:
     """Leaves a world for another: says so to its other ranks."""
-    world.watch.bye()
+    world.watch.bye(goes_on=True)
     _watches.remove(world.watch)
 
 
