@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import wengert
@@ -19,8 +19,8 @@ Run = Callable[[Step, int], None]
 
 ROUNDS = 25
 ROUND = 0.02
-"""So many rounds of so many seconds in which the modes take turns; the best round of each counts, as only the programs
-beside it can make one slower."""
+"""So many rounds of so many seconds of the processor's time, in which the modes take turns; the best round of each
+counts, as only the programs beside it can make one slower."""
 
 
 def perceptron(sizes: list[int], batch: int) -> Step:
@@ -75,16 +75,16 @@ MODES: tuple[tuple[str, float | None, Run], ...] = (
 
 def seconds(step: Step) -> list[float]:
     """The time of one step in each mode."""
-    start = perf_counter()
+    start = process_time()
     for _ in range(10):
         step()
-    count = max(2, round(ROUND * 10 / (perf_counter() - start)))
+    count = max(2, round(ROUND * 10 / (process_time() - start)))
     best = [float("inf")] * len(MODES)
     for _ in range(ROUNDS):
         for place, (_, _, run) in enumerate(MODES):
-            start = perf_counter()
+            start = process_time()
             run(step, count)
-            best[place] = min(best[place], (perf_counter() - start) / count)
+            best[place] = min(best[place], (process_time() - start) / count)
     return best
 
 

@@ -347,3 +347,38 @@ def test_a_loader_and_swapped_arguments() -> None:
     assert torch.doctor(nn.Linear(3, 3), loader, F.cross_entropy).kinds == []
     with pytest.raises(TypeError, match="swapped"):
         torch.doctor((torch.randn(4, 3), CLASSES), nn.Linear(3, 3), F.cross_entropy)
+
+
+CLASSIFIER = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3))
+BROKEN = {
+    "labels that are floats": (CLASSIFIER, torch.ones(4, 3), CLASSES.float(), F.cross_entropy, "the loss", ".long()"),
+    "one-hot integers": (CLASSIFIER, torch.ones(4, 3), F.one_hot(CLASSES, 3), F.cross_entropy, "the loss", "(4,)"),
+    "scores as probabilities": (nn.Linear(3, 1), 9 * torch.ones(4, 3), torch.ones(4, 1), F.binary_cross_entropy,
+                                "the loss", "between 0 and 1"),
+    "another batch": (CLASSIFIER, torch.ones(5, 3), CLASSES, F.cross_entropy, "the loss", "target batch_size (4)"),
+    "another number of features": (CLASSIFIER, torch.ones(4, 5), CLASSES, F.cross_entropy, "the model",
+                                   "cure: in_features=5 for the layer, which now has 3"),
+    "a batch of one": (nn.BatchNorm1d(3), torch.ones(1, 3), CLASSES[:1], F.cross_entropy, "the model", "more than 1"),
+    "a word that is not there": (nn.Embedding(3, 3), torch.tensor([0, 1, 2, 3]), CLASSES, F.cross_entropy, "the model",
+                                 "numbers from 0 to 2"),
+    "images with their channels last": (nn.Conv2d(3, 4, 2), torch.ones(2, 8, 8, 3), torch.ones(2, 4, 7, 7), F.mse_loss,
+                                        "the model", "cure: channels first: permute(0, 3, 1, 2)"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_raises_is_a_finding(name: str) -> None:
+    model, x, y, loss, where, said = BROKEN[name]
+    report = torch.doctor(model, (x, y), loss)
+    assert report.kinds == ["raises"], str(report)
+    assert f"[raises] {where} raises" in str(report) and said in str(report)
+
+
+def test_the_loss_may_come_before_the_batch() -> None:
+    batch = torch.ones(4, 3), CLASSES
+    first, second = torch.doctor(CLASSIFIER, F.cross_entropy, batch), torch.doctor(CLASSIFIER, batch, F.cross_entropy)
+    assert first.kinds == second.kinds
+    with pytest.raises(TypeError, match=r"call doctor\(model, \(inputs, targets\), loss_fn, optimizer\)"):
+        torch.doctor(CLASSIFIER, F.cross_entropy, *batch)  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):  # a mistake of the program's own
+        torch.doctor(CLASSIFIER, batch, lambda out, y: 1 / 0)

@@ -10,10 +10,12 @@ import numpy as np
 
 from ..autograd.questions import why_nan, why_none
 from ..autograd.questions.answers import Answer, array_of, finite
+from ..core.frames import user_trace
 from ..core.state import state
 from ..nn.module import Module
 from ..tensors.tensor import Tensor
 from .report import Symptom, assignment, origin
+from .shapes import drawing
 
 EXPLODED, VANISHED = 100.0, 1e-6
 TRIAL_RATE = 0.01
@@ -28,6 +30,15 @@ def labels(targets: Any, error: IndexError, caller: str) -> Symptom:
     text = f"the targets go from {targets._data.min()} to {targets._data.max()}, and the loss says: {error}"
     return Symptom("labels", text, caller, "count classes from 0, and let the last layer have as many outputs as there "
                                            "are classes")
+
+
+def raised(error: Exception, where: str, caller: str) -> Symptom:
+    """An error that the model or the loss ends with, in its words, and what would mend it as far as the sizes tell."""
+    changes = [line.strip().removeprefix("try: ") for line in drawing(error) if line.strip().startswith("try: ")]
+    at = user_trace(error.__traceback__)
+    line = caller if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
+    text = f"{where} raises {type(error).__name__}: {str(error).rstrip('.')}"
+    return Symptom("raises", text, line, "; or ".join(changes) or "as the error says; the rest can be examined then")
 
 
 # --- before the pass --------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@ from ..func.modules import functional_call
 from ..nn.module import Module
 from ..ops.randomness import get_rng_state, set_rng_state
 from ..tensors.tensor import Tensor
-from .checks import gradients, labels, lost, modes, rate, step, trial, unregistered
+from .checks import gradients, labels, lost, modes, raised, rate, step, trial, unregistered
+from .failure import raised_by_us
 from .observer import Observer
 from .report import Report, grouped
 
@@ -34,7 +35,8 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
     ``loss_fn(model(inputs))``. With the ``optimizer`` its step is tried, on a copy. A dict of inputs gives arguments by
     name. Kinds of findings: "unregistered", "train_mode", "eval_mode", "labels", "broadcast", "twice", "not_log",
     "dead_units", "saturated", "not_finite", "no_history", "unused", "cut", "zero_gradient", "exploding", "vanishing",
-    "not_optimized", "not_changing", "learning_rate". What many layers have in common is one finding. Call it under
+    "not_optimized", "not_changing", "learning_rate", and "raises" for an error that wengert raises on purpose while the
+    model or the loss runs. What many layers have in common is one finding. Call it under
     ``no_grad()`` where the program evaluates: layers that are in train mode there are then reported. Raises TypeError
     where the model is none, ValueError for a loss of more than one element.
 
@@ -50,6 +52,11 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
         swapped = "; model and batch are swapped" if isinstance(batch, Module) else ""
         raise TypeError(f"[doctor] a module was expected as model; got {type(model).__name__}{swapped}; call "
                         "doctor(model, (inputs, targets), loss_fn)")
+    if callable(batch) and not callable(cast(Any, loss_fn)):
+        batch, loss_fn = cast(Any, loss_fn), batch  # the loss came first: nothing else can be meant
+    if not callable(cast(Any, loss_fn)) or not (optimizer is None or hasattr(optimizer, "param_groups")):
+        raise TypeError(f"[doctor] a function was expected as loss_fn, and an optimizer; got {type(loss_fn).__name__} "
+                        f"and {type(optimizer).__name__}; call doctor(model, (inputs, targets), loss_fn, optimizer)")
     if not isinstance(batch, (Tensor, tuple, list, dict)) and hasattr(batch, "__iter__"):  # a loader
         batch = next(iter(batch))
     symptoms = [*unregistered(model, caller), *modes(model, optimizer, caller)]
@@ -61,12 +68,16 @@ def doctor(model: Module, batch: Any, loss_fn: Callable[..., Any], optimizer: An
         with watch() as seen, Observer(seen.path) as examined:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                output = model(*arguments, **named)
-                examined.in_loss = True
                 try:
+                    output = model(*arguments, **named)
+                    examined.in_loss = True
                     loss = loss_fn(output) if targets is None else loss_fn(output, targets)
-                except IndexError as error:
-                    return Report((*symptoms, labels(targets, error, caller)))
+                except (IndexError, RuntimeError, ValueError, AssertionError) as error:
+                    if isinstance(error, IndexError) and examined.in_loss:
+                        return Report((*symptoms, labels(targets, error, caller)))
+                    if not raised_by_us(error):
+                        raise
+                    return Report((*symptoms, raised(error, "the loss" if examined.in_loss else "the model", caller)))
             examined.in_loss = False
             if not isinstance(loss, Tensor) or loss._data.size != 1:
                 raise ValueError(f"[doctor] loss_fn should return a tensor of one element; got {_named(loss)}; "

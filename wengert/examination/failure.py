@@ -93,6 +93,14 @@ def is_foreseen(error: BaseException) -> bool:
     return raised or isinstance(error, TypeError) and _ARGUMENTS.search(str(error)) is not None
 
 
+def raised_by_us(error: BaseException) -> bool:
+    """Whether wengert raised it on purpose, as an answer to what the program did."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and is_inside(trace.tb_frame.f_code) and is_foreseen(error)
+
+
 def drop_own_frames(text: traceback.TracebackException) -> None:
     """Leaves the frames of the program and of libraries, in the error and in those that led to it.
 

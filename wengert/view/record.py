@@ -147,15 +147,21 @@ class Recording(Watcher):
             super().recorded(node)
         if self.hush or tracing():
             return  # what a tracer puts in the place of values has none, and must not be kept alive
-        if self._is_full():
+        if len(self.nodes) >= MOST and self._is_full():
             return
         note = self.notes[node.sequence] = Note()
         edges, last, self.last = node.edges, self.last, None
         if last is not None and last[0] is node.primitive and len(last[1]) == len(edges):
-            operands = zip(last[1], edges, strict=True)
-            note.operands = tuple([None if edge is not None else self._constant(x) for x, edge in operands])
+            if None in edges:
+                operands = zip(last[1], edges, strict=True)
+                note.operands = tuple([None if edge is not None else self._constant(x) for x, edge in operands])
+            else:
+                note.operands = (None,) * len(edges)
             value = last[2]
-            note.value = tuple(map(self._keep, value)) if type(value) in (tuple, list) else self._keep(value)
+            if type(value) is ndarray and value.size <= SMALL:
+                note.value = value.copy()
+            else:
+                note.value = tuple(map(self._keep, value)) if type(value) in (tuple, list) else self._keep(value)
             note.seconds = last[3]
         for edge in edges:
             if type(edge) is Leaf and edge.sequence not in self.leaves and edge.variable is not None:
@@ -321,13 +327,17 @@ class Recording(Watcher):
         if note is not None:
             now = perf_counter()
             note.backward_seconds = now - self.clock if self.clock else None
-            note.cotangent = (
-                {i: self._keep_once(part) for i, part in ct.items()} if type(ct) is dict else self._keep_once(ct)
-            )
-            place, sent = 0, note.sent
-            for edge, grad in zip(node.edges, grads, strict=False):
-                if edge is not None and grad is not None:
-                    sent[place] = self._keep_once(grad)
+            if type(ct) is ndarray and ct.size <= SMALL:
+                note.cotangent = ct.copy()
+            else:
+                note.cotangent = (
+                    {i: self._keep_once(part) for i, part in ct.items()} if type(ct) is dict else self._keep_once(ct)
+                )
+            place, sent, edges = 0, note.sent, node.edges
+            for grad in grads:
+                if grad is not None and edges[place] is not None:
+                    sent[place] = (grad.copy() if type(grad) is ndarray and grad.size <= SMALL
+                                   else self._keep_once(grad))
                 place += 1
         self.clock = perf_counter()
 
