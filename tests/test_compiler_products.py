@@ -113,6 +113,17 @@ def test_edges_of_tiles_panels_and_squares(sizes):
             np.testing.assert_allclose(out, left @ right, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (6, 4), (24,)])
+def test_columns_of_many_left_matrices_are_fetched_ahead(shape):
+    rng = np.random.default_rng(3)
+    left, right = matrices(rng, shape, 64, 64, "float32", True), matrices(rng, shape, 64, 40, "float32", False)
+    strides = [tuple(s // 4 for s in x.strides) for x in (left, right, left @ right)]
+    cut = geometry(engine().machine, "float32", shape, (64, 64, 40), *strides)
+    assert cut.by_matrices is (len(left.reshape(-1, 64, 64)) > 1), "the last one has none after it"
+    for parts in (1, 7):
+        np.testing.assert_allclose(multiplied(left, right, parts), left @ right, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_tiles_that_have_a_part_of_the_depth_of_their_own(seed):
     """Nothing else is read, whole tiles may have none, and the order of the sums stays."""

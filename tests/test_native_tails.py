@@ -478,3 +478,20 @@ def test_what_has_changed_in_between_is_not_handed_on() -> None:
     between = Nest(early.shape, [Store(plan.nodes.const(1.0, "float32"), x)])
     steps = handed_on([early, between, late], plan)
     assert steps[2] is late and len(early.roots) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_number_that_an_operand_is_multiplied_by_multiplies_the_product(dtype: str) -> None:
+    torch.manual_seed(0)
+    kind = getattr(torch, dtype)
+    x, y = torch.rand(2, 3, 40, 30, dtype=kind), torch.rand(2, 3, 30, 50, dtype=kind)
+    scaled = (lambda x, y: (x * 0.3) @ y, lambda x, y: x @ (0.3 * y), lambda x, y: (x * 0.3) @ (y * -2),
+              lambda x, y: (x[0, 0] * 0.3) @ y[0, 0] + 1, lambda x, y: ((x * 0.3) @ y[0, 0]).transpose(1, 2))
+    for f in scaled:
+        step = torch.compile(f, fullgraph="native")
+        np.testing.assert_allclose(step(x, y).numpy(), f(x, y).numpy(), rtol=WIDE[dtype])
+        assert len([s for s in native_steps(step) if type(s) is Nest]) <= 1, "what is in memory is read as it is"
+    narrow = torch.compile(lambda x, y: (x * 0.3) @ y, fullgraph="native")
+    x, y = torch.rand(400, 16, dtype=kind), torch.rand(16, 100, dtype=kind)
+    np.testing.assert_allclose(narrow(x, y).numpy(), ((x * 0.3) @ y).numpy(), rtol=WIDE[dtype])
+    assert type(native_steps(narrow)[0]) is Nest, "to multiply the operand is less"

@@ -54,6 +54,9 @@ STRIP = 96
 """The same where the left operand lies in columns and is read where it stands: a line of it for each step of the depth,
 which the second-level cache holds and tiles of the first panel bring there, those of the strip before."""
 
+FAR = 2**18
+"""Bytes of all left operands from which on none is near before it is read."""
+
 LEAST_ITEMS = 8
 """Blocks of rows of a deep product, if it has so many tiles: what is high is read in longer runs."""
 
@@ -133,6 +136,15 @@ class Geometry:
     def by_strips(self) -> bool:
         """The left operand lies in columns, and is read where it stands, a strip of the depth at a time."""
         return bool(self.cut) and self.left[-2] == 1 and not (self.lay_left or self.by_panels)
+
+    @property
+    def by_matrices(self) -> bool:
+        """The left operands of many matrices lie in columns, are read where they stand, and are too much to be near
+        already: while one is computed with, each tile fetches what it will read of the next."""
+        if self.left[-2] != 1 or self.lay_left or self.cut or self.low or any(map(varies, self.batch)):
+            return False
+        size = 4 if self.dtype == "float32" else 8
+        return prod(self.batch) > 1 and prod(self.batch) * hint(self.rows * self.depth) * size >= FAR
 
     @property
     def panel_elements(self) -> int:
@@ -302,8 +314,8 @@ class Products:
                                 own if product.alone else panels, laid, out, end)
             else:
                 matrix, number = divided(code, item.index, -(-product.tiles // product.block))
-                first = code.mul(number, product.block)
-                tiles = first, code.least(code.add(first, product.block), product.tiles)
+                tiles = _tiles_of(code, product, number)
+                first = tiles[0]
                 for part in _depths(code, product):
                     if product.lay_left:
                         with code.loop(tiles[1], start=first) as each:
@@ -319,6 +331,9 @@ class Products:
                end: Ending | None) -> None:
         """The tiles from one to another of a panel, for a part of the depth."""
         element, width = _element(product.dtype), product.width
+        if product.by_matrices:
+            number = code.least(code.add(matrix, 1), prod(product.batch) - 1)
+            following = code.at(element, left, _batch_offset(code, product.batch, product.left, number))
         left = code.at(element, left, _batch_offset(code, product.batch, product.left, matrix))
         left = code.at(element, left, code.mul(part.start, product.left[-1]))
         tile_size = product.laid_lines * product.tile_rows
@@ -368,6 +383,9 @@ class Products:
                 lines = code.at(element, lines, code.mul(further, along))
                 lines_of_panel = code.at(element, source, code.mul(further, width))
             ahead = None
+            if product.by_matrices:
+                ahead = code.at(element, following, code.mul(row, product.left[-2]))
+                ahead = ahead if spans is None else code.at(element, ahead, code.mul(further, product.left[-1]))
             if product.by_strips:  # the tiles of the other panels look at what is near already
                 next_strip = code.at(element, lines, product.cut * product.left[-1])
                 ahead = code.select(code.compare("eq", panel, 0), next_strip, lines)
@@ -590,6 +608,16 @@ def _depths(code: Code, product: Geometry) -> Iterator[Part]:
     yield Part(word(0), code.least(first, product.depth) if varies(product.depth) else first, False)
     with code.loop(product.depth, start=product.cut, step=product.cut) as each:
         yield Part(each.index, code.least(code.sub(product.depth, each.index), product.cut), True)
+
+
+def _tiles_of(code: Code, product: Geometry, number: Operand) -> tuple[Operand, Operand]:
+    """The tiles of rows of an item: as many for each, or one more, so that threads have as much to do."""
+    if varies(product.tiles) or varies(product.block):
+        first = code.mul(number, product.block)
+        return first, code.least(code.add(first, product.block), product.tiles)
+    count = -(-product.tiles // product.block)
+    first, stop = (code.div(code.mul(at, product.tiles), count) for at in (number, code.add(number, 1)))
+    return first, stop
 
 
 def _within(code: Code, part: Part, spans: Operand, number: Index) -> tuple[Operand, Operand]:

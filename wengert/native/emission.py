@@ -40,7 +40,7 @@ LONG_ROW, FEW_CYCLES, MOST_SUMS = 96, 8, 4
 sums the first-level cache is to hold."""
 
 
-MANY, NEAR = 2**18, 2**15
+MANY, NEAR = 2**17, 2**15
 """Elements from which on rows are gone through in pairs, and the bytes of their shelves up to which they are."""
 
 

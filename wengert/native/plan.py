@@ -24,6 +24,9 @@ from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
 SMALL = 4096
 """Spaces of up to so many points share a nest even where they have nothing in common."""
 
+MOST_SCALED = 4
+"""How many times larger than an operand a product may be that is multiplied by a number in its place."""
+
 LARGEST_NEST = 24
 """Roots of a nest."""
 
@@ -426,6 +429,16 @@ class Plan:
             self._lay(product, cut)
         self.written[buffer] = self._add(product)
         return out
+
+    def unscaled(self, x: Expr, elements: int) -> tuple[Expr, Node | None]:
+        """An operand of a product of so many elements, and the number that all of it is multiplied by, as attention's
+        queries are, if the product can be instead: what is in memory is then read as it stands."""
+        node = x.node
+        if node.op == "mul" and elements <= MOST_SCALED * prod(x.shape):
+            for number, value in (node.operands, node.operands[::-1]):
+                if number.op == "const" and value.op == "load":
+                    return Expr(x.shape, value), number
+        return x, None
 
     def _lay(self, product: Product, cut: Geometry) -> None:
         """Finds the operands laid out by a product before, or says who lays them out."""

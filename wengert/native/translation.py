@@ -368,6 +368,17 @@ def _product(t: Translation, x: Expr, y: Expr) -> Expr:
         return t.apply("mul", x, y)
     if prod(lead) * rows * depth * columns <= SMALL_PRODUCT:
         return _loops(t, x, y, lead)
+    elements = prod(lead) * rows * columns
+    (x, number), (y, other) = t.plan.unscaled(x, elements), t.plan.unscaled(y, elements)
+    out = _larger_product(t, x, y, lead)
+    for factor in (number, other):
+        if factor is not None:
+            out = Expr(out.shape, t.plan.nodes.node("mul", (out.node, factor), out.dtype))
+    return out
+
+
+def _larger_product(t: Translation, x: Expr, y: Expr, lead: Shape) -> Expr:
+    rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
     if len(y.shape) == 2 and len(x.shape) > 2:
         flat = t.plan.viewed(x, lambda array: array.reshape(-1, depth))
         return t.plan.viewed(t.plan.product(flat, y), lambda array: array.reshape(*lead, rows, columns))
