@@ -262,6 +262,19 @@ def test_a_product_whose_columns_are_wanted_is_computed_turned(dtype: str, sizes
         assert not any(type(s) is Nest for s in native_steps(step))
 
 
+def test_a_pass_that_picks_from_elsewhere_turns_no_product() -> None:
+    torch.manual_seed(0)
+    x, y, table = torch.rand(20, 30), torch.rand(30, 40), torch.rand(9, 20)
+    rows = torch.arange(40) % 9
+
+    def picked(x: Any, y: Any) -> Any:
+        return (x @ y).T + table[rows]
+
+    step = torch.compile(picked, fullgraph="native")
+    np.testing.assert_allclose(step(x, y).numpy(), picked(x, y).numpy(), rtol=1e-5)
+    assert [s.out.shape for s in native_steps(step) if type(s) is Product] == [(20, 40)]
+
+
 def test_a_product_that_is_wanted_both_ways_stays_as_it_is() -> None:
     torch.manual_seed(0)
     x, y = torch.rand(3, 33, 20), torch.rand(3, 20, 47)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..compiler.jit import engine
 from ..compiler.products import geometry
-from .loops import Nest, Node, Place, Store
+from .loops import FOLDS, Nest, Node, Place, Store
 from .plan import Plan, row_major
 from .steps import Matrices, Product, Step, places_read
 from .tails import Shown, tail_of
@@ -51,7 +51,8 @@ def _turned(product: Product, nest: Nest, plan: Plan) -> tuple[Product, Nest] | 
     places = {node.args[0] for node in nest.nodes() if node.op == "load"} | {root.place for root in nest.roots}
     mine = [place for place in places if place.buffer is product.out.place.buffer]
     shown = Shown.of(nest.shape, mine[0], product) if len(mine) == 1 else None
-    if shown is None or any(type(root) is not Store for root in nest.roots):
+    if shown is None or any(type(root) is not Store for root in nest.roots) or any(
+            node.op in (*FOLDS, "pick") for node in nest.nodes()):
         return None
     left, right, out = (_swapped(side) for side in (product.right, product.left, product.out))
     shape = out.shape
