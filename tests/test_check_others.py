@@ -25,12 +25,12 @@ def test_a_name_of_pytorch(name: str) -> None:
 
 def test_they_are_counted_apart(tmp_path: Path) -> None:
     file = tmp_path / "package.py"
-    file.write_text("import torch\ntorch.npu.is_available()\ntorch.nothing_of_this_name()\n")
+    file.write_text("import torch\ntorch.npu.is_available()\ntorch.nothing_of_this_name()\ntorch.cuda.nccl.x\n")
     text, found = check(str(file))
     assert found == 1
-    assert text.startswith(f"{file} asks for 3 names of torch, 1 of them missing; 1 are not PyTorch's: other packages ")
-    assert "torch.npu" not in text.partition("\n")[2]
-    assert missing_names(str(file)) == ["torch.nothing_of_this_name"]
+    assert text.startswith(f"{file} asks for 4 names of torch, 1 of them missing; 2 are not PyTorch's: other packages ")
+    assert "torch.npu" not in text.partition("\n")[2] and "nothing_of_this_name" not in text.partition("\n")[2]
+    assert missing_names(str(file)) == ["torch.cuda.nccl"]
 
 
 def test_what_packages_ask_of_devices_and_of_the_inside() -> None:

@@ -34,7 +34,7 @@ HOMES = tuple(f"{HOME}/{place}" for place in ("optim/", "nn/utils/", "nn/init.py
 
 BASES = {"Optimizer", "LRScheduler", "_LRScheduler", "Dataset", "IterableDataset", "Sampler", "BasePruningMethod",
          "PruningContainer", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured", "RandomStructured",
-         "RandomUnstructured", "ParametrizationList", "PackedSequence"}
+         "RandomUnstructured", "ParametrizationList", "PackedSequence", "DFIterDataPipe", "IterDataPipe", "MapDataPipe"}
 """What is made by subclasses, or by the functions that are called here."""
 
 ALIASES = {"constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "normal", "orthogonal", "sparse", "uniform",

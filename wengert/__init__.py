@@ -38,7 +38,7 @@ from .settings import (
     set_deterministic_debug_mode, set_float32_matmul_precision, set_flush_denormal, set_num_interop_threads,
     set_num_threads, set_warn_always, use_deterministic_algorithms,
 )
-from .tensors import Tensor, overrides as _overrides, tensor as _tensor
+from .tensors import Tensor, overrides as _overrides, tensor as _tensor_module
 from .tensors.generator import Generator, default_generator
 from .tensors.printing import set_printoptions
 from .version import __version__
@@ -56,7 +56,7 @@ globals().update(_STORAGES)
 _overrides.arm = lambda: _import_module("wengert.overrides").arm()
 _display.failure = lambda: _import_module("wengert.examination.failure")
 _display.install()
-_tensor.viewer = lambda: _import_module("wengert.view").graph
+_tensor_module.viewer = lambda: _import_module("wengert.view").graph
 _interop.namespace = lambda: _import_module("wengert.array_api")
 
 # What `from wengert import *` takes is here already.

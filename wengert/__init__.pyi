@@ -186,6 +186,7 @@ from .ops.scans import (
     cumulative_trapezoid as cumulative_trapezoid, diff as diff, logcumsumexp as logcumsumexp, trapezoid as trapezoid,
     trapezoid as _trapz,
 )
+from .ops.segments import segment_reduce as segment_reduce
 from .ops.shapes import (
     adjoint as adjoint, as_strided as as_strided, broadcast_shapes as broadcast_shapes,
     broadcast_tensors as broadcast_tensors, broadcast_to as broadcast_to, diagonal as diagonal, flatten as flatten,

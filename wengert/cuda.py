@@ -7,6 +7,7 @@ needs a device raises `DeviceError`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from ._missing import absent, answers
@@ -121,3 +122,31 @@ class device(_Context):
 
     def __init__(self, device: Any) -> None:
         self.idx = device
+
+
+class _TensorType(type):
+    """The metaclass of PyTorch's old types of tensors on a device: none is an instance, and none can be made."""
+
+    def __call__(cls, *data: Any, **options: Any) -> Any:  # noqa: N805
+        raise TypeError(f"type torch.{cls.__qualname__} not available. wengert has no cuda back end yet; use "
+                        f"torch.{cls.__name__}, on the CPU")
+
+    def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805
+        return False
+
+    def __repr__(cls) -> str:  # noqa: N805
+        return f"<class 'torch.{cls.__qualname__}'>"
+
+
+def _old_types(place: str) -> dict[str, Any]:
+    return {f"{name}Tensor": _TensorType(f"{name}Tensor", (), {
+        "__module__": "torch", "__qualname__": f"{place}.{name}Tensor",
+        "__doc__": f"Would be tensors of a CUDA device. Calling it raises TypeError.\n\n>>> isinstance(torch.ones(2), "
+                   f"torch.{place}.{name}Tensor)\nFalse"})
+        for name in "BFloat16 Bool Byte Char Double Float Half Int Long Short".split()}
+
+
+globals().update(_old_types("cuda"))
+sparse = ModuleType(f"{__name__}.sparse", "PyTorch's old types of sparse tensors on a device.")
+vars(sparse).update(_old_types("cuda.sparse"))
+cudart = _absent("cudart")

@@ -15,10 +15,9 @@ from .futures import Future
 from .nn import Module
 
 __all__ = [
-    "Attribute", "Final", "Future", "ScriptFunction", "ScriptModule", "annotate", "export", "fork", "freeze", "ignore",
-    "interface",
-    "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script", "script_if_tracing",
-    "script_method", "trace", "trace_module", "unused", "wait",
+    "Attribute", "Final", "Future", "ScriptFunction", "ScriptModule", "TracerWarning", "annotate", "export", "fork",
+    "freeze", "ignore", "interface", "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script",
+    "script_if_tracing", "script_method", "trace", "trace_module", "unused", "wait",
 ]
 
 # As in a package, so that `import torch.jit.annotations` is tried at all.
@@ -33,6 +32,15 @@ class ScriptModule(Module):
 
 class ScriptFunction:
     """The class of compiled functions, of which there are none."""
+
+
+class TracerWarning(Warning):
+    """What PyTorch's tracer warns with of control flow that it cannot see. Nothing here does: Python runs the
+    program."""
+
+    @staticmethod
+    def ignore_lib_warnings() -> None:
+        """Nothing: there are none to ignore."""
 
 
 def _as_it_is(what: str, obj: Any) -> Any:

@@ -15,6 +15,9 @@ from ._public import publish as _publish
 from .autograd import profiler as _base
 from .autograd.profiler import record_function
 
+# As in a package, so that `import torch.profiler.profiler` is tried at all.
+__path__: list[str] = []
+
 __all__ = [
     "ProfilerAction", "ProfilerActivity", "kineto_available", "profile", "record_function", "schedule",
     "supported_activities", "tensorboard_trace_handler",

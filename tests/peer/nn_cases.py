@@ -415,15 +415,15 @@ FUNCTIONS: dict[str, list[Case]] = {
 
 FUNCTIONS_ELSEWHERE = {
     "ctc_loss": "test_layers_peer",
+    "grouped_mm": "test_package_names_peer",
+    "scaled_mm": "test_package_names_peer",
     "multi_head_attention_forward": "test_nn_functions_peer",
     "native_channel_shuffle": "test_nn_functions_peer",
 }
 """Functions whose calls do not fit a case, and the file in which they are compared."""
 
 ABSENT_FUNCTIONS = {
-    **dict.fromkeys(
-        ["grouped_mm", "scaled_grouped_mm", "scaled_mm"], "products in eight bits and in groups, for accelerators alone"
-    ),
+    "scaled_grouped_mm": "products in eight bits in groups, for accelerators alone",
     **dict.fromkeys(
         ["handle_torch_function", "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic"],
         "the machinery of __torch_function__, imported there, no function of the module",

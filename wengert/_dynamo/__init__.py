@@ -107,4 +107,4 @@ def optimize(backend: Any = "inductor", *, nopython: bool = False, dynamic: bool
     return lambda model: _compile(model, backend=backend, fullgraph=nopython, dynamic=dynamic, disable=disable)
 
 
-_publish(__name__, "config eval_frame")
+_publish(__name__, "config eval_frame exc")

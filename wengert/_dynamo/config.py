@@ -13,7 +13,7 @@ from ..tracing.control import settings as _settings
 
 suppress_errors = verbose = assume_static_by_default = automatic_dynamic_shapes = False
 capture_scalar_outputs = capture_dynamic_output_shape_ops = specialize_int = force_parameter_static_shapes = False
-allow_rnn = error_on_recompile = False
+allow_rnn = error_on_recompile = skip_fwd_side_effects_in_bwd_under_checkpoint = False
 accumulated_recompile_limit = accumulated_cache_size_limit = 256
 
 

@@ -23,12 +23,14 @@ from .watchers import (
 if TYPE_CHECKING:
     from . import anomaly_mode as anomaly_mode, grad_mode as grad_mode, profiler as profiler
     from .inside import (
-        _calculate_shape as _calculate_shape, _force_original_view_tracking as _force_original_view_tracking,
-        _profiler_enabled as _profiler_enabled, _unsafe_preserve_version_counter as _unsafe_preserve_version_counter,
+        _calculate_shape as _calculate_shape, _disable_profiler as _disable_profiler,
+        _force_original_view_tracking as _force_original_view_tracking, _profiler_enabled as _profiler_enabled,
+        _unsafe_preserve_version_counter as _unsafe_preserve_version_counter,
         is_multithreading_enabled as is_multithreading_enabled, is_view_replay_enabled as is_view_replay_enabled,
         kineto_available as kineto_available, set_multithreading_enabled as set_multithreading_enabled,
     )
 
 _publish(__name__, "anomaly_mode forward_ad functional grad_mode graph profiler", {
     "inside": "kineto_available set_multithreading_enabled is_multithreading_enabled is_view_replay_enabled "
-              "_calculate_shape _profiler_enabled _force_original_view_tracking _unsafe_preserve_version_counter"})
+              "_calculate_shape _disable_profiler _profiler_enabled _force_original_view_tracking "
+              "_unsafe_preserve_version_counter"})

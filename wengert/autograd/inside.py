@@ -42,6 +42,17 @@ def _profiler_enabled() -> bool:
     return watcher is not None
 
 
+def _disable_profiler() -> None:
+    """Raises RuntimeError: profiles here are contexts, which end where they are left.
+
+    >>> torch.autograd._disable_profiler()
+    Traceback (most recent call last):
+        ...
+    RuntimeError: [profile] can't disable the profiler when it is not running; leave the context that measures
+    """
+    raise RuntimeError("[profile] can't disable the profiler when it is not running; leave the context that measures")
+
+
 def is_multithreading_enabled() -> bool:
     """What `set_multithreading_enabled` said last; at first True.
 

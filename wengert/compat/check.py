@@ -48,7 +48,7 @@ def missing_names(package: str) -> list[str]:
         warnings.simplefilter("ignore")
         asked = {use.name for file in files for use in names_asked(file.read_bytes(), file.name)}
     with torch_is_wengert():
-        return sorted({gap.name for gap in map(missing_part, asked) if gap is not None})
+        return sorted({gap.name for gap in map(missing_part, asked) if gap is not None and gap.of_pytorch})
 
 
 def sources(package: str) -> tuple[list[Path], Path]:

@@ -82,8 +82,6 @@ TABLE = {
         "_DEFAULT_SPARSE_BLOCK_SIZE",
     "numa.binding": "AffinityMode NumaOptions",
     "utils.cpp_extension": "BuildExtension CppExtension CUDAExtension load load_inline",
-    "utils.data.datapipes.iter": "Batcher IterableWrapper",
-    "utils.data.datapipes.iter.combinatorics": "ShufflerIterDataPipe",
     "utils.data.graph_settings": "apply_shuffle_settings",
 }
 TABLE["distributed.fsdp.api"] = TABLE["distributed.fsdp.fully_sharded_data_parallel"] = TABLE["distributed.fsdp"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from .._missing import is_of_pytorch
 from ..tensors.tensor import Tensor
 from .finder import PACKAGES, MissingModuleError, find_module, torch_name
 
@@ -84,6 +85,9 @@ class _Reader(ast.NodeVisitor):
         arguments = node.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
         names = {argument.arg for argument in every if argument is not None}
+        if not isinstance(node, ast.Lambda):  # what is assigned to there is another thing of the same name
+            names |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)
+                      and isinstance(each.ctx, ast.Store)}
         # Decorators, defaults and annotations are read outside; they are few, and so are clashes.
         self.hidden.append(names)
         self.generic_visit(node)
@@ -100,10 +104,12 @@ def _as_torch(module: str) -> str | None:
 
 @dataclass(frozen=True)
 class Missing:
-    """The part of a name that is not there, and the nearest one that is, or ''."""
+    """The part of a name that is not there, and the nearest one that is, or ''; and whether PyTorch has it, as far as
+    its public names tell."""
 
     name: str
     nearest: str
+    of_pytorch: bool = True
 
 
 OTHERS = frozenset("""
@@ -144,7 +150,7 @@ def missing_part(name: str) -> Missing | None:
                 found = None
             if found is None:
                 near = difflib.get_close_matches(part, [k for k in dir(owner) if k[0] != "_"], n=1, cutoff=0.75)
-                return Missing(f"{path}.{part}", f"{path}.{near[0]}" if near else "")
+                return Missing(f"{path}.{part}", f"{path}.{near[0]}" if near else "", is_of_pytorch(path, part))
         owner, path = found, f"{path}.{part}"
     return None
 
@@ -158,16 +164,19 @@ def describe(uses: Iterable[Use], what: str, gaps_alone: bool = False) -> str:
     for use in uses:
         lines[use.name].append(f"{use.file}:{use.line}" if several else str(use.line))
     gaps = {name: gap for name in lines if (gap := missing_part(name)) is not None}
-    number = f"{len(gaps)} of them missing" if gaps else "all there"
-    others = sum(map(of_others, lines))
+    missing = sum([gap.of_pytorch for gap in gaps.values()])
+    number = f"{missing} of them missing" if missing else "all there"
+    others = sum(map(of_others, lines)) + len(gaps) - missing
     if others:
-        number += f"; {others} are not PyTorch's: other packages bring them"
+        number += f"; {others} are not PyTorch's: other packages bring them, or nobody"
     text = [f"{what} asks for {len(lines)} name{'' if len(lines) == 1 else 's'} of torch, {number}"]
     width = max((len(name) for name in lines), default=0)
-    for name in sorted(gaps if gaps_alone else lines, key=lambda name: (name not in gaps, name)):
+    shown = [name for name, gap in gaps.items() if gap.of_pytorch] if gaps_alone else list(lines)
+    for name in sorted(shown, key=lambda name: (name not in gaps, name)):
         places = f"line {', '.join(lines[name])}" if not several else ", ".join(lines[name])
         row = f"  {name:<{width}}  {places}"
         if name in gaps:
-            row += "  MISSING" + (f", the nearest is {gaps[name].nearest}" if gaps[name].nearest else "")
+            row += "  MISSING" if gaps[name].of_pytorch else "  not a name of PyTorch's"
+            row += f", the nearest is {gaps[name].nearest}" if gaps[name].nearest else ""
         text.append(row)
     return "\n".join(text) + "\n"

@@ -20,7 +20,7 @@ _publish(
         "nn.compiled": "compile",
         "tracing.control": (
             "allow_in_graph assume_constant_result cudagraph_mark_step_begin disable is_compiling is_dynamo_compiling "
-            "is_exporting list_backends reset set_stance wrap_numpy"
+            "is_exporting list_backends load_compiled_function reset set_stance wrap_numpy"
         ),
     },
     base=__name__.rpartition(".")[0],

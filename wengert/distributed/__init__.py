@@ -28,6 +28,7 @@ from .objects import (
     send_object_list as send_object_list,
 )
 from .rendezvous import (
+    _rank_not_in_group as _rank_not_in_group,
     Backend as Backend, GroupMember as GroupMember, default_pg_timeout as default_pg_timeout,
     destroy_process_group as destroy_process_group, get_backend as get_backend, get_global_rank as get_global_rank,
     get_group_rank as get_group_rank, get_node_local_rank as get_node_local_rank,

@@ -13,6 +13,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
@@ -135,6 +136,7 @@ class ProcessGroup:
         self._pending = 0
         self._lock = threading.Lock()
         self._beside = None
+        groups.add(self)
         return self
 
     def beside(self) -> ProcessGroup:
@@ -145,6 +147,7 @@ class ProcessGroup:
             communicator = self.run("DistributedDataParallel.group", "", lambda call: self.communicator.Dup())
             self._beside = ProcessGroup._of(self.world, communicator, self.ranks, f"{self.name}, gradients",
                                             self.timeout, self.backend, self.group_desc)
+            groups.discard(self._beside)  # a part of this one
         return self._beside
 
     def rank(self) -> int:
@@ -208,11 +211,12 @@ class ProcessGroup:
             del call, work, result, error
 
 
-_groups: dict[str, ProcessGroup] = {}
+groups: weakref.WeakSet[ProcessGroup] = weakref.WeakSet()
+"""The groups that were made and not ended."""
 
 
 def _forget() -> None:
-    _groups.clear()
+    groups.clear()
     current.default = None
 
 

@@ -16,7 +16,7 @@ from .._missing import answers
 from .channel import connect
 from .collectives import barrier, group_of
 from .environment import is_started_by_mpi, master, says
-from .groups import ProcessGroup, current, default_group
+from .groups import ProcessGroup, current, default_group, groups
 from .start import is_used, start_server, token
 from .store import OWN, Store, TCPStore
 from .watch import DistStoreError
@@ -338,9 +338,16 @@ def destroy_process_group(group: Any = None) -> None:
         default = default_group()
         default.drain()
         current.default = GroupMember.WORLD = None
+        groups.clear()
         _tell_lower_floors(False)
     elif isinstance(group, ProcessGroup):
         group.drain()
+        groups.discard(group)
+
+
+def _rank_not_in_group(group: Any) -> bool:
+    """Whether this process is outside of the group."""
+    return group is not None and group_of(group) is None
 
 
 def get_rank(group: Any = None) -> int:

@@ -423,12 +423,17 @@ def _refuse(message: str, code: int = 2) -> int:
     return code
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``python -m wengert.distributed.run``."""
+def get_args_parser() -> argparse.ArgumentParser:
+    """A parser of the launcher's options, to which programs may add their own."""
     parser = argparse.ArgumentParser(prog="python -m wengert.distributed.run", allow_abbrev=False,
                                      description="Starts the ranks of a distributed program.")
     add_options(parser)
-    return run(parser.parse_args(arguments))
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``python -m wengert.distributed.run``."""
+    return run(get_args_parser().parse_args(arguments))
 
 
 if __name__ == "__main__":

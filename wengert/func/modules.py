@@ -43,15 +43,24 @@ def functional_call(module: Any, parameter_and_buffer_dicts: Mapping[str, Tensor
             joined.update(each)
         given = joined
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
-    places = _places(module)
-    found = _found(module, places, _all_names(places, given, tie_weights, strict))
-    kept = [(table, name, table[name]) for table, name, _ in found]
-    try:
-        for table, name, tensor in found:
-            table[name] = tensor
+    with replaced(module, given, tie_weights, strict):
         return module(*arguments, **(kwargs or {}))
-    finally:
-        for table, name, own in kept:
+
+
+class replaced:
+    """A context in which a module has the tensors ``given``, by dotted path, in the place of its own."""
+
+    def __init__(self, module: Any, given: Mapping[str, Tensor], tie_weights: bool, strict: bool) -> None:
+        places = _places(module)
+        self._found = _found(module, places, _all_names(places, given, tie_weights, strict))
+        self._kept = [(table, name, table[name]) for table, name, _ in self._found]
+
+    def __enter__(self) -> None:
+        for table, name, tensor in self._found:
+            table[name] = tensor
+
+    def __exit__(self, *failure: object) -> None:
+        for table, name, own in self._kept:
             table[name] = own
 
 

@@ -13,6 +13,7 @@ import copy
 import functools
 import importlib
 import pickle
+import pickletools
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -138,6 +139,27 @@ class Reader:
         made = _Unpickler(self, self._archive.program(), options).load()
         self._finish()
         return made
+
+    def refused(self) -> list[str]:
+        """The names that `restricted` would refuse, sorted, read from the program without running it."""
+        found: set[str] = set()
+        texts: list[str] = []  # those that the program puts on its stack, for names in two parts
+        memo: dict[Any, str] = {}
+        with reporting("a checkpoint of PyTorch"):
+            for code, argument, _ in pickletools.genops(self._archive.pickle()):
+                if code.name == "GLOBAL":
+                    found.add(_full_name(*str(argument).split(" ", 1)))
+                elif code.name == "STACK_GLOBAL":
+                    found.add(_full_name(*texts[-2:]))
+                elif "UNICODE" in code.name or "STRING" in code.name:
+                    texts.append(str(argument))
+                elif code.name == "MEMOIZE" and texts:
+                    memo[len(memo)] = texts[-1]
+                elif "PUT" in code.name and texts:
+                    memo[argument] = texts[-1]
+                elif "GET" in code.name and argument in memo:
+                    texts.append(memo[argument])
+        return sorted(found - self._table.keys() - self._safe.keys())
 
     def _finish(self) -> None:
         """Has all numbers read and looked at. Raises where a storage is to be put elsewhere than on the CPU; last, as
@@ -354,7 +376,7 @@ class Reader:
         tensor = function(*_sequence(arguments))
         if kind is Parameter and not isinstance(tensor, Parameter):
             tensor = Parameter(tensor, tensor.requires_grad)
-        _set_state(tensor, state)
+        set_state(tensor, state)
         return tensor
 
 
@@ -420,11 +442,11 @@ def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> 
     if not isinstance(data, Tensor):
         raise TypeError("a parameter that is no tensor")
     parameter = Parameter(data, requires_grad is True)
-    _set_state(parameter, state)
+    set_state(parameter, state)
     return parameter
 
 
-def _set_state(tensor: Tensor, state: Any) -> None:
+def set_state(tensor: Tensor, state: Any) -> None:
     if isinstance(state, tuple) and len(state) == 2 and state[1] is None:
         state = state[0]
     if state:

@@ -12,8 +12,9 @@ from . import (
     decompositions as decompositions, fourier as fourier, indexing as indexing, interop as interop, joining as joining,
     layouts as layouts, legacy as legacy, linalg as linalg, lowrank as lowrank, matrix as matrix,
     operators as operators, pointwise as pointwise, randomness as randomness, reductions as reductions,
-    registry as registry, scans as scans, shapes as shapes, sharing as sharing, sorting as sorting,
-    special_functions as special_functions, statistics as statistics, storage as storage, windows as windows,
+    registry as registry, scans as scans, segments as segments, shapes as shapes, sharing as sharing,
+    sorting as sorting, special_functions as special_functions, statistics as statistics, storage as storage,
+    windows as windows,
 )
 
 operators.install()

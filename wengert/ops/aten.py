@@ -72,7 +72,8 @@ def operator_of(primitive: Primitive, operands: Sequence[Any]) -> Operator:
 
 _OTHERS = tuple("""_assert_async _assert_scalar _assert_tensor_metadata _fft_c2c _foreach_add_ _foreach_div
     _foreach_maximum_ _grouped_mm _is_all_true _local_scalar_dense _pin_memory _sparse_addmm _sparse_mm_reduce_impl
-    _to_copy _unsafe_view alias constant_pad_nd conv1d conv2d conv3d slice slice_copy sym_size""".split())
+    _to_copy _unsafe_view alias constant_pad_nd conv1d conv2d conv3d slice slice_copy
+    sym_constrain_range sym_constrain_range_for_size sym_size""".split())
 """Operators of PyTorch's that packages name in tables of their own, and that no primitive is run as here."""
 
 

@@ -23,7 +23,7 @@ from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
 from .conversion import TYPE_NAMES
-from .registry import method
+from .registry import METHODS, method
 from .shapes import view
 
 
@@ -335,6 +335,17 @@ def untyped_storage(self: Tensor) -> UntypedStorage:
     8
     """
     return UntypedStorage(self._data)
+
+
+def _make_wrapper_subclass(cls: type[Tensor], size: Any, *arguments: Any, **options: Any) -> Any:
+    """Raises NotImplementedError: a tensor without numbers, whose operations ``__torch_dispatch__`` does, wants a
+    dispatcher of PyTorch's operators, which is not in wengert. `as_subclass` makes an object of a class derived from
+    `Tensor`, and ``__torch_function__`` stands in the place of functions of it."""
+    raise NotImplementedError(f"[_make_wrapper_subclass] not in wengert: {cls.__name__} wants PyTorch's dispatcher of "
+                              "operators (__torch_dispatch__); use as_subclass and __torch_function__")
+
+
+METHODS["_make_wrapper_subclass"] = classmethod(_make_wrapper_subclass)  # type: ignore[assignment]
 
 
 @method("as_subclass")

@@ -308,8 +308,8 @@ def compile_function(
     check: int = 0,
 ) -> Any:
     """The function as a `Compiled`; itself where it is one, or compiling is switched off. See `compile`."""
-    if mode not in _MODES:
-        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(map(repr, _MODES))}")
+    if mode not in MODES:
+        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(map(repr, MODES))}")
     if mode is not None and options is not None:
         raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
     if backend not in BACKENDS:
@@ -324,7 +324,7 @@ def compile_function(
     return Compiled(function, fullgraph=fullgraph, check=check, dynamic=dynamic)
 
 
-_MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
 def _again(function: Callable[..., Any], fullgraph: bool | str, check: int, dynamic: bool | None) -> Compiled:

@@ -10,7 +10,7 @@ import functools
 import sys
 import weakref
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -232,3 +232,18 @@ def graph_break() -> None:
     """Where PyTorch would cut a function in two. A function that is being recorded then runs as it is."""
     if tracing():
         raise TraceError("[compile] a function in one piece was expected; this line calls graph_break(); leave it out")
+
+
+def load_compiled_function(file: Any, *, f_globals: dict[str, Any] | None = None,
+                           external_data: dict[str, Any] | None = None) -> NoReturn:
+    """Raises NotImplementedError: compiled functions are not written to files. What was compiled once is kept on disk
+    by itself, and the next process that compiles the same function finds it.
+
+    >>> torch.compiler.load_compiled_function("step.bin")
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: [load_compiled_function] a function was expected, as compiled functions are not written ...
+    """
+    raise NotImplementedError("[load_compiled_function] a function was expected, as compiled functions are not written "
+                              "to files in wengert; got a file; call compile(function): what was compiled before is "
+                              "found on disk")

@@ -7,8 +7,10 @@ registered; taking apart and putting together is `core.trees`.
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from ..core.trees import (
@@ -28,7 +30,7 @@ __all__ = [
     "register_constant", "register_dataclass", "register_pytree_node", "tree_all", "tree_all_only", "tree_any",
     "tree_any_only", "tree_flatten", "tree_flatten_with_path", "tree_is_leaf", "tree_iter", "tree_leaves",
     "tree_leaves_with_path", "tree_map", "tree_map_", "tree_map_only", "tree_map_only_", "tree_map_with_path",
-    "tree_structure", "tree_unflatten",
+    "tree_structure", "tree_unflatten", "treespec_dumps", "treespec_loads",
 ]
 
 PyTree = Any
@@ -312,6 +314,8 @@ def register_pytree_node(
         lambda context, count: context.keys if isinstance(context, _Keyed) else map(SequenceKey, range(count)))
     _types[kind] = cls
     _kinds[cls] = REGISTERED[cls] = kind
+    if serialized_type_name is not None:
+        _WRITTEN[cls] = serialized_type_name, to_dumpable_context, from_dumpable_context
 
 
 class _Keyed:
@@ -343,6 +347,70 @@ def register_dataclass(cls: Any, *, field_names: Sequence[str] | None = None,
 def register_constant(cls: type) -> None:
     """Makes values of a class parts of the form, without leaves."""
     register_pytree_node(cls, lambda value: ([], value), lambda members, value: value)
+
+
+# --- forms as texts ---------------------------------------------------------------------------------------------------
+
+_PROTOCOL = 1
+_WRITTEN: dict[Any, tuple[str, Any, Any]] = {}
+"""Of types that a program registered with a name: that name, and how a context becomes JSON and comes back."""
+_BUILTIN = {f"{kind.__module__}.{kind.__qualname__}": kind
+            for kind in (list, tuple, dict, OrderedDict, defaultdict, deque)}
+
+
+def treespec_dumps(treespec: TreeSpec, protocol: int | None = None) -> str:
+    """A form as JSON, as PyTorch writes it. Raises NotImplementedError for a type that was registered without a
+    ``serialized_type_name``, ValueError for a protocol that is not 1."""
+    if not isinstance(treespec, TreeSpec):
+        raise TypeError(f"Expected `treespec` to be an instance of PyTreeSpec but got item of type {type(treespec)}.")
+    if protocol not in (None, _PROTOCOL):
+        raise ValueError(f"Unknown protocol {protocol}. Available protocols: [{_PROTOCOL}]")
+    return json.dumps((_PROTOCOL, _written(treespec)))
+
+
+def _written(spec: TreeSpec) -> dict[str, Any]:
+    if spec.is_leaf():
+        return {"type": None, "context": None, "children_spec": []}
+    kind, context = spec.type, spec.context
+    name, dump, _ = _WRITTEN.get(kind, (f"{kind.__module__}.{kind.__qualname__}", None, None))
+    if name not in _BUILTIN and kind not in _WRITTEN:
+        raise NotImplementedError(f"No registered serialization name for {context if kind is namedtuple else kind} "
+                                  "found. Please update your _register_pytree_node call with a "
+                                  "`serialized_type_name` kwarg.")
+    if kind is defaultdict:
+        shown: Any = {"default_factory_module": context[0].__module__,
+                      "default_factory_name": context[0].__qualname__, "dict_context": context[1]}
+    else:
+        context = getattr(context, "context", context)
+        shown = json.dumps(context) if dump is None else dump(context)
+    return {"type": name, "context": shown, "children_spec": [_written(child) for child in spec.children()]}
+
+
+def treespec_loads(serialized: str) -> TreeSpec:
+    """The form that `treespec_dumps` wrote. Raises ValueError for another protocol, NotImplementedError for a type
+    that is not registered."""
+    protocol, data = json.loads(serialized)
+    if protocol != _PROTOCOL:
+        raise ValueError(f"Unknown protocol {protocol}. Available protocols: [{_PROTOCOL}]")
+    return _read(data)
+
+
+def _read(data: dict[str, Any]) -> TreeSpec:
+    name, context = data["type"], data["context"]
+    if name is None:
+        return LeafSpec()
+    kind, load = next(((kind, load) for kind, (known, _, load) in _WRITTEN.items() if known == name),
+                      (_BUILTIN.get(name), None))
+    if kind is None:
+        raise NotImplementedError(f"Deserializing `{name}` in pytree is not registered.")
+    if kind is defaultdict:
+        factory = import_module(context["default_factory_module"])
+        for part in context["default_factory_name"].split("."):
+            factory = getattr(factory, part)
+        context = [factory, context["dict_context"]]
+    else:
+        context = json.loads(context) if load is None else load(context)
+    return TreeSpec(kind, context, [_read(child) for child in data["children_spec"]])
 
 
 # --- apart and together -----------------------------------------------------------------------------------------------

@@ -176,6 +176,36 @@ class BoundingBoxes(TVTensor):
         return self._text_with(format=self.format, canvas_size=self.canvas_size, clamping_mode=self.clamping_mode)
 
 
+class KeyPoints(TVTensor):
+    """Points (..., 2), x and y, of an image of ``canvas_size`` (height, width); one point (2) becomes (1, 2). Raises
+    ValueError for other shapes."""
+
+    canvas_size: tuple[int, int]
+
+    def __new__(cls, data: Any, *, canvas_size: tuple[int, int], dtype: Any = None, device: Any = None,
+                requires_grad: bool | None = None) -> Any:
+        tensor = cls._plain(data, dtype, device, requires_grad)
+        if tensor.ndim == 1:
+            tensor = tensor.unsqueeze(0)
+        elif tensor.shape[-1] != 2:
+            raise ValueError(f"Expected a tensor of shape (..., 2), not {tensor.shape}")
+        return cls._made(tensor, canvas_size)
+
+    @classmethod
+    def _made(cls, tensor: Tensor, canvas_size: tuple[int, int]) -> Any:
+        points = tensor.as_subclass(cls)
+        points.canvas_size = canvas_size
+        return points
+
+    @classmethod
+    def wrap(cls, tensor: Tensor, like: Any, **options: Any) -> Any:
+        """``tensor`` as points of an image of the size of ``like``, or that given by name."""
+        return cls._made(tensor, options.get("canvas_size", like.canvas_size))
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return self._text_with(canvas_size=self.canvas_size)
+
+
 def wrap(wrappee: Tensor, *, like: Any, **options: Any) -> Any:
     """``wrappee`` as a tensor of the kind of ``like``, with what that says of itself, or what is given by name."""
     if isinstance(like, TVTensor):

@@ -7,14 +7,16 @@ and asked by `isinstance`, and says that it is not in wengert when it is used (`
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import wengert
 
+from ..._missing import absent
 from ...amp.scaler import unscale, update_scale
 from ...futures import Future as Future
 from ...jit import ScriptFunction as ScriptFunction, ScriptModule as ScriptModule
+from ...nn.functional.grouped import _scaled_mm as _scaled_mm, grouped_mm
 from .foreach import FOREACH
 from ..hollows import fill, hollow
 from ..named_types import NAMED
@@ -157,3 +159,22 @@ def _is_functional_tensor(x: Any) -> bool:
 
 globals().update(FOREACH)
 globals().update(NAMED)
+
+
+def while_loop(cond_fn: Callable[..., Any], body_fn: Callable[..., Any], carried_inputs: Sequence[Any]
+               ) -> tuple[Any, ...]:
+    """``body_fn(*carried)`` again and again, as long as ``cond_fn(*carried)`` is true; what is carried at last."""
+    carried = tuple(carried_inputs)
+    while bool(cond_fn(*carried)):
+        carried = tuple(body_fn(*carried))
+    return carried
+
+
+def _removed(name: str, instead: str) -> Callable[..., Any]:
+    return absent(RuntimeError, f"This function was deprecated since version 1.9 and is now removed. `torch.{name}` is "
+                                f"deprecated in favor of `torch.linalg.{instead}`")
+
+
+solve, lstsq, eig = _removed("solve", "solve"), _removed("lstsq", "lstsq"), _removed("eig", "eig")
+symeig, matrix_rank = _removed("symeig", "eigh"), _removed("matrix_rank", "matrix_rank")
+_segment_reduce, _grouped_mm = wengert.segment_reduce, grouped_mm

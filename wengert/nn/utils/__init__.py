@@ -23,4 +23,4 @@ from .memory_format import (
 from .spectral_norm import remove_spectral_norm as remove_spectral_norm, spectral_norm as spectral_norm
 from .weight_norm import remove_weight_norm as remove_weight_norm, weight_norm as weight_norm
 
-_publish(__name__, "clip_grad convert_parameters parametrizations parametrize prune rnn stateless")
+_publish(__name__, "_per_sample_grad clip_grad convert_parameters parametrizations parametrize prune rnn stateless")

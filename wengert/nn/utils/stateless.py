@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ...func import modules
@@ -28,3 +29,12 @@ def functional_call(module: Module, parameters_and_buffers: Mapping[str, Tensor]
     if isinstance(module, DataParallel):
         raise RuntimeError("The stateless API can't be used with nn.DataParallel module")
     return modules.functional_call(module, parameters_and_buffers, args, kwargs, tie_weights=tie_weights, strict=strict)
+
+
+@contextmanager
+def _reparametrize_module(module: Module, parameters_and_buffers: Mapping[str, Tensor], *, tie_weights: bool = False,
+                          strict: bool = False, stack_weights: bool = False) -> Iterator[None]:
+    """A context in which ``module`` has the tensors of ``parameters_and_buffers``, by dotted path, in the place of its
+    own."""
+    with modules.replaced(module, parameters_and_buffers, tie_weights, strict):
+        yield

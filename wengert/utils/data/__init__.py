@@ -1,5 +1,7 @@
 """Datasets, the order in which they are visited, and the batches they are visited in."""
 
+from typing import TYPE_CHECKING
+
 from ..._public import publish as _publish
 from .collate import default_collate as default_collate, default_convert as default_convert
 from .dataloader import DataLoader as DataLoader
@@ -16,4 +18,12 @@ from .sampler import (
 )
 from .worker import get_worker_info as get_worker_info
 
-_publish(__name__)
+if TYPE_CHECKING:
+    from . import datapipes as datapipes
+    from .datapipes import (
+        DataChunk as DataChunk, DFIterDataPipe as DFIterDataPipe, IterDataPipe as IterDataPipe,
+        MapDataPipe as MapDataPipe, functional_datapipe as functional_datapipe,
+    )
+
+_publish(__name__, "datapipes",
+         {"datapipes": "DFIterDataPipe DataChunk IterDataPipe MapDataPipe functional_datapipe"})

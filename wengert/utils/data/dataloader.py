@@ -29,6 +29,12 @@ _collate_fn_t: TypeAlias = Callable[[list[Any]], Any]  # the name that packages 
 _BaseDataLoaderIter, _MultiProcessingDataLoaderIter = LoaderIterator, WorkerIterator  # what packages ask isinstance of
 
 
+class _DatasetKind:
+    """Whether samples are asked for by index, or come as they come."""
+
+    Map, Iterable = 0, 1
+
+
 @in_words
 class DataLoader(Generic[T]):
     """Batches of a dataset, loaded in this process or, with ``num_workers > 0``, by that many others.
@@ -64,6 +70,7 @@ class DataLoader(Generic[T]):
                  in_order: bool = True) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         self._iterable = isinstance(dataset, IterableDataset)
+        self._dataset_kind = _DatasetKind.Iterable if self._iterable else _DatasetKind.Map
         self.num_workers = num_workers
         self.multiprocessing_context = multiprocessing_context
         _check_order(self._iterable, batch_size, shuffle, sampler, batch_sampler, drop_last)

@@ -175,7 +175,7 @@ def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
     return sides[..., 0] * sides[..., 1]
 
 
-def _shared(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> tuple[Tensor, Tensor]:
+def _box_inter_union(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> tuple[Tensor, Tensor]:
     """The areas of intersections and unions of all pairs."""
     first, second = _to_corners(boxes1, fmt)[..., None, :], _to_corners(boxes2, fmt)[..., None, :, :]
     low, high = torch.max(first[..., :2], second[..., :2]), torch.min(first[..., 2:], second[..., 2:])
@@ -199,7 +199,7 @@ def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
     if fmt not in ALIGNED:
         raise ValueError(f"Unsupported format '{fmt}'. Supported axis-aligned formats: {ALIGNED}. Supported rotated "
                          f"formats: {ROTATED}.")
-    inside, union = _shared(boxes1, boxes2, fmt)
+    inside, union = _box_inter_union(boxes1, boxes2, fmt)
     return inside / union
 
 
@@ -212,7 +212,7 @@ def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
 def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """`box_iou` less the share of the smallest box around both that neither fills (Rezatofighi et al., 2019)."""
-    inside, union = _shared(boxes1, boxes2)
+    inside, union = _box_inter_union(boxes1, boxes2)
     sides = _around(boxes1, boxes2)
     area = sides[..., 0] * sides[..., 1]
     return inside / union - (area - union) / area

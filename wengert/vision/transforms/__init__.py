@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..._public import publish as _publish
 from . import autoaugment as autoaugment, functional as functional, transforms as transforms
 from .autoaugment import (
-    AutoAugment as AutoAugment, AutoAugmentPolicy as AutoAugmentPolicy, RandAugment as RandAugment,
+    AugMix as AugMix, AutoAugment as AutoAugment, AutoAugmentPolicy as AutoAugmentPolicy, RandAugment as RandAugment,
     TrivialAugmentWide as TrivialAugmentWide,
 )
 from .transforms import (

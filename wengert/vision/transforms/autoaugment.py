@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from . import functional
 from .functional import InterpolationMode
 from .random_geometry import fill_for
 
-__all__ = ["AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide"]
+__all__ = ["AugMix", "AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide"]
 
 
 class AutoAugmentPolicy(Enum):
@@ -151,13 +152,56 @@ def _strengths(
     }
 
 
-def _for_size(count: int, img: Any) -> dict[str, Strengths]:
+def for_size(count: int, height: int, width: int) -> dict[str, Strengths]:
     """The scales for an image, whose size bounds the shifts."""
-    _, height, width = functional.get_dimensions(img)
     return _strengths(count, 0.9, 0.3, 150.0 / 331.0 * width, 150.0 / 331.0 * height, 30.0, 4)
 
 
-def _change(img: Any, name: str, strength: float, interpolation: InterpolationMode, fill: Any) -> Any:
+def wide(count: int) -> dict[str, Strengths]:
+    """The scales of TrivialAugment, which do not depend on the image."""
+    scales = _strengths(count, 0.99, 0.99, 32.0, 32.0, 135.0, 6)
+    del scales["Invert"]
+    return scales
+
+
+SEVEREST = 10
+"""The steps of AugMix's scales."""
+
+
+def check_severity(severity: int) -> None:
+    """Raises ValueError for a severity that is none of the steps."""
+    if not 1 <= severity <= SEVEREST:
+        raise ValueError(f"The severity must be between [1, {SEVEREST}]. Got {severity} instead.")
+
+
+def mixing_scales(size: Sequence[int], all_ops: bool) -> dict[str, Strengths]:
+    """The scales of AugMix for an image of ``size`` (height, width), in their order."""
+    height, width = size
+    scales = _strengths(SEVEREST, 0.9, 0.3, width / 3.0, height / 3.0, 30.0, 4)
+    scales["Posterize"] = Strengths(4 - (torch.arange(SEVEREST) / ((SEVEREST - 1) / 4)).round().int(), False)
+    names = "ShearX ShearY TranslateX TranslateY Rotate Posterize Solarize AutoContrast Equalize"
+    return {name: scales[name] for name in (
+        names + (" Brightness Color Contrast Sharpness" if all_ops else "")).split()}
+
+
+def mixture(pixels: Tensor, rank: int, how: Any, draw: Callable[[], tuple[str, float]],
+            change: Callable[[Tensor, str, float], Tensor]) -> Tensor:
+    """A tensor of an image, or of a batch of ``rank`` dimensions, mixed with chains of changes of it: ``draw()`` gives
+    a change and its strength, ``how`` has the settings of AugMix."""
+    batch = pixels.reshape([1] * max(rank - pixels.ndim, 0) + list(pixels.shape))
+    count, ones = batch.shape[0], [1] * (batch.ndim - 1)
+    share = torch._sample_dirichlet(torch.full((count, 2), float(how.alpha)))
+    weights = torch._sample_dirichlet(torch.full((count, how.mixture_width), float(how.alpha))) * share[:, 1:]
+    mixed = share[:, 0].reshape(count, *ones) * batch
+    for chain in range(how.mixture_width):
+        changed = batch
+        for _ in range(how.chain_depth if how.chain_depth > 0 else int(torch.randint(1, 4, (1,)).item())):
+            changed = change(changed, *draw())
+        mixed = mixed + weights[:, chain].reshape(count, *ones) * changed
+    return mixed.reshape(pixels.shape).to(pixels.dtype)
+
+
+def change(img: Any, name: str, strength: float, interpolation: InterpolationMode, fill: Any) -> Any:
     """An image changed in the way ``name`` by ``strength``."""
 
     def moved(shift: list[int], shear: list[float], center: list[float] | None = None) -> Any:
@@ -213,7 +257,7 @@ class AutoAugment(nn.Module):
     def forward(self, img: Any) -> Any:
         fill = fill_for(img, self.fill)
         pair, draws, signs = self.get_params(len(self.policies))
-        scales = _for_size(10, img)
+        scales = for_size(10, *functional.get_dimensions(img)[1:])
         for place, (name, probability, step) in enumerate(self.policies[pair]):
             if draws[place].item() > probability:
                 continue
@@ -221,7 +265,7 @@ class AutoAugment(nn.Module):
             strength = 0.0 if step is None or scale is None else float(scale[step].item())
             if signed and signs[place].item() == 0:
                 strength = -strength
-            img = _change(img, name, strength, self.interpolation, fill)
+            img = change(img, name, strength, self.interpolation, fill)
         return img
 
     def __repr__(self) -> str:
@@ -246,13 +290,13 @@ class RandAugment(nn.Module):
 
     def forward(self, img: Any) -> Any:
         fill = fill_for(img, self.fill)
-        scales = _for_size(self.num_magnitude_bins, img)
+        scales = for_size(self.num_magnitude_bins, *functional.get_dimensions(img)[1:])
         del scales["Invert"]
         for _ in range(self.num_ops):
             name = list(scales)[int(torch.randint(len(scales), (1,)).item())]
             scale, signed = scales[name]
             strength = 0.0 if scale is None else float(scale[self.magnitude].item())
-            img = _change(img, name, strength * _sign() if signed else strength, self.interpolation, fill)
+            img = change(img, name, strength * _sign() if signed else strength, self.interpolation, fill)
         return img
 
     def __repr__(self) -> str:
@@ -273,20 +317,58 @@ class TrivialAugmentWide(nn.Module):
 
     def forward(self, img: Any) -> Any:
         fill = fill_for(img, self.fill)
-        scales = _strengths(self.num_magnitude_bins, 0.99, 0.99, 32.0, 32.0, 135.0, 6)
-        del scales["Invert"]
+        scales = wide(self.num_magnitude_bins)
         name = list(scales)[int(torch.randint(len(scales), (1,)).item())]
         scale, signed = scales[name]
         strength = 0.0
         if scale is not None:
             strength = float(scale[int(torch.randint(len(scale), (1,)).item())].item())
-        return _change(img, name, strength * _sign() if signed else strength, self.interpolation, fill)
+        return change(img, name, strength * _sign() if signed else strength, self.interpolation, fill)
 
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}(num_magnitude_bins={self.num_magnitude_bins}, "
             f"interpolation={self.interpolation}, fill={self.fill})"
         )
+
+
+@in_words
+class AugMix(nn.Module):
+    """The image mixed with ``mixture_width`` chains of changes of it, by weights drawn from a Dirichlet distribution of
+    ``alpha`` (Hendrycks et al., 2020). ``severity`` of 10 bounds the strengths; a chain is ``chain_depth`` long, or 1
+    to 3 if that is not positive; without ``all_ops`` brightness, colour, contrast and sharpness are left out.
+
+    Raises ValueError for a severity that is not between 1 and 10. Tensors must be of uint8.
+    """
+
+    def __init__(self, severity: int = 3, mixture_width: int = 3, chain_depth: int = -1, alpha: float = 1.0,
+                 all_ops: bool = True, interpolation: InterpolationMode = InterpolationMode.BILINEAR, fill: Any = None
+                 ) -> None:
+        super().__init__()
+        check_severity(severity)
+        self.severity, self.mixture_width, self.chain_depth = severity, mixture_width, chain_depth
+        self.alpha, self.all_ops, self.interpolation, self.fill = alpha, all_ops, interpolation, fill
+
+    def forward(self, orig_img: Any) -> Any:
+        pixels = orig_img if isinstance(orig_img, Tensor) else functional.pil_to_tensor(orig_img)
+        fill = fill_for(pixels, self.fill) if isinstance(orig_img, Tensor) else self.fill
+        scales = mixing_scales(functional.get_dimensions(orig_img)[1:], self.all_ops)
+
+        def draw() -> tuple[str, float]:
+            name = list(scales)[int(torch.randint(len(scales), (1,)).item())]
+            scale, signed = scales[name]
+            if scale is None:
+                return name, 0.0
+            strength = float(scale[int(torch.randint(self.severity, (1,)).item())].item())
+            return name, strength * _sign() if signed else strength
+
+        mixed = mixture(pixels, 4, self, draw, lambda part, name, strength: change(part, name, strength,
+                                                                                    self.interpolation, fill))
+        return mixed if isinstance(orig_img, Tensor) else functional.to_pil_image(mixed)
+
+    def __repr__(self) -> str:
+        names = "severity mixture_width chain_depth alpha all_ops interpolation fill".split()
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)}' for name in names)})"
 
 
 _publish(__name__)

@@ -180,20 +180,26 @@ def _sample(img: Tensor, grid: Tensor, mode: InterpolationMode, fill: Fill) -> T
 
 @in_words
 def perspective(img: Any, startpoints: Sequence[Sequence[int]], endpoints: Sequence[Sequence[int]],
-                interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None) -> Any:
-    """An image seen at an angle: the four ``startpoints``, ``(x, y)``, come to lie at the four ``endpoints``."""
+                interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None,
+                coefficients: Sequence[float] | None = None) -> Any:
+    """An image seen at an angle: the four ``startpoints``, ``(x, y)``, come to lie at the four ``endpoints``, or the
+    eight ``coefficients`` say where the end comes from."""
     mode = mode_of(interpolation)
+    if coefficients is not None:
+        if is_picture(img):
+            return _transform(img, "PERSPECTIVE", coefficients, mode, fill)
+        return _sample(img, _perspective_grid(coefficients, img), mode, fill)
     if len(startpoints) != 4 or len(endpoints) != 4:
         raise ValueError(
             f"Please provide exactly four corners, got {len(startpoints)} startpoints and {len(endpoints)} endpoints."
         )
-    coefficients = _projective(startpoints, endpoints)
+    coefficients = projective(startpoints, endpoints)
     if is_picture(img):
         return _transform(img, "PERSPECTIVE", coefficients, mode, fill)
     return _sample(img, _perspective_grid(coefficients, img), mode, fill)
 
 
-def _projective(start: Sequence[Sequence[int]], end: Sequence[Sequence[int]]) -> list[float]:
+def projective(start: Sequence[Sequence[int]], end: Sequence[Sequence[int]]) -> list[float]:
     """a…h of ``((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1))``, which maps end to start."""
     rows = []
     for (x, y), (u, v) in zip(end, start, strict=True):

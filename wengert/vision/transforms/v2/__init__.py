@@ -18,6 +18,10 @@ from __future__ import annotations
 from ...._public import publish as _publish
 from ..functional import InterpolationMode as InterpolationMode
 from . import functional as functional
+from .autoaugment import (
+    AugMix as AugMix, AutoAugment as AutoAugment, AutoAugmentPolicy as AutoAugmentPolicy, RandAugment as RandAugment,
+    TrivialAugmentWide as TrivialAugmentWide,
+)
 from .geometry import (
     CenterCrop as CenterCrop, FiveCrop as FiveCrop, Pad as Pad, RandomAffine as RandomAffine, RandomCrop as RandomCrop,
     RandomErasing as RandomErasing, RandomHorizontalFlip as RandomHorizontalFlip,
@@ -25,21 +29,31 @@ from .geometry import (
     RandomRotation as RandomRotation, RandomVerticalFlip as RandomVerticalFlip, Resize as Resize, TenCrop as TenCrop,
 )
 from .images import (
-    RGB as RGB, ColorJitter as ColorJitter, ConvertImageDtype as ConvertImageDtype, GaussianBlur as GaussianBlur,
-    GaussianNoise as GaussianNoise, Grayscale as Grayscale, Normalize as Normalize, PILToTensor as PILToTensor,
+    JPEG as JPEG, RGB as RGB, ColorJitter as ColorJitter, ConvertImageDtype as ConvertImageDtype,
+    GaussianBlur as GaussianBlur, GaussianNoise as GaussianNoise, Grayscale as Grayscale,
+    LinearTransformation as LinearTransformation, Normalize as Normalize, PILToTensor as PILToTensor,
     RandomAdjustSharpness as RandomAdjustSharpness, RandomAutocontrast as RandomAutocontrast,
     RandomChannelPermutation as RandomChannelPermutation, RandomEqualize as RandomEqualize,
     RandomGrayscale as RandomGrayscale, RandomInvert as RandomInvert, RandomPosterize as RandomPosterize,
-    RandomSolarize as RandomSolarize, ToDtype as ToDtype, ToImage as ToImage, ToPILImage as ToPILImage,
-    ToPureTensor as ToPureTensor, ToTensor as ToTensor,
+    RandomPhotometricDistort as RandomPhotometricDistort, RandomSolarize as RandomSolarize, ToDtype as ToDtype,
+    ToImage as ToImage, ToPILImage as ToPILImage, ToPureTensor as ToPureTensor, ToTensor as ToTensor,
+    UniformTemporalSubsample as UniformTemporalSubsample,
 )
 from .samples import (
-    ClampBoundingBoxes as ClampBoundingBoxes, ConvertBoundingBoxFormat as ConvertBoundingBoxFormat, CutMix as CutMix,
+    ClampBoundingBoxes as ClampBoundingBoxes, ClampKeyPoints as ClampKeyPoints,
+    ConvertBoundingBoxFormat as ConvertBoundingBoxFormat, CutMix as CutMix,
     MixUp as MixUp, SanitizeBoundingBoxes as SanitizeBoundingBoxes,
+    SanitizeKeyPoints as SanitizeKeyPoints, SetClampingMode as SetClampingMode,
+)
+from .scales import (
+    ElasticTransform as ElasticTransform, RandomIoUCrop as RandomIoUCrop, RandomShortestSize as RandomShortestSize,
+    RandomZoomOut as RandomZoomOut, ScaleJitter as ScaleJitter,
 )
 from .transform import (
     Compose as Compose, Identity as Identity, Lambda as Lambda, RandomApply as RandomApply,
-    RandomChoice as RandomChoice, RandomOrder as RandomOrder, Transform as Transform, query_chw as query_chw,
+    RandomChoice as RandomChoice, RandomOrder as RandomOrder, Transform as Transform, check_type as check_type,
+    get_bounding_boxes as get_bounding_boxes, get_keypoints as get_keypoints, has_all as has_all, has_any as has_any,
+    query_chw as query_chw,
     query_size as query_size,
 )
 

@@ -6,19 +6,24 @@ Results are of the kind of what came in.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from typing import Any
+
+import numpy as np
 
 import wengert as torch
 from wengert import Tensor
 
 from ... import tv_tensors
+from ...io.image import decode_jpeg, encode_jpeg
 from ...ops.boxes import box_convert
+from ...pillow import pillow
 from .. import functional as plain
 from ..functional import InterpolationMode
 from ..functional.geometry import four_sides, resized, two_sizes
 from ..functional.warping import _expanded as expanded
-from ..functional.warping import inverse_affine
+from ..functional.warping import inverse_affine, projective
 
 Moved = tuple[Tensor, tuple[int, int]]
 
@@ -39,8 +44,8 @@ def get_dimensions(inpt: Any) -> list[int]:
 
 
 def get_size(inpt: Any) -> list[int]:
-    """[height, width]; of boxes, those of their image."""
-    if isinstance(inpt, tv_tensors.BoundingBoxes):
+    """[height, width]; of boxes and points, those of their image."""
+    if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)):
         return list(inpt.canvas_size)
     if isinstance(inpt, tv_tensors.Mask):
         return list(inpt.shape[-2:])
@@ -56,10 +61,14 @@ get_image_num_channels = get_num_channels
 
 
 def _on(inpt: Any, image: Callable[[Any], Any], mask: Callable[[Tensor], Tensor] | None = None,
-        boxes: Callable[[Tensor, tuple[int, int]], Moved] | None = None) -> Any:
-    """What is done to an image, a mask, or boxes, given by corners with the size of their image; None leaves them."""
+        boxes: Callable[[Tensor, tuple[int, int]], Moved] | None = None,
+        points: Callable[[Tensor, tuple[int, int]], Moved] | None = None) -> Any:
+    """What is done to an image, a mask, boxes, given by corners, or points (N, 2), each with the size of their image;
+    None leaves them."""
     if isinstance(inpt, tv_tensors.BoundingBoxes):
         return inpt if boxes is None else _boxes_on(inpt, boxes)
+    if isinstance(inpt, tv_tensors.KeyPoints):
+        return inpt if points is None else _points_on(inpt, points)
     if isinstance(inpt, tv_tensors.Mask):
         return inpt if mask is None else tv_tensors.wrap(_as_image(mask, inpt.as_subclass(Tensor)), like=inpt)
     if isinstance(inpt, tv_tensors.TVTensor):
@@ -83,6 +92,13 @@ def _boxes_on(inpt: Any, move: Callable[[Tensor, tuple[int, int]], Moved]) -> An
     moved, size = move(corners, inpt.canvas_size)
     back = box_convert(moved, "xyxy", written).to(numbers.dtype)
     return tv_tensors.wrap(back, like=inpt, canvas_size=size)
+
+
+def _points_on(inpt: Any, move: Callable[[Tensor, tuple[int, int]], Moved]) -> Any:
+    numbers = inpt.as_subclass(Tensor)
+    flat = numbers.reshape(-1, 2)
+    moved, size = move(flat if flat.is_floating_point() else flat.float(), inpt.canvas_size)
+    return tv_tensors.wrap(moved.reshape(numbers.shape).to(numbers.dtype), like=inpt, canvas_size=size)
 
 
 def _clamped(corners: Tensor, size: tuple[int, int]) -> Moved:
@@ -136,7 +152,8 @@ def horizontal_flip(inpt: Any) -> Any:
         x1, y1, x2, y2 = corners.unbind(-1)
         return torch.stack((size[1] - x2, y1, size[1] - x1, y2), -1), size
 
-    return _on(inpt, plain.hflip, plain.hflip, move)
+    return _on(inpt, plain.hflip, plain.hflip, move,
+               lambda points, size: (torch.stack((size[1] - 1 - points[:, 0], points[:, 1]), -1), size))
 
 
 def vertical_flip(inpt: Any) -> Any:
@@ -145,7 +162,8 @@ def vertical_flip(inpt: Any) -> Any:
         x1, y1, x2, y2 = corners.unbind(-1)
         return torch.stack((x1, size[0] - y2, x2, size[0] - y1), -1), size
 
-    return _on(inpt, plain.vflip, plain.vflip, move)
+    return _on(inpt, plain.vflip, plain.vflip, move,
+               lambda points, size: (torch.stack((points[:, 0], size[0] - 1 - points[:, 1]), -1), size))
 
 
 hflip, vflip = horizontal_flip, vertical_flip
@@ -164,11 +182,11 @@ def resize(inpt: Any, size: int | Sequence[int] | None, interpolation: Any = Int
 
     def move(corners: Tensor, canvas: tuple[int, int]) -> Moved:
         height, width = resized(*canvas, sizes, max_size)
-        ratios = torch.tensor([width / canvas[1], height / canvas[0]] * 2, dtype=corners.dtype)
-        return corners * ratios, (height, width)
+        ratios = torch.tensor([width / canvas[1], height / canvas[0]], dtype=corners.dtype)
+        return corners * ratios.repeat(corners.shape[-1] // 2), (height, width)
 
     return _on(inpt, lambda image: plain.resize(image, sizes, mode(interpolation), max_size, antialias),
-               lambda mask: plain.resize(mask, sizes, InterpolationMode.NEAREST, max_size), move)
+               lambda mask: plain.resize(mask, sizes, InterpolationMode.NEAREST, max_size), move, move)
 
 
 def crop(inpt: Any, top: int, left: int, height: int, width: int) -> Any:
@@ -176,24 +194,28 @@ def crop(inpt: Any, top: int, left: int, height: int, width: int) -> Any:
     def move(corners: Tensor, size: tuple[int, int]) -> Moved:
         return _clamped(corners - torch.tensor([left, top, left, top], dtype=corners.dtype), (height, width))
 
+    def shift(points: Tensor, size: tuple[int, int]) -> Moved:
+        return points - torch.tensor([left, top], dtype=points.dtype), (height, width)
+
     def cut(image: Any) -> Any:
         return plain.crop(image, top, left, height, width)
 
-    return _on(inpt, cut, cut, move)
+    return _on(inpt, cut, cut, move, shift)
 
 
 def center_crop(inpt: Any, output_size: int | Sequence[int]) -> Any:
     """The rectangle in the middle."""
     height, width = two_sizes(output_size)
 
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
+    def shift(places: Tensor, size: tuple[int, int]) -> Moved:
         top, left = round((size[0] - height) / 2.0), round((size[1] - width) / 2.0)
-        return _clamped(corners - torch.tensor([left, top, left, top], dtype=corners.dtype), (height, width))
+        corner = torch.tensor([left, top], dtype=places.dtype)
+        return places - corner.repeat(places.shape[-1] // 2), (height, width)
 
     def cut(image: Any) -> Any:
         return plain.center_crop(image, [height, width])
 
-    return _on(inpt, cut, cut, move)
+    return _on(inpt, cut, cut, lambda corners, size: _clamped(*shift(corners, size)), shift)
 
 
 def resized_crop(inpt: Any, top: int, left: int, height: int, width: int, size: int | Sequence[int],
@@ -215,26 +237,40 @@ def ten_crop(inpt: Any, size: int | Sequence[int], vertical_flip: bool = False) 
 def pad(inpt: Any, padding: int | Sequence[int], fill: Any = None, padding_mode: str = "constant") -> Any:
     """A frame, which has the colour ``fill`` or goes on with the image; a mask's has class 0 or ``fill``."""
     def move(corners: Tensor, size: tuple[int, int]) -> Moved:
+        return _clamped(*shift(corners, size))
+
+    def shift(places: Tensor, size: tuple[int, int]) -> Moved:
         left, top, right, bottom = four_sides(padding)
-        moved = corners + torch.tensor([left, top, left, top], dtype=corners.dtype)
-        return _clamped(moved, (size[0] + top + bottom, size[1] + left + right))
+        corner = torch.tensor([left, top], dtype=places.dtype)
+        return (places + corner.repeat(places.shape[-1] // 2),
+                (size[0] + top + bottom, size[1] + left + right))
 
     return _on(inpt, lambda image: plain.pad(image, padding, 0 if fill is None else fill, padding_mode),
-               lambda mask: plain.pad(mask, padding, 0 if fill is None else fill, padding_mode), move)
+               lambda mask: plain.pad(mask, padding, 0 if fill is None else fill, padding_mode), move, shift)
 
 
-def _turned(corners: Tensor, size: tuple[int, int], inverse: Sequence[float], expand: bool = False) -> Moved:
-    """The boxes around the corners of boxes that are moved by the inverse of a matrix (2, 3)."""
-    turn = torch.tensor(_forward(inverse), dtype=corners.dtype).reshape(2, 3)
-    points = corners[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2) @ turn[:, :2].T + turn[:, 2]
-    out = torch.cat([points.amin(1), points.amax(1)], 1)
+def _turned(points: Tensor, size: tuple[int, int], inverse: Sequence[float], expand: bool = False) -> Moved:
+    """Points moved by the inverse of a matrix (2, 3)."""
+    turn = torch.tensor(_forward(inverse), dtype=points.dtype).reshape(2, 3)
+    out = points @ turn[:, :2].T + turn[:, 2]
     if expand:
         height, width = size
-        frame = torch.tensor([[0, 0], [0, height], [width, height], [width, 0]], dtype=corners.dtype)
-        out = out - (frame @ turn[:, :2].T + turn[:, 2]).amin(0).repeat(2)
+        frame = torch.tensor([[0, 0], [0, height], [width, height], [width, 0]], dtype=points.dtype)
+        out = out - (frame @ turn[:, :2].T + turn[:, 2]).amin(0)
         across, down = expanded(inverse, width, height)
         size = down, across
-    return _clamped(out, size)
+    return out, size
+
+
+def _around(move: Callable[[Tensor, tuple[int, int]], Moved]) -> Callable[[Tensor, tuple[int, int]], Moved]:
+    """What moves boxes as ``move`` moves points: each becomes the box around its corners."""
+
+    def moved(corners: Tensor, size: tuple[int, int]) -> Moved:
+        points, size = move(corners[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2), size)
+        several = points.reshape(-1, 4, 2)
+        return _clamped(torch.cat([several.amin(1), several.amax(1)], 1), size)
+
+    return moved
 
 
 def _forward(inverse: Sequence[float]) -> list[float]:
@@ -246,12 +282,13 @@ def _forward(inverse: Sequence[float]) -> list[float]:
 def rotate(inpt: Any, angle: float, interpolation: Any = InterpolationMode.NEAREST, expand: bool = False,
            center: Sequence[float] | None = None, fill: Any = None) -> Any:
     """Turned by ``angle`` degrees against the clock, about the middle or ``center``."""
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
+    def move(points: Tensor, size: tuple[int, int]) -> Moved:
         middle = [size[1] * 0.5, size[0] * 0.5] if center is None or expand else list(center)
-        return _turned(corners, size, inverse_affine(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0]), expand)
+        return _turned(points, size, inverse_affine(middle, -angle, [0.0, 0.0], 1.0, [0.0, 0.0]), expand)
 
     return _on(inpt, lambda image: plain.rotate(image, angle, mode(interpolation), expand, center, fill),
-               lambda mask: plain.rotate(mask, angle, InterpolationMode.NEAREST, expand, center, fill), move)
+               lambda mask: plain.rotate(mask, angle, InterpolationMode.NEAREST, expand, center, fill),
+               _around(move), move)
 
 
 def affine(inpt: Any, angle: float, translate: Sequence[float], scale: float, shear: Any,
@@ -261,25 +298,54 @@ def affine(inpt: Any, angle: float, translate: Sequence[float], scale: float, sh
     shears = [float(shear), 0.0] if isinstance(shear, (int, float)) else [float(part) for part in shear]
     shears = shears if len(shears) == 2 else [shears[0], shears[0]]
 
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
+    def move(points: Tensor, size: tuple[int, int]) -> Moved:
         middle = [size[1] * 0.5, size[0] * 0.5] if center is None else list(center)
-        return _turned(corners, size, inverse_affine(middle, angle, list(translate), scale, shears))
+        return _turned(points, size, inverse_affine(middle, angle, list(translate), scale, shears))
 
     def turn(image: Any, how: InterpolationMode) -> Any:
         return plain.affine(image, angle, list(translate), scale, shears, how, fill, center)
 
     return _on(inpt, lambda image: turn(image, mode(interpolation)),
-               lambda mask: turn(mask, InterpolationMode.NEAREST), move)
+               lambda mask: turn(mask, InterpolationMode.NEAREST), _around(move), move)
 
 
 def perspective(inpt: Any, startpoints: Any, endpoints: Any, interpolation: Any = InterpolationMode.BILINEAR,
-                fill: Any = None) -> Any:
-    """Seen from elsewhere: four points go to four others. NotImplementedError for boxes."""
-    if isinstance(inpt, tv_tensors.BoundingBoxes):
-        raise NotImplementedError("[perspective] an image or a mask was expected: boxes in perspective are not in "
-                                  "wengert yet")
-    return _on(inpt, lambda image: plain.perspective(image, startpoints, endpoints, mode(interpolation), fill),
-               lambda mask: plain.perspective(mask, startpoints, endpoints, InterpolationMode.NEAREST, fill))
+                fill: Any = None, coefficients: Sequence[float] | None = None) -> Any:
+    """Seen from elsewhere: four points go to four others, or as the eight ``coefficients`` say that map them back."""
+    def move(points: Tensor, size: tuple[int, int]) -> Moved:
+        back = list(coefficients or projective(startpoints, endpoints))
+        matrix = np.array([*back, 1.0]).reshape(3, 3)
+        if back[0] * back[4] == back[1] * back[3]:
+            raise RuntimeError(f"Provided perspective_coeffs {back} can not be inverted to transform keypoints.")
+        forth = torch.tensor(np.linalg.inv(matrix), dtype=points.dtype)
+        moved = points @ forth[:, :2].T + forth[:, 2]
+        return moved[:, :2] / moved[:, 2:], size
+
+    def turn(image: Any, how: InterpolationMode) -> Any:
+        return plain.perspective(image, startpoints, endpoints, how, fill, coefficients)
+
+    return _on(inpt, lambda image: turn(image, mode(interpolation)),
+               lambda mask: turn(mask, InterpolationMode.NEAREST), _around(move), move)
+
+
+def elastic(inpt: Any, displacement: Tensor, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None) -> Any:
+    """Bent: each pixel comes from a place moved by ``displacement`` (1, H, W, 2), x and y in half sizes. Boxes and
+    points go the other way by what is at their own place, which is near the inverse where the field is smooth."""
+    def move(points: Tensor, size: tuple[int, int]) -> Moved:
+        extent = torch.tensor([size[1], size[0]], dtype=points.dtype)
+        if tuple(displacement.shape) != (1, *size, 2):
+            raise ValueError(f"Argument displacement shape should be {(1, *size, 2)}, but given {displacement.shape}")
+        places = torch.stack([points[:, 0].long().clamp(0, size[1] - 1), points[:, 1].long().clamp(0, size[0] - 1)], 1)
+        return places - displacement[0, places[:, 1], places[:, 0]].to(points.dtype) * (0.5 * extent), size
+
+    def bend(image: Any, how: InterpolationMode) -> Any:
+        return plain.elastic_transform(image, displacement, how, fill)
+
+    return _on(inpt, lambda image: bend(image, mode(interpolation)), lambda mask: bend(mask, InterpolationMode.NEAREST),
+               _around(lambda points, size: move(points.ceil(), size)), move)
+
+
+elastic_transform = elastic
 
 
 def erase(inpt: Any, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Any:
@@ -348,7 +414,12 @@ def gaussian_noise(inpt: Any, mean: float = 0.0, sigma: float = 0.1, clip: bool 
 
 def permute_channels(inpt: Any, permutation: Sequence[int]) -> Any:
     """The channels in another order."""
-    return _on(inpt, lambda image: image[..., list(permutation), :, :])
+    def permute(image: Any) -> Any:
+        if hasattr(image, "getbands"):
+            return to_pil_image(plain.pil_to_tensor(image)[list(permutation)], image.mode)
+        return image[..., list(permutation), :, :]
+
+    return _on(inpt, permute)
 
 
 def convert_bounding_box_format(inpt: Any, old_format: Any = None, new_format: Any = None, inplace: bool = False
@@ -379,3 +450,81 @@ def clamp_bounding_boxes(inpt: Any, format: Any = None, canvas_size: tuple[int, 
         return clamp_bounding_boxes(inpt).as_subclass(Tensor)
     kept = inpt.clamping_mode if clamping_mode == "auto" else clamping_mode
     return inpt.clone() if kept is None else _boxes_on(inpt, _clamped)
+
+
+def clamp_keypoints(inpt: Any, canvas_size: tuple[int, int] | None = None) -> Any:
+    """Points outside of their image put onto its edge; ``canvas_size`` is for plain tensors alone."""
+    if is_pure_tensor(inpt) == (canvas_size is None):
+        raise ValueError("[clamp_keypoints] canvas_size was expected with a plain tensor, and not with KeyPoints; for "
+                         "pure tensor inputs, `canvas_size` has to be passed")
+    points = inpt if canvas_size is None else tv_tensors.KeyPoints(inpt, canvas_size=canvas_size)
+    out = _on(points, lambda image: image, points=lambda flat, size: (
+        torch.stack((flat[:, 0].clamp(0, size[1] - 1), flat[:, 1].clamp(0, size[0] - 1)), -1), size))
+    return out if canvas_size is None else out.as_subclass(Tensor)
+
+
+def sanitize_bounding_boxes(bounding_boxes: Any, format: Any = None, canvas_size: tuple[int, int] | None = None,
+                            min_size: float = 1.0, min_area: float = 1.0) -> tuple[Any, Tensor]:
+    """The boxes that are at least ``min_size`` along both sides and ``min_area`` large and lie in their image, and
+    which of all they are (N). ``format`` and ``canvas_size`` are for plain tensors alone."""
+    pure = is_pure_tensor(bounding_boxes)
+    if pure and (format is None or canvas_size is None):
+        raise ValueError("format and canvas_size cannot be None if bounding_boxes is a pure tensor. Got "
+                         f"format={format} and canvas_size={canvas_size}.")
+    if not pure and (format is not None or canvas_size is not None):
+        raise ValueError("format and canvas_size must be None when bounding_boxes is a tv_tensors.BoundingBoxes "
+                         f"instance. Got format={format} and canvas_size={canvas_size}.")
+    numbers = bounding_boxes.as_subclass(Tensor)
+    written = bounding_boxes.format if format is None else format
+    height, width = bounding_boxes.canvas_size if canvas_size is None else canvas_size
+    corners = box_convert(numbers, (written if isinstance(written, str) else written.value).lower(), "xyxy")
+    sides = corners[:, 2:] - corners[:, :2]
+    inside = (corners >= 0).all(1) & (corners[:, 0::2] <= width).all(1) & (corners[:, 1::2] <= height).all(1)
+    kept = (sides >= min_size).all(1) & (sides[:, 0] * sides[:, 1] >= min_area) & inside
+    return (numbers[kept] if pure else tv_tensors.wrap(numbers[kept], like=bounding_boxes)), kept
+
+
+def sanitize_keypoints(key_points: Any, canvas_size: tuple[int, int] | None = None) -> tuple[Any, Tensor]:
+    """The points, or groups of them, that lie in their image as a whole, and which of all they are (N)."""
+    pure = is_pure_tensor(key_points)
+    if pure and canvas_size is None:
+        raise ValueError("canvas_size cannot be None if key_points is a pure tensor. Set it to an appropriate value or "
+                         "pass key_points as a tv_tensors.KeyPoints object.")
+    if not pure and canvas_size is not None:
+        raise ValueError("canvas_size must be None when key_points is a tv_tensors.KeyPoints instance. Got "
+                         f"canvas_size={canvas_size}.")
+    numbers = key_points.as_subclass(Tensor)
+    height, width = key_points.canvas_size if canvas_size is None else canvas_size
+    x, y = numbers[..., 0], numbers[..., 1]
+    kept = ((x >= 0) & (x < width) & (y >= 0) & (y < height)).flatten(1).all(1) if numbers.ndim > 2 else (
+        (x >= 0) & (x < width) & (y >= 0) & (y < height))
+    return (numbers[kept] if pure else tv_tensors.wrap(numbers[kept], like=key_points)), kept
+
+
+def jpeg(inpt: Any, quality: int) -> Any:
+    """An image of bytes, written as a JPEG of a quality from 1 to 100 and read again."""
+    def again(image: Any) -> Any:
+        if hasattr(image, "getbands"):
+            written = io.BytesIO()
+            image.save(written, format="JPEG", quality=quality)
+            return pillow().open(written).copy()
+        if image.dtype is not torch.uint8:
+            raise RuntimeError(f"[jpeg] an image of uint8 was expected; got {image.dtype}; convert it by to_dtype")
+        several = image.reshape(-1, *image.shape[-3:])
+        return torch.stack([decode_jpeg(encode_jpeg(each, quality)) for each in several]).reshape(image.shape)
+
+    return _on(inpt, again)
+
+
+def get_num_frames(inpt: Any) -> int:
+    """How many images a film has."""
+    return int(inpt.shape[-4])
+
+
+def uniform_temporal_subsample(inpt: Any, num_samples: int) -> Any:
+    """``num_samples`` images of a film, at equal distances."""
+    def some(film: Tensor) -> Tensor:
+        places = torch.linspace(0, film.shape[-4] - 1, num_samples).long()
+        return film.index_select(film.ndim - 4, places)
+
+    return _on(inpt, some)

@@ -272,7 +272,7 @@ class RandomErasing(ByChance):
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """One with the rectangle; masks and boxes stay as they are, with a warning."""
-        if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.Mask)):
+        if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.Mask, tv_tensors.KeyPoints)):
             warnings.warn(f"{type(self).__name__}() is currently passing through inputs of type "
                           f"tv_tensors.{type(inpt).__name__}. This will likely change in the future.", stacklevel=2)
         return functional.erase(inpt, **params, inplace=self.inplace)

@@ -10,6 +10,7 @@ import numpy as np
 import wengert as torch
 
 from ... import tv_tensors
+from .. import fixed
 from .. import random_colours as plain
 from . import functional
 from .transform import ByChance, Check, Transform, is_picture, query_chw
@@ -266,3 +267,95 @@ RandomSolarize = _by_chance("RandomSolarize", functional.solarize, "threshold")
 RandomAdjustSharpness = _by_chance("RandomAdjustSharpness", functional.adjust_sharpness, "sharpness_factor")
 RandomAutocontrast = _by_chance("RandomAutocontrast", functional.autocontrast)
 RandomEqualize = _by_chance("RandomEqualize", functional.equalize)
+
+
+class LinearTransformation(Transform):
+    """``(flat image - mean_vector) @ transformation_matrix``; settings as in `transforms.LinearTransformation`. Raises
+    TypeError for pictures."""
+
+    _transformed_types: tuple[Check, ...] = (functional.is_pure_tensor, tv_tensors.Image, tv_tensors.Video)
+
+    def __init__(self, transformation_matrix: torch.Tensor, mean_vector: torch.Tensor) -> None:
+        super().__init__()
+        self._plain = fixed.LinearTransformation(transformation_matrix, mean_vector)
+        self.transformation_matrix, self.mean_vector = transformation_matrix, mean_vector
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        """Raises TypeError for pictures."""
+        if any(is_picture(each) for each in flat_inputs):
+            raise TypeError(f"{type(self).__name__}() does not support PIL images.")
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """One transformed."""
+        out = self._plain(inpt.as_subclass(torch.Tensor))
+        return tv_tensors.wrap(out, like=inpt) if isinstance(inpt, tv_tensors.TVTensor) else out
+
+
+class RandomPhotometricDistort(Transform):
+    """Brightness, contrast, saturation and hue by factors drawn from these ranges, and the channels in another order,
+    each with the probability ``p`` (Liu et al., *SSD*, 2016)."""
+
+    def __init__(self, brightness: tuple[float, float] = (0.875, 1.125), contrast: tuple[float, float] = (0.5, 1.5),
+                 saturation: tuple[float, float] = (0.5, 1.5), hue: tuple[float, float] = (-0.05, 0.05), p: float = 0.5
+                 ) -> None:
+        super().__init__()
+        self.brightness, self.contrast, self.saturation, self.hue, self.p = brightness, contrast, saturation, hue, p
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """The factors, None for what stays; whether contrast comes first; the order."""
+        channels = query_chw(flat_inputs)[0]
+        params: dict[str, Any] = {
+            name: float(torch.empty(1).uniform_(*getattr(self, name))) if torch.rand(1) < self.p else None
+            for name in ("brightness", "contrast", "saturation", "hue")}
+        params["first"] = bool(torch.rand(()) < 0.5)
+        params["order"] = torch.randperm(channels).tolist() if torch.rand(1) < self.p else None
+        return params
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """One changed."""
+        names = ["brightness", "contrast", "saturation", "hue"] if params["first"] else [
+            "brightness", "saturation", "hue", "contrast"]
+        for name in names:
+            if params[name] is not None:
+                inpt = getattr(functional, f"adjust_{name}")(inpt, params[name])
+        return inpt if params["order"] is None else functional.permute_channels(inpt, params["order"])
+
+
+class JPEG(Transform):
+    """Written as a JPEG, of a quality drawn from ``quality``, one number or (least, most), and read again. Raises
+    TypeError or ValueError for what are no numbers from 1 to 100."""
+
+    def __init__(self, quality: int | Sequence[int]) -> None:
+        super().__init__()
+        if isinstance(quality, bool):
+            raise TypeError("quality can't be bool")
+        bounds = [quality, quality] if isinstance(quality, int) else quality
+        if not isinstance(bounds, Sequence):
+            raise TypeError("quality should be a sequence of length 2.")
+        if len(bounds) != 2:
+            raise ValueError("quality should be a sequence of length 2.")
+        if not (all(isinstance(each, int) for each in bounds) and 1 <= bounds[0] <= bounds[1] <= 100):
+            raise ValueError(f"quality must be an integer from 1 to 100, got quality ={quality}")
+        self.quality = bounds
+
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """The quality."""
+        return {"quality": int(torch.randint(self.quality[0], self.quality[1] + 1, ()))}
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """One written and read."""
+        return functional.jpeg(inpt, params["quality"])
+
+
+class UniformTemporalSubsample(Transform):
+    """``num_samples`` images of a film (..., T, C, H, W), at equal distances."""
+
+    _transformed_types: tuple[Check, ...] = (torch.Tensor,)
+
+    def __init__(self, num_samples: int) -> None:
+        super().__init__()
+        self.num_samples = num_samples
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """One with fewer."""
+        return functional.uniform_temporal_subsample(inpt, self.num_samples)

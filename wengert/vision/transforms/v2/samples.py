@@ -11,10 +11,9 @@ from wengert import Tensor, nn
 
 from ....utils._pytree import tree_flatten, tree_unflatten
 from ... import tv_tensors
-from ...ops.boxes import box_convert
 from . import functional
 from .functional import is_pure_tensor
-from .transform import Check, Transform, fits, is_picture, query_size
+from .transform import Check, Transform, fits, get_keypoints, is_picture, query_size
 
 Getter = Callable[[Any], Any]
 
@@ -199,18 +198,63 @@ class SanitizeBoundingBoxes(Transform):
         if wrong:
             raise ValueError(f"Number of boxes (shape={tuple(boxes[0].shape)}) and must match the number of labels. "
                              f"Found labels with shape={tuple(wrong[0].shape)}).")
-        kept = self._kept(boxes[0])
+        kept = functional.sanitize_bounding_boxes(boxes[0], min_size=self.min_size, min_area=self.min_area)[1]
         return tree_unflatten([self._without(each, kept, labels) for each in flat], spec)
-
-    def _kept(self, boxes: Any) -> Tensor:
-        corners = box_convert(boxes.as_subclass(Tensor), boxes.format.value.lower(), "xyxy")
-        height, width = boxes.canvas_size
-        sides = corners[:, 2:] - corners[:, :2]
-        inside = (corners >= 0).all(1) & (corners[:, 0::2] <= width).all(1) & (corners[:, 1::2] <= height).all(1)
-        return (sides >= self.min_size).all(1) & (sides[:, 0] * sides[:, 1] >= self.min_area) & inside
 
     def _without(self, each: Any, kept: Tensor, labels: list[Any]) -> Any:
         mask = isinstance(each, tv_tensors.Mask) and len(each) == len(kept)  # one for each box
         if not (mask or isinstance(each, tv_tensors.BoundingBoxes)):
             return each[kept] if any(each is label for label in labels) else each
         return tv_tensors.wrap(each.as_subclass(Tensor)[kept], like=each)
+
+
+class SetClampingMode(Transform):
+    """Boxes that are cut in another way from here on: ``"soft"``, ``"hard"``, or None for not at all."""
+
+    _transformed_types: tuple[Check, ...] = (tv_tensors.BoundingBoxes,)
+
+    def __init__(self, clamping_mode: str | None) -> None:
+        super().__init__()
+        if clamping_mode not in (None, "soft", "hard"):
+            raise ValueError(f"clamping_mode must be soft, hard or None, got {clamping_mode}")
+        self.clamping_mode = clamping_mode
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Some with the mode."""
+        return tv_tensors.wrap(inpt.as_subclass(Tensor), like=inpt, clamping_mode=self.clamping_mode)
+
+
+class ClampKeyPoints(Transform):
+    """Points outside of their image put onto its edge."""
+
+    _transformed_types: tuple[Check, ...] = (tv_tensors.KeyPoints,)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Some inside."""
+        return functional.clamp_keypoints(inpt)
+
+
+class SanitizeKeyPoints(Transform):
+    """Points, or groups of them, left out, with their labels, that lie outside of their image."""
+
+    def __init__(self, labels_getter: Any = None) -> None:
+        super().__init__()
+        self.labels_getter, self._labels_getter = labels_getter, getter_of(labels_getter)
+
+    def forward(self, *inputs: Any) -> Any:
+        """The sample without them. Raises ValueError without points, or where labels are not as many."""
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        found = self._labels_getter(sample)
+        labels = list(found) if isinstance(found, (tuple, list)) else [] if found is None else [found]
+        flat, spec = tree_flatten(sample)
+        points = get_keypoints(flat)
+        for label in labels:
+            if not isinstance(label, Tensor):
+                raise ValueError("The labels in the input to forward() must be a tensor or None, got "
+                                 f"{type(label)} instead.")
+            if len(label) != len(points):
+                raise ValueError(f"Number of kepyoints (shape={points.shape}) must match the number of labels. Found "
+                                 f"labels with shape={label.shape}).")
+        cleaned, kept = functional.sanitize_keypoints(points)
+        return tree_unflatten([cleaned if each is points else each[kept] if any(each is label for label in labels)
+                               else each for each in flat], spec)

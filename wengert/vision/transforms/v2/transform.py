@@ -30,6 +30,40 @@ def fits(value: Any, checks: Sequence[Check]) -> bool:
 IMAGES: tuple[Check, ...] = (functional.is_pure_tensor, tv_tensors.Image, is_picture, tv_tensors.Video)
 
 
+def check_type(obj: Any, types_or_checks: Sequence[Check]) -> bool:
+    """Whether a value is of one of the kinds, or a check says so."""
+    return fits(obj, types_or_checks)
+
+
+def has_any(flat_inputs: Sequence[Any], *types_or_checks: Check) -> bool:
+    """Whether a part of a sample is of one of the kinds."""
+    return any(fits(each, types_or_checks) for each in flat_inputs)
+
+
+def has_all(flat_inputs: Sequence[Any], *types_or_checks: Check) -> bool:
+    """Whether a sample has a part of each of the kinds."""
+    return all(has_any(flat_inputs, check) for check in types_or_checks)
+
+
+def _first(flat_inputs: Sequence[Any], kind: type, what: str) -> Any:
+    found = [each for each in flat_inputs if isinstance(each, kind)]
+    if not found:
+        raise ValueError(f"No {what} were found in the sample")
+    if len(found) > 1:
+        raise ValueError(f"Found multiple {what} instances in the sample")
+    return found[0]
+
+
+def get_bounding_boxes(flat_inputs: Sequence[Any]) -> Any:
+    """The boxes of a sample. Raises ValueError unless there is one tensor of them."""
+    return _first(flat_inputs, tv_tensors.BoundingBoxes, "bounding boxes")
+
+
+def get_keypoints(flat_inputs: Sequence[Any]) -> Any:
+    """The points of a sample. Raises ValueError unless there is one tensor of them."""
+    return _first(flat_inputs, tv_tensors.KeyPoints, "keypoints")
+
+
 def _the_one(sizes: set[tuple[int, ...]], what: str) -> tuple[int, ...]:
     if not sizes:
         raise TypeError(f"No {what} was found in the sample")
@@ -46,10 +80,10 @@ def query_chw(flat_inputs: list[Any]) -> tuple[int, ...]:
 
 
 def query_size(flat_inputs: list[Any]) -> tuple[int, ...]:
-    """(height, width) of the images, masks and boxes of a sample."""
-    kinds = (*IMAGES, tv_tensors.Mask, tv_tensors.BoundingBoxes)
+    """(height, width) of the images, masks, boxes and points of a sample."""
+    kinds = (*IMAGES, tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)
     return _the_one({tuple(functional.get_size(each)) for each in flat_inputs if fits(each, kinds)},
-                    "image, video, mask or bounding box")
+                    "image, video, mask, bounding box or keypoint")
 
 
 class Transform(nn.Module):

@@ -1,0 +1,1 @@
+"""Paths below ``torch.profiler``."""
