@@ -29,6 +29,9 @@ additional_globals gen_fn_def generate_output process_inputs process_outputs
     "ConcatDataset": """
 cummulative_sizes cumsum
 """,
+    "DFIterDataPipe": """
+getstate_hook reduce_ex_hook repr_hook set_getstate_hook set_reduce_ex_hook str_hook
+""",
     "DType": """
 abbr
 """,
@@ -82,6 +85,9 @@ boxed_run
 """,
     "LSTM": """
 check_forward_args check_hidden_size check_input get_expected_cell_size get_expected_hidden_size permute_hidden
+""",
+    "MapDataPipe": """
+getstate_hook reduce_ex_hook repr_hook set_getstate_hook set_reduce_ex_hook str_hook
 """,
     "Measurement": """
 as_row_name env has_warnings meets_confidence merge metadata significant_figures
@@ -146,6 +152,9 @@ next_id
     "SDPBackend": """
 value
 """,
+    "ScalingType": """
+value
+""",
     "ScriptFunction": """
 code get_debug_state graph graph_for inlined_graph qualified_name save save_to_buffer schema
 """,
@@ -158,6 +167,9 @@ getattr hasattr setattr
     "Stream": """
 device device_index device_type is_capturing native_handle query record_event stream_id synchronize wait_event
 wait_stream
+""",
+    "SwizzleType": """
+value
 """,
     "SymFloat": """
 as_integer_ratio conjugate hex is_integer
@@ -248,26 +260,25 @@ batch_norm_elemt batch_norm_gather_stats batch_norm_gather_stats_with_counts bat
 bit bits16 bits1x8 bits2x4 bits4x2 bits8 ccol_indices_copy choose_qparams_optimized classproperty col_indices_copy
 compiled_with_cxx11_abi cond contrib cpp crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm
 cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler
-cudnn_is_acceptable dequantize eig embedding_bag empty_quantized export fake_quantize_per_channel_affine
+cudnn_is_acceptable dequantize embedding_bag empty_quantized export fake_quantize_per_channel_affine
 fake_quantize_per_tensor_affine fbgemm_linear_fp16_weight fbgemm_linear_fp16_weight_fp32_activation
 fbgemm_linear_int8_weight fbgemm_linear_int8_weight_fp32_activation fbgemm_linear_quantize_weight
 fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix fork frobenius_norm from_file
 fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype get_autocast_xla_dtype get_device get_file_path has_lapack
 has_mkl has_openmp has_spectral import_ir_module import_ir_module_from_buffer indices_copy init_num_threads int_repr
 is_anomaly_check_nan_enabled is_anomaly_enabled is_autocast_ipu_enabled is_autocast_xla_enabled is_distributed
-is_vulkan_available lstsq matrix_rank merge_type_from_type_comment miopen_batch_norm miopen_convolution
-miopen_convolution_add_relu miopen_convolution_relu miopen_convolution_transpose miopen_ctc_loss
-miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d mkldnn_convolution mkldnn_linear_backward_weights
-mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer monitor native_dropout native_norm nativert nested nuclear_norm
-numa package parse_ir parse_schema parse_type_comment prepare_multiprocessing_environment
-profiler_allow_cudagraph_cupti_lazy_reinit_cuda12 q_per_channel_axis q_per_channel_scales q_per_channel_zero_points
-q_scale q_zero_point qscheme quantization quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic
-quantized_batch_norm quantized_gru quantized_gru_cell quantized_lstm quantized_lstm_cell quantized_max_pool1d
-quantized_max_pool2d quantized_max_pool3d quantized_rnn_relu_cell quantized_rnn_tanh_cell resize_as_sparse_
-row_indices_copy segment_reduce set_anomaly_enabled set_autocast_ipu_dtype set_autocast_ipu_enabled
-set_autocast_xla_dtype set_autocast_xla_enabled slice_copy slice_inverse solve sparse_bsc_tensor sparse_bsr_tensor
-sym_constrain_range sym_constrain_range_for_size sym_fresh_size sym_sqrt symeig thread_safe_generator unify_type_list
-values_copy wait while_loop
+is_vulkan_available merge_type_from_type_comment miopen_batch_norm miopen_convolution miopen_convolution_add_relu
+miopen_convolution_relu miopen_convolution_transpose miopen_ctc_loss miopen_depthwise_convolution miopen_rnn
+mkldnn_adaptive_avg_pool2d mkldnn_convolution mkldnn_linear_backward_weights mkldnn_max_pool2d mkldnn_max_pool3d
+mkldnn_rnn_layer monitor native_dropout native_norm nativert nested nuclear_norm numa package parse_ir parse_schema
+parse_type_comment prepare_multiprocessing_environment profiler_allow_cudagraph_cupti_lazy_reinit_cuda12
+q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme quantization
+quantize_per_channel quantize_per_tensor quantize_per_tensor_dynamic quantized_batch_norm quantized_gru
+quantized_gru_cell quantized_lstm quantized_lstm_cell quantized_max_pool1d quantized_max_pool2d quantized_max_pool3d
+quantized_rnn_relu_cell quantized_rnn_tanh_cell resize_as_sparse_ row_indices_copy set_anomaly_enabled
+set_autocast_ipu_dtype set_autocast_ipu_enabled set_autocast_xla_dtype set_autocast_xla_enabled slice_copy
+slice_inverse sparse_bsc_tensor sparse_bsr_tensor sym_constrain_range sym_constrain_range_for_size sym_fresh_size
+sym_sqrt thread_safe_generator unify_type_list values_copy wait
 """,
     "torch.autograd": """
 DeviceType NestedIOFunction ProfilerActivity ProfilerConfig ProfilerEvent ProfilerState SavedTensor
@@ -285,26 +296,25 @@ cpu cusparselt kleidiai mha miopen nnpack python_native quantized xeon xnnpack
 """,
     "torch.compiler": """
 CacheInfo F config get_default_backend keep_portable_guards_unsafe keep_tensor_guards_unsafe load_cache_artifacts
-load_compiled_function nested_compile_region save_cache_artifacts set_default_backend set_enable_guard_collectives
-skip_all_guards_unsafe skip_guard_on_all_nn_modules_unsafe skip_guard_on_globals_unsafe
-skip_guard_on_inbuilt_nn_modules_unsafe substitute_in_graph
+nested_compile_region save_cache_artifacts set_default_backend set_enable_guard_collectives skip_all_guards_unsafe
+skip_guard_on_all_nn_modules_unsafe skip_guard_on_globals_unsafe skip_guard_on_inbuilt_nn_modules_unsafe
+substitute_in_graph
 """,
     "torch.cpu": """
 StreamContext get_capabilities
 """,
     "torch.cuda": """
-BFloat16Storage BFloat16Tensor BoolStorage BoolTensor ByteStorage ByteTensor CUDAPluggableAllocator CharStorage
-CharTensor ComplexDoubleStorage ComplexFloatStorage CudaError DeferredCudaCallError DoubleStorage DoubleTensor
-ExternalStream FloatStorage FloatTensor GreenContext HalfStorage HalfTensor IntStorage IntTensor LongStorage
-LongTensor MemPool ShortStorage ShortTensor caching_allocator_alloc caching_allocator_delete
-caching_allocator_disabled caching_allocator_enable can_device_access_peer change_current_allocator check_error
-clock_rate comm cudaStatus cudart current_blas_handle current_solver_handle device_memory_used device_of gds
-get_allocator_backend get_gencode_flags get_per_process_memory_fraction get_stream_from_external get_sync_debug_mode
-graph_pool_handle graphs green_contexts has_half has_magma host_memory_stats host_memory_stats_as_nested_dict
-initial_seed is_tf32_supported jiterator list_gpu_processes make_graphed_callables max_memory_cached memory
-memory_cached memory_snapshot memory_stats_as_nested_dict memory_summary memory_usage nccl nvtx power_draw profiler
+BFloat16Storage BoolStorage ByteStorage CUDAPluggableAllocator CharStorage ComplexDoubleStorage ComplexFloatStorage
+CudaError DeferredCudaCallError DoubleStorage ExternalStream FloatStorage GreenContext HalfStorage IntStorage
+LongStorage MemPool ShortStorage caching_allocator_alloc caching_allocator_delete caching_allocator_disabled
+caching_allocator_enable can_device_access_peer change_current_allocator check_error clock_rate comm cudaStatus
+current_blas_handle current_solver_handle device_memory_used device_of gds get_allocator_backend get_gencode_flags
+get_per_process_memory_fraction get_stream_from_external get_sync_debug_mode graph_pool_handle graphs green_contexts
+has_half has_magma host_memory_stats host_memory_stats_as_nested_dict initial_seed is_tf32_supported jiterator
+list_gpu_processes make_graphed_callables max_memory_cached memory memory_cached memory_snapshot
+memory_stats_as_nested_dict memory_summary memory_usage nccl nvtx power_draw profiler
 reset_accumulated_host_memory_stats reset_accumulated_memory_stats reset_max_memory_cached
-reset_peak_host_memory_stats set_per_process_memory_fraction set_stream set_sync_debug_mode sparse streams temperature
+reset_peak_host_memory_stats set_per_process_memory_fraction set_stream set_sync_debug_mode streams temperature
 tunable use_mem_pool utilization
 """,
     "torch.cuda.amp": """
@@ -336,9 +346,9 @@ PH ProxyableClassMeta annotate config operator_schemas tensor_type traceback
 """,
     "torch.jit": """
 CompilationUnit Error ONNXTracedModule RecursiveScriptClass RecursiveScriptModule ScriptWarning TopLevelTracedModule
-TracedModule TracerWarning TracingCheckError enable_onednn_fusion export_opnames frontend fuser generate_bytecode
-isinstance jit_module_from_flatbuffer last_executed_optimized_graph mobile onednn_fusion_enabled optimized_execution
-quantized run_frozen_optimizations save_jit_module_to_flatbuffer set_fusion_strategy strict_fusion supported_ops
+TracedModule TracingCheckError enable_onednn_fusion export_opnames frontend fuser generate_bytecode isinstance
+jit_module_from_flatbuffer last_executed_optimized_graph mobile onednn_fusion_enabled optimized_execution quantized
+run_frozen_optimizations save_jit_module_to_flatbuffer set_fusion_strategy strict_fusion supported_ops
 unsupported_tensor_ops
 """,
     "torch.library": """
@@ -365,8 +375,7 @@ activate_flash_attention_impl bias current_flash_attention_impl experimental fle
 register_flash_attention_impl restore_flash_attention_impl varlen
 """,
     "torch.nn.functional": """
-ScalingType SwizzleType assert_int_or_pair grouped_mm has_torch_function has_torch_function_unary
-has_torch_function_variadic scaled_grouped_mm scaled_mm
+assert_int_or_pair has_torch_function has_torch_function_unary has_torch_function_variadic scaled_grouped_mm
 """,
     "torch.nn.parallel": """
 DistributedDataParallelCPU comm data_parallel gather parallel_apply replicate scatter
@@ -392,16 +401,16 @@ PackageImporter PackagingError analyze file_structure_representation find_file_d
 is_from_package package_exporter package_importer sys_importer
 """,
     "torch.profiler": """
-DeviceType ExecutionTraceObserver RecordScope itt profiler python_tracer
+DeviceType ExecutionTraceObserver RecordScope itt python_tracer
 """,
     "torch.random": """
 thread_safe_generator
 """,
     "torch.serialization": """
 LoadEndianness SourceChangeWarning StorageType T check_module_version_greater_or_equal default_restore_location
-get_crc32_options get_default_load_endianness get_default_mmap_options get_unsafe_globals_in_checkpoint location_tag
-mkdtemp normalize_storage_type register_package set_crc32_options set_default_load_endianness set_default_mmap_options
-skip_data storage_to_tensor_type validate_cuda_device validate_hpu_device
+get_crc32_options get_default_load_endianness get_default_mmap_options location_tag mkdtemp normalize_storage_type
+register_package set_crc32_options set_default_load_endianness set_default_mmap_options skip_data
+storage_to_tensor_type validate_cuda_device validate_hpu_device
 """,
     "torch.signal.windows": """
 windows
@@ -425,9 +434,8 @@ timer trim_sigfig unit_to_english utils
 DefaultDeviceType SavedTensor
 """,
     "torch.utils.data": """
-DFIterDataPipe DataChunk IterDataPipe MapDataPipe argument_validation backward_compatibility datapipes
-functional_datapipe graph graph_settings guaranteed_datapipes_determinism non_deterministic runtime_validation
-runtime_validation_disabled
+argument_validation backward_compatibility graph graph_settings guaranteed_datapipes_determinism non_deterministic
+runtime_validation runtime_validation_disabled
 """,
     "torch.utils.dlpack": """
 DLDeviceType
@@ -437,7 +445,7 @@ BackwardHook
 """,
     "torch.xpu": """
 Event MemPool Stream StreamContext XPUGraph XPUPluggableAllocator can_device_access_peer change_current_allocator
-clock_rate default_generators device device_memory_used device_of get_arch_list get_gencode_flags
+clock_rate default_generators device_memory_used device_of get_arch_list get_gencode_flags
 get_per_process_memory_fraction get_stream_from_external graph graph_pool_handle graphs initial_seed
 make_graphed_callables max_memory_reserved memory memory_snapshot memory_stats memory_stats_as_nested_dict
 memory_usage power_draw random reset_accumulated_memory_stats set_per_process_memory_fraction set_stream stream
@@ -455,9 +463,9 @@ CheckpointError CheckpointPolicy Chi2 CircularPad1d CircularPad2d CircularPad3d 
 ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d Conv2d Conv3d ConvTranspose1d
 ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
 CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDistributionTransform CustomFromMask
-CyclicLR DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError DistributedSampler
-Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform Exponential
-ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
+CyclicLR DataChunk DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError
+DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform
+Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
 FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradBucket GradScaler
 GraphExecGroup GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh HashStore
 HingeEmbeddingLoss HuberLoss Identity Independent IndependentTransform InstanceNorm1d InstanceNorm2d InstanceNorm3d
@@ -479,20 +487,20 @@ Sampler SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiL
 SmoothL1Loss SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus SoftplusTransform
 Softshrink Softsign SparseAdam SpawnContext StackDataset StackTransform StepLR StickBreakingTransform Store StudentT
 Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink TensorDataset Threshold TimeoutError
-TorchFunctionMode Transform TransformedDistribution TransformerDecoder TransformerDecoderLayer TransformerEncoder
-TransformerEncoderLayer TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform UnpackedDualTensor
-Upsample UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart ZeroPad1d ZeroPad2d
-ZeroPad3d autocast check_sparse_tensor_invariants detect_anomaly device layout memory_format record_function
-save_on_cpu saved_tensors_hooks set_detect_anomaly stream torch.amp torch.autograd.forward_ad
-torch.autograd.functional torch.distributions torch.func torch.hub torch.linalg torch.nn.init torch.nn.utils
-torch.nn.utils.parametrizations torch.nn.utils.parametrize torch.nn.utils.prune torch.optim.lr_scheduler
-torch.optim.swa_utils torch.quasirandom torch.special torch.testing torch.types
+TorchFunctionMode TracerWarning Transform TransformedDistribution TransformerDecoder TransformerDecoderLayer
+TransformerEncoder TransformerEncoderLayer TripletMarginLoss TripletMarginWithDistanceLoss Unflatten Unfold Uniform
+UnpackedDualTensor Upsample UpsamplingBilinear2d UpsamplingNearest2d VonMises Weibull WeightedRandomSampler Wishart
+ZeroPad1d ZeroPad2d ZeroPad3d autocast check_sparse_tensor_invariants detect_anomaly device functional_datapipe layout
+memory_format record_function save_on_cpu saved_tensors_hooks set_detect_anomaly stream torch.amp
+torch.autograd.forward_ad torch.autograd.functional torch.distributions torch.func torch.hub torch.linalg
+torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize torch.nn.utils.prune
+torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing torch.types
 """
 
 INSIDE = """
 torch.functional torch.mps torch.mtia torch.storage torch.amp.autocast_mode torch.amp.grad_scaler torch.cpu.amp
-torch.cuda.amp torch.cuda.random torch.distributed.constants torch.distributed.distributed_c10d
+torch.cuda.amp torch.cuda.random torch.cuda.sparse torch.distributed.constants torch.distributed.distributed_c10d
 torch.distributed.elastic torch.distributed.optim torch.fx.experimental torch.jit.annotations
 torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.parallel.distributed
-torch.nn.parallel.scatter_gather torch.utils.flop_counter torch.utils.weak
+torch.nn.parallel.scatter_gather torch.profiler.profiler torch.utils.flop_counter torch.utils.weak
 """
