@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 import wengert as torch
 from wengert import nn
+from wengert.nn import functional as F
 from wengert.view import Graph
 
 
@@ -120,3 +123,91 @@ def test_a_function_behind_a_sequence_is_none_of_its_modules() -> None:
     model = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 2))
     loss = model(torch.ones(1, 2)).relu().sum()
     assert homes(torch.graph(loss)) == [("linear", "0"), ("tanh", "1"), ("linear", "2"), ("relu", ""), ("sum", "")]
+
+
+class Plain(nn.Module):
+    """A basic block whose activations are one module, called twice, or functions."""
+
+    def __init__(self, function: bool = False) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.act = F.relu if function else nn.ReLU()
+        self.conv2, self.bn2 = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out = self.bn2(self.conv2(self.act(self.bn1(self.conv1(x)))))
+        out += x
+        out = self.act(out)
+        return out
+
+
+class Before(nn.Module):
+    """A block with its activations before its convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.relu, self.conv = nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.conv(self.relu(self.norm(x)))
+
+
+class Images(nn.Module):
+    def __init__(self, *blocks: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.relu, self.pool = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.MaxPool2d(2)
+        self.blocks = nn.ModuleList(blocks)
+        self.average, self.flat, self.head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.pool(self.relu(self.stem(x)))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.flat(self.average(x)))
+
+
+class Half(nn.Module):
+    """A part that ends with a part, around which the caller adds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(6, 6), nn.Linear(6, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(F.gelu(self.first(x)))
+
+
+class Words(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(9, 6)
+        self.halves = nn.ModuleList([Half() for _ in range(3)])
+        self.norms = nn.ModuleList([nn.LayerNorm(6) for _ in range(3)])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.words(x)
+        for norm, half in zip(self.norms, self.halves, strict=True):
+            x = x + half(norm(x))
+        return x
+
+
+UNRECORDED = {
+    "modules in no sequence": (lambda: Images(Plain(), Plain()), (2, 3, 12, 12)),
+    "functions in blocks": (lambda: Images(Plain(True), Plain(True)), (2, 3, 12, 12)),
+    "activations before": (lambda: Images(Before(), Before(), Before()), (2, 3, 12, 12)),
+    "additions of the caller": (Words, None),
+}
+
+
+@pytest.mark.parametrize("name", UNRECORDED)
+def test_modules_are_those_of_a_recording_wherever_they_stand(name: str) -> None:
+    make, shape = UNRECORDED[name]
+    model = make()
+    x = torch.randint(0, 9, (2, 5)) if shape is None else torch.randn(shape)
+    with torch.graph.record() as recorded:
+        loss = model(x).sum()
+    drawn = torch.graph(loss)
+    homes = {node.id: node.module for node in recorded}
+    wrong = [(node.operation, homes[node.id], node.module) for node in drawn
+             if node.kind == "operation" and homes[node.id] != node.module]
+    assert wrong == [] and len(drawn) > 10

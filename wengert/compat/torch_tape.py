@@ -16,8 +16,9 @@ from typing import Any
 
 from ..core.frames import is_own
 from ..view.graph import Graph
+from ..view.homes import leaf_modules
 from ..view.model import GraphEdge, GraphNode, output_id
-from ..view.names import assigned_names, held_in, leaf_modules, modules_of, scopes_of
+from ..view.names import assigned_names, classes_of, held_in, modules_of, scopes_of
 from ..view.values import Summary, summarize
 
 OPERANDS = {"addmm": (1, 2, 0)}
@@ -153,7 +154,7 @@ class _Graph:
     def __init__(self, tape: FirstTape, nodes: list[Any], scopes: list[dict[str, Any]]) -> None:
         self.tape, self.nodes = tape, nodes
         self.numbers = {node: i + 1 for i, node in enumerate(nodes)}
-        self.modules = modules_of(scopes)
+        self.modules, self.classes = modules_of(scopes), classes_of(scopes)
         self.leaf_values = {node: tape.summary(node.variable) for node in nodes if hasattr(node, "variable")}
         self.names: dict[tuple[Any, int], str] = {}
         leaves = {id(node.variable): node for node in self.leaf_values}
@@ -197,7 +198,7 @@ class _Graph:
                     graph.edges.append(GraphEdge(made.id, result.id, 0, output, result.shape))
             else:
                 self._with_result(made, node, outputs[0], arrived, assigned)
-        leaf_modules(graph, self.modules)
+        leaf_modules(graph, self.modules, self.classes)
         graph.modules = self.modules
         return graph
 

@@ -24,8 +24,9 @@ from ..tensors.evaluation import Unseen
 from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
 from .graph import Graph
+from .homes import leaf_modules
 from .model import PLACES, Gradients, GraphEdge, GraphNode, output_id
-from .names import assigned_names, constants_in, leaf_modules, modules_of, names_in, scopes_of, values_in
+from .names import assigned_names, classes_of, constants_in, modules_of, names_in, scopes_of, values_in
 from .partials import REAL, added_array, added_number, selection, unit_rows
 from .pushes import bottom, pull_on_arrays, tangent_of, through
 from .taped import (
@@ -87,7 +88,7 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
         edges.append(edge)
     scopes = scopes_of(frame)
     builder = GraphBuilder(edges, {}, names_in(scopes), modules_of(scopes))
-    builder.candidates = constants_in(scopes)
+    builder.candidates, builder.classes = constants_in(scopes), classes_of(scopes)
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
     for edge, value in values_in(scopes):
@@ -115,6 +116,7 @@ class GraphBuilder:
         self.constants: dict[int, tuple[GraphNode, Any]] = {}
         self.constant_values: dict[int, Any] = {}
         self.candidates: list[np.ndarray] = []
+        self.classes: dict[str, type] = {}
         self.gradients: dict[int, Any] = {}
         self.sent: dict[tuple[int, int], Any] = {}
         self.tangents: dict[int, Any] = {}
@@ -308,7 +310,7 @@ class GraphBuilder:
                 if each.shape is None and each.id in shapes:
                     each.shape = shapes[each.id]
                 graph.nodes[each.id] = each
-        leaf_modules(graph, self.modules)
+        leaf_modules(graph, self.modules, self.classes)
         there = {node.module for node in graph}
         whole = {".".join(path.split(".")[: i + 1]) for path in there for i in range(path.count(".") + 1)}
         graph.modules = {path: words for path, words in self.modules.items() if path in whole}

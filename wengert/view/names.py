@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import linecache
-import re
 import types
 from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
@@ -17,7 +16,7 @@ from ..core.errors import InplaceError
 from ..tensors.alias import edge_of
 from ..tensors.tape import Out
 from ..tensors.tensor import TENSORS
-from .model import GraphModel, output_id
+from .model import output_id
 
 _MOST = 200
 
@@ -122,6 +121,13 @@ def modules_of(scopes: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
+def classes_of(scopes: list[dict[str, Any]]) -> dict[str, type]:
+    """The classes of the modules of a function, by the same paths, and of the whole, "", where it is one."""
+    modules = _outermost(_variables(scopes[0])) if scopes else []
+    return {".".join(filter(None, (variable if len(modules) > 1 else "", path))): type(part)
+            for variable, module in modules for path, part in module.named_modules()}
+
+
 def is_module(value: Any) -> bool:
     """Whether a value is an `nn.Module` (told by its methods: this layer does not import `nn`)."""
     kind = type(value)
@@ -208,104 +214,3 @@ def source_excerpt(line: str, around: int = 2) -> list[tuple[int, str]]:
         for n in range(max(1, int(number) - around), int(number) + around + 1)
     ]
     return rows if any(text for _, text in rows) else []
-
-
-def leaf_modules(graph: GraphModel, modules: Mapping[str, str]) -> None:
-    """Puts leaves that are parameters into the module that uses them, and operations whose module nobody recorded into
-    the module whose parameters they read; those without parameters into the one of ``modules`` (texts by path) that
-    stands there in a sequence."""
-    users: dict[int, list[int]] = {}
-    for edge in graph.edges:
-        users.setdefault(edge.source, []).append(edge.target)
-    recorded = any(node.module for node in graph)
-    if not recorded:
-        for node in graph:
-            if node.kind == "leaf" and "." in node.name:
-                for target in _readers(graph, users, node.id):
-                    graph.nodes[target].module = graph.nodes[target].module or node.name.rpartition(".")[0]
-        _modules_in_sequence(graph, users, modules)
-        _modules_between(graph, users)
-    for node in graph:
-        if node.kind in ("leaf", "constant"):
-            homes = {(graph.nodes[id].module, graph.nodes[id].calls) for id in users.get(node.id, ())}
-            if len(homes) == 1:
-                node.module, node.calls = homes.pop()
-            elif node.kind == "leaf" and homes:
-                node.module, node.calls = _common([module for module, _ in homes]), ()
-
-
-def _readers(graph: GraphModel, users: dict[int, list[int]], id: int) -> list[int]:
-    """What reads a parameter, and what reads it where only its shape was changed for a single user."""
-    found = list(users.get(id, ()))
-    for target in found:
-        further = users.get(target, ())
-        if graph.nodes[target].operation in ("reshape", "permute", "expand", "cast") and len(further) == 1:
-            found += further
-    return found
-
-
-_SKIPPED = ("identity", "dropout")
-"""Modules that may leave no operation."""
-_SHAPES = {"flatten": "reshape", "unflatten": "reshape"}
-"""What the operations of modules are called that change a shape alone."""
-
-
-def _modules_in_sequence(graph: GraphModel, users: dict[int, list[int]], modules: Mapping[str, str]) -> None:
-    """An operation behind one of the module ``features.3``, or before it, belongs to ``features.4``, or ``features.2``,
-    where that module is one that does what the operation does."""
-    operands: dict[int, list[int]] = {}
-    for source, targets in users.items():
-        for target in targets:
-            operands.setdefault(target, []).append(source)
-    for step, neighbours in ((1, operands), (-1, users)):
-        for node in list(graph)[::step]:
-            homes = {graph.nodes[id].module for id in neighbours.get(node.id, ())
-                     if graph.nodes[id].kind == "operation"}
-            if node.kind == "operation" and not node.module and len(homes) == 1:
-                node.module = _neighbour(homes.pop(), step, node.operation, modules)
-
-
-def _neighbour(path: str, step: int, operation: str, modules: Mapping[str, str]) -> str:
-    """The path of the module before or behind the one at ``path``, in a sequence, if it does what ``operation`` does;
-    otherwise no path."""
-    parent, _, number = path.rpartition(".")
-    while number.isdecimal():
-        number = str(int(number) + step)
-        found = f"{parent}.{number}" if parent else number
-        kind = re.sub(r"\d+d$", "", modules.get(found, "").partition("(")[0]).lower()
-        if kind and _SHAPES.get(kind, kind) == operation.replace("_", ""):
-            return found
-        if kind not in _SKIPPED:
-            break
-    return ""
-
-
-def _modules_between(graph: GraphModel, users: dict[int, list[int]]) -> None:
-    """Operations without parameters, such as a relu, belong to the module that is around all nearest operations with
-    parameters, before them and after them. What has none before it or none after it stays outside, like a loss."""
-    before: dict[int, str | None] = {}
-    after: dict[int, str | None] = {}
-    operands: dict[int, list[int]] = {}
-    for source, targets in users.items():
-        for target in targets:
-            operands.setdefault(target, []).append(source)
-    for found, order, neighbours in ((before, list(graph), operands), (after, list(graph)[::-1], users)):
-        for node in order:
-            known = [graph.nodes[id].module or found.get(id) for id in neighbours.get(node.id, ())]
-            paths = [path for path in known if path is not None]
-            found[node.id] = node.module or (_common(paths) if paths else None)
-    for node in graph:
-        first, last = before[node.id], after[node.id]
-        if node.kind == "operation" and not node.module and first and last:
-            node.module = _common([first, last])
-
-
-def _common(paths: list[str]) -> str:
-    """The longest path that all paths begin with."""
-    parts = [path.split(".") if path else [] for path in paths]
-    shared: list[str] = []
-    for names in zip(*parts, strict=False):
-        if len(set(names)) > 1:
-            break
-        shared.append(names[0])
-    return ".".join(shared)
