@@ -55,9 +55,9 @@ class Block(nn.Module):
 class Transformer(nn.Module):
     """A small GPT."""
 
-    def __init__(self) -> None:
+    def __init__(self, longest: int = 9) -> None:
         super().__init__()
-        self.tokens, self.places = nn.Embedding(17, 24), nn.Embedding(9, 24)
+        self.tokens, self.places = nn.Embedding(17, 24), nn.Embedding(longest, 24)
         self.blocks = nn.Sequential(Block(24, 3))
         self.norm, self.head = nn.LayerNorm(24), nn.Linear(24, 17)
 
@@ -175,7 +175,29 @@ def convolutions() -> Network:
     return model, lambda n, m, chance: (chance.standard_normal((n, 3, m)), chance.integers(0, 4, n))
 
 
-@pytest.mark.parametrize("make", [sequences, convolutions])
+def language() -> Network:
+    """Causal attention over sequences of any length."""
+    return Transformer(128), lambda n, m, chance: (chance.integers(0, 17, (n, m)), chance.integers(0, 17, n * m))
+
+
+def encoder() -> Network:
+    """Attention to all places, written by hand, and that of a layer."""
+
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.layer = nn.Linear(6, 24), nn.TransformerEncoderLayer(8, 2, 16, 0.0, batch_first=True)
+            self.out = nn.Linear(8, 5)
+
+        def forward(self, x: Any) -> Any:
+            q, k, v = self.into(x).chunk(3, -1)
+            x = (q @ k.transpose(1, 2) / 8 ** 0.5).softmax(-1) @ v
+            return self.out(self.layer(x)).flatten(0, 1)
+
+    return Encoder(), lambda n, m, chance: (chance.standard_normal((n, m, 6)), chance.integers(0, 5, n * m))
+
+
+@pytest.mark.parametrize("make", [sequences, convolutions, language, encoder])
 def test_two_sizes_run_on_one_code(make: Callable[[], Any]) -> None:
     """A batch of sequences of a length: what has been recorded a few times is recorded and compiled no more."""
     chance, (_, data) = np.random.default_rng(0), make()
@@ -190,6 +212,36 @@ def test_two_sizes_run_on_one_code(make: Callable[[], Any]) -> None:
             np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9, err_msg=str(at))
     assert [made for _, _, made in found[7:]] == [0] * len(sizes[7:])
     assert sum([family.code.used for family in step.sizes._families if family.code is not None]) >= len(sizes) - 7
+
+
+@pytest.mark.parametrize("make", [language, encoder])
+def test_sequences_of_every_length_run_on_one_code(make: Callable[[], Any]) -> None:
+    """A length of 1 is recorded by itself; of all others three are recorded, and the fourth makes the code."""
+    chance, (_, data) = np.random.default_rng(0), make()
+    lengths = [9, 14, 23, 17, 1, *chance.permutation(np.arange(1, 41)).tolist(), 100, 128]
+    batches = [data(3, m, chance) for m in lengths]
+    _, expected = trained(make, batches, lambda step: step)
+    step, found = trained(make, batches, compiled)
+    for m, (loss, left, _), (its, others, _) in zip(lengths, found, expected, strict=True):
+        assert loss == pytest.approx(its, rel=1e-9), m
+        for one, other in zip(left, others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8, err_msg=str(m))
+    assert [made for _, _, made in found[5:]] == [0] * len(lengths[5:])
+    assert "one machine code for" in step.explain()
+
+
+def test_constants_of_two_numbers_with_a_diagonal_between_them() -> None:
+    at = [37, 41, 43, 47, 53]
+    merging = Merging(Sizes((37,)), [(n,) for n in at], [1.0])
+    for make in (lambda n: np.tri(n, dtype=bool), lambda n: np.triu(np.ones((n, n + 2), bool), 1),
+                 lambda n: np.tri(n, n - 1, 3 - n), lambda n: np.broadcast_to(np.tri(n, k=2), (2, n, n))):
+        made = merging.of([make(n) for n in at]).at((5,))
+        np.testing.assert_array_equal(made, make(5))
+        assert made.dtype == make(5).dtype
+    for unlike in ([np.eye(n, dtype=bool) for n in at], [np.tri(n, k=n % 3) for n in at],
+                   [np.tri(n) * n for n in at]):
+        with pytest.raises(Unlike):
+            merging.of(unlike)
 
 
 def test_where_each_size_has_its_own_code_it_is_said_why() -> None:

@@ -156,6 +156,13 @@ class Geometry:
         """Elements of the left operand, laid out."""
         return prod(self.batch) * self.tiles * self.laid_lines * self.tile_rows if self.lay_left else 0
 
+    def room(self, right: bool) -> int:
+        """Elements for the panels of an operand, or more: an even function of all sizes, as how many panels and lines
+        there are is none."""
+        lines = self.depth + self.lanes if right or self.laid_lines == self.lines else self.laid_lines
+        across = self.columns + self.width if right else self.rows + self.tile_rows
+        return prod(self.batch) * across * lines
+
     @property
     def block(self) -> int:
         """Tiles of rows that are one item."""
@@ -434,15 +441,16 @@ class Products:
         another tile's, which adds to them. From ``ahead`` on it brings lines nearer, if anything. What it writes has
         lines of ``line`` elements, or those of the result."""
         depth = word(product.depth if depth is None else depth)
-        more = [*([] if done is None else [word(done)]), *([] if ahead is None else [ahead])]
+        more = [*([] if done is None else [word(done)]), *([] if ahead is None else [ahead]),
+                *[word(step) for step in _steps(product) if varies(step)]]
 
         def call(vectors: int) -> None:
             tile = self._tile(product, vectors, adds, done is not None, ahead is not None)
             code.call("void", tile, lines, source, to, depth, word(product.out[-2] if line is None else line),
                       code.sub(count, (vectors - 1) * product.lanes), *more)
 
-        rest = product.columns % product.width
-        if product.tile_vectors == 2 and 0 < rest <= product.lanes:
+        if product.tile_vectors == 2 and (
+                varies(product.columns) or 0 < product.columns % product.width <= product.lanes):
             with code.choice(code.less(product.lanes, count)) as (two, one):
                 with two:
                     call(2)
@@ -457,16 +465,21 @@ class Products:
         """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
         rows are ``line`` elements apart; of the last vector ``count`` columns are stored. It ``adds`` to what is there,
         or not. What ``leaves`` out some rows at the beginning has one parameter more, how many; what ``fetches``
-        another, from which on it brings nearer, into the second-level cache, a line for each step of the depth."""
-        down, along = (1, product.tile_rows) if product.lay_left else product.left[-2:]
-        sizes = product.tile_rows, vectors, product.width, down, along
+        another, from which on it brings nearer, into the second-level cache, a line for each step of the depth. Steps
+        of the left operand that are known when the code runs alone are the last parameters."""
+        steps = _steps(product)
+        sizes = product.tile_rows, vectors, product.width, *["any" if varies(step) else step for step in steps]
         name = "_".join(["tile", product.dtype, *map(str, sizes), *["adds"] * adds, *["leaves"] * leaves,
                          *["fetches"] * fetches])
         if self._is_written(name):
             return name
         kinds = {"left": "ptr", "panel": "ptr", "out": "ptr", "depth": WORD, "line": WORD, "count": WORD}
-        code = self._code(name, kinds | ({"done": WORD} if leaves else {}) | ({"ahead": "ptr"} if fetches else {}))
+        kinds |= ({"done": WORD} if leaves else {}) | ({"ahead": "ptr"} if fetches else {})
+        code = self._code(name, kinds | {f"step{n}": WORD for n, step in enumerate(steps) if varies(step)})
         left, panel, out, depth, line, count, *more = code.parameters
+        last = code.parameters[len(kinds):]
+        down, along = (last.pop(0) if varies(step) else step for step in steps)
+        more = more[:leaves + fetches]
         v = Vectors(code, product.dtype, self.machine)
         rows, lanes = product.tile_rows, product.lanes
         mask = v.first_lanes(count)
@@ -482,7 +495,7 @@ class Products:
             others = [v.load(v.at(line_of, k * lanes)) for k in range(vectors)]
             sums = []
             for i in range(rows):
-                factor = v.splat(v.number(v.at(numbers, i * down)))
+                factor = v.splat(v.number(v.at(numbers, code.mul(down, i))))
                 sums += [v.intrinsic("fma", factor, other, loop.carried[i * vectors + k])
                          for k, other in enumerate(others)]
             if fetches:
@@ -514,7 +527,8 @@ class Products:
         else:
             offset, depth = code.add(offset, code.mul(part.start, down)), part.size
         layout = self._layout(product.dtype, width, product.lanes, down, along)
-        code.call("void", layout, code.at(element, right, offset), to, depth, count)
+        code.call("void", layout, code.at(element, right, offset), to, depth, count,
+                  *[word(step) for step in (down, along) if varies(step)])
 
     def _left_panel(self, code: Code, product: Geometry, item: Operand, left: Operand, laid: Operand,
                     part: Part | None = None) -> None:
@@ -527,28 +541,34 @@ class Products:
                           code.mul(_first_row(code, product, tile), down))
         offset = code.add(offset, code.mul(start, along))
         code.call("void", self._layout(product.dtype, rows, product.lanes, along, down), code.at(element, left, offset),
-                  code.at(element, laid, code.mul(item, product.laid_lines * rows)), word(size), word(rows))
+                  code.at(element, laid, code.mul(item, product.laid_lines * rows)), word(size), word(rows),
+                  *[word(step) for step in (along, down) if varies(step)])
 
     def _layout(self, dtype: str, width: int, lanes: int, down: int, along: int) -> str:
-        """The name of ``void layout(from, to, depth, count)``: ``count`` columns become a panel."""
-        name = f"layout_{dtype}_{width}_{down}_{along}"
+        """The name of ``void layout(from, to, depth, count)``: ``count`` columns become a panel. Steps that are known
+        when the code runs alone are further parameters."""
+        steps = down, along
+        name = "_".join(["layout", dtype, *map(str, [width, *["any" if varies(step) else step for step in steps]])])
         if self._is_written(name):
             return name
-        code = self._code(name, {"from": "ptr", "to": "ptr", "depth": WORD, "count": WORD})
-        source, to, depth, count = code.parameters
+        in_rows = not varies(along) and along == 1
+        kinds = {"from": "ptr", "to": "ptr", "depth": WORD, "count": WORD}
+        code = self._code(name, kinds | {f"step{n}": WORD for n, step in enumerate(steps) if varies(step)})
+        source, to, depth, count, *last = code.parameters
+        across, beside = (last.pop(0) if varies(step) else step for step in steps)
         v = Vectors(code, dtype, self.machine)
-        if along == 1:
+        if in_rows:
             starts = range(0, width, lanes)
             masks = [v.first_lanes(code.sub(count, k)) for k in starts]
             with code.loop(depth) as loop:
-                line, there = v.at(source, code.mul(loop.index, down)), v.at(to, code.mul(loop.index, width))
+                line, there = v.at(source, code.mul(loop.index, across)), v.at(to, code.mul(loop.index, width))
                 for k, mask in zip(starts, masks, strict=True):
                     v.store(v.load(v.at(line, k), mask), v.at(there, k), self._part(v, width - k))
         else:
             with code.loop(width, step=lanes) as part:
                 there = v.at(to, part.index)
-                self.turned(code, dtype, v.at(source, code.mul(part.index, along)), there, depth,
-                            code.sub(count, part.index), along, width, code.sub(width, part.index))
+                self.turned(code, dtype, v.at(source, code.mul(part.index, beside)), there, depth,
+                            code.sub(count, part.index), beside, width, code.sub(width, part.index))
         code.done()
         return name
 
@@ -556,7 +576,7 @@ class Products:
         """The mask of the first columns; a panel need not be a whole number of vectors wide."""
         return v.first_lanes(word(columns)) if columns < v.lanes else None
 
-    def turned(self, code: Code, dtype: str, source: Operand, to: Operand, depth: Operand, count: Operand, along: int,
+    def turned(self, code: Code, dtype: str, source: Operand, to: Operand, depth: Operand, count: Operand, along: Index,
                width: int, room: Index) -> None:
         """Writes a call that lays out a vector of columns that lie along the depth, ``along`` apart, in a panel of
         this ``width``, where ``room`` of them are; from ``count`` on they are 0."""
@@ -618,6 +638,11 @@ def _tiles_of(code: Code, product: Geometry, number: Operand) -> tuple[Operand, 
     count = -(-product.tiles // product.block)
     first, stop = (code.div(code.mul(at, product.tiles), count) for at in (number, code.add(number, 1)))
     return first, stop
+
+
+def _steps(product: Geometry) -> tuple[int, int]:
+    """The steps of the left operand, or of it laid out, from row to row and along the depth."""
+    return (1, product.tile_rows) if product.lay_left else (product.left[-2], product.left[-1])
 
 
 def _within(code: Code, part: Part, spans: Operand, number: Index) -> tuple[Operand, Operand]:

@@ -315,7 +315,8 @@ class Plan:
             mine = [leaf for leaf in leaves if self.written.get(leaf.buffer, -1) == at]
             if any(leaf not in own or leaf in picked for leaf in mine):
                 continue
-            if not mine and prod(x.shape) > SMALL and self._read[at].isdisjoint(leaves):
+            if not mine and self._read[at].isdisjoint(leaves) and self.choose(
+                    "size of a pass", lambda: prod(x.shape) > SMALL):
                 continue
             node = self._replaced(x.node, own) if mine else x.node
             nest.roots.append(root(node))
@@ -450,8 +451,8 @@ class Plan:
             key = source.place, source.shape, form
             place = self._laid.get(key)
             if place is None:
-                if self.choose.shared:  # the lines of a panel are no even function of a size: room for one vector more
-                    elements = elements // cut.lines * (cut.depth + cut.lanes)
+                if self.choose.shared:
+                    elements = cut.room(right)
                 place = self._laid[key] = Place(self.buffer("arena", cut.dtype, elements), 0, ())
                 if right == cut.by_panels:
                     product.lays = (*product.lays, place)

@@ -171,21 +171,41 @@ class Merging:
             if not steps and all(np.array_equal(a, a[0] + step * np.arange(len(a))) for a in arrays):
                 return Constant((self._integer([len(a) for a in arrays]),), first.dtype,
                                [self._integer([int(start) for start in starts]), step], None)
+        corners = [corner for a in arrays if first.ndim >= 2 and (corner := _corner(a)) is not None]
+        if len(corners) == len(arrays) and all(each[1:] == corners[0][1:] for each in corners):
+            shape = [self._integer(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True)]
+            return Constant(tuple(shape), first.dtype, [*corners[0][1:]], None, self._integer([c[0] for c in corners]))
         raise Unlike("a constant depends on the size")
+
+
+def _corner(array: np.ndarray[Any, Any]) -> tuple[int, Any, Any] | None:
+    """Of matrices, all of which are two numbers with a diagonal between them: how far right of the first element that
+    begins, and the numbers below it, with it, and above it; None for others."""
+    if not array.size or array.dtype.kind not in "biuf":
+        return None
+    first = array.reshape(-1, *array.shape[-2:])[0]
+    below, above = first[-1, 0], first[0, -1]
+    corner = int(np.sum(first[0] == below)) - 1 if first[0, 0] == below else -int(np.sum(first[:, 0] == above))
+    made = np.where(np.tri(array.shape[-2], array.shape[-1], corner, dtype=bool), below, above)
+    return (corner, below.item(), above.item()) if below != above and (array == made).all() else None
 
 
 class Constant:
     """An array that depends on the size: ``numbers`` dealt out as ``where`` says; else one number everywhere, or the
-    first of an even row and its step."""
+    first of an even row and its step, or with a ``corner`` what matrices have below a diagonal and above it."""
 
     def __init__(self, shape: tuple[Any, ...], dtype: np.dtype[Any], numbers: list[Any],
-                 where: np.ndarray[Any, Any] | None) -> None:
-        self.shape, self.dtype, self.numbers, self.where = shape, dtype, numbers, where
+                 where: np.ndarray[Any, Any] | None, corner: Any = None) -> None:
+        self.shape, self.dtype, self.numbers, self.where, self.corner = shape, dtype, numbers, where, corner
 
     def at(self, n: Numbers) -> np.ndarray[Any, Any]:
         shape, numbers = ([x.find(n) if varies(x) else x for x in each] for each in (self.shape, self.numbers))
         if self.where is not None:
             return np.array(numbers, self.dtype)[self.where]
+        if self.corner is not None:
+            corner = self.corner.find(n) if varies(self.corner) else self.corner
+            matrix = np.where(np.tri(shape[-2], shape[-1], corner, dtype=bool), *numbers).astype(self.dtype)
+            return np.ascontiguousarray(np.broadcast_to(matrix, shape))
         if len(numbers) == 1:
             return np.full(shape, numbers[0], self.dtype)
         return (numbers[0] + numbers[1] * np.arange(shape[0])).astype(self.dtype)
