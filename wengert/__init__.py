@@ -91,7 +91,8 @@ _publish(
         "nn.functional.affine": "norm_except_dim",
         "ops.eigenpairs": "lobpcg",
         "ops.sparse": (
-            "dsmm hsmm hspmm saddmm smm sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor "
+            "dsmm hsmm hspmm saddmm smm sparse_bsc_tensor sparse_bsr_tensor "
+            "sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor "
             "spmm sspaddmm"
         ),
         "nn.functional.native": (

@@ -201,6 +201,7 @@ from .ops.sorting import (
     sort as sort, topk as topk, unique as unique, unique_consecutive as unique_consecutive,
 )
 from .ops.sparse.making import (
+    sparse_bsc_tensor as sparse_bsc_tensor, sparse_bsr_tensor as sparse_bsr_tensor,
     sparse_compressed_tensor as sparse_compressed_tensor, sparse_coo_tensor as sparse_coo_tensor,
     sparse_csc_tensor as sparse_csc_tensor, sparse_csr_tensor as sparse_csr_tensor,
 )

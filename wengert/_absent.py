@@ -164,6 +164,9 @@ code code_with_constants dump dump_to_str get_debug_state getattr hasattr qualif
     "ScriptObject": """
 getattr hasattr setattr
 """,
+    "StorageType": """
+dtype
+""",
     "Stream": """
 device device_index device_type is_capturing native_handle query record_event stream_id synchronize wait_event
 wait_stream
@@ -183,8 +186,7 @@ host libuvBackend port
     "Tensor": """
 const_data_ptr dequantize eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla lstsq map2_
 mtia name q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme record_stream
-reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor to_sparse_bsc to_sparse_bsr volatile
-xpu
+reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor volatile xpu
 """,
     "Timer": """
 adaptive_autorange autorange collect_callgrind repeat
@@ -422,8 +424,7 @@ solve spsolve to_sparse_semi_structured
     "torch.utils": """
 ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace cpp_extension debug_log
 deterministic file_baton generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn mobile_optimizer
-model_dump model_zoo module_tracker rename_privateuse1_backend serialization set_module show_pickle
-throughput_benchmark viz
+model_dump model_zoo module_tracker rename_privateuse1_backend set_module show_pickle throughput_benchmark viz
 """,
     "torch.utils.benchmark": """
 CallgrindStats Colorize Compare CopyIfCallgrind FunctionCount FunctionCounts FuzzedParameter FuzzedSparseTensor
@@ -459,9 +460,9 @@ AdaptiveLogSoftmaxWithLoss AdaptiveMaxPool1d AdaptiveMaxPool2d AdaptiveMaxPool3d
 AuthenticationError AveragedModel AvgPool1d AvgPool2d AvgPool3d BCELoss BCEWithLogitsLoss BasePruningMethod
 BaseTorchFunctionMode BatchNorm1d BatchNorm2d BatchNorm3d BatchSampler Bernoulli Beta Bilinear Binomial Buffer
 BufferTooShort CELU CTCLoss CatTransform Categorical Cauchy ChainDataset ChainedScheduler ChannelShuffle
-CheckpointError CheckpointPolicy Chi2 CircularPad1d CircularPad2d CircularPad3d ComposeTransform ConstantLR
-ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d Conv2d Conv3d ConvTranspose1d
-ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
+CheckpointError CheckpointPolicy Chi2 CircularPad1d CircularPad2d CircularPad3d ComposeTransform ConcatDataset
+ConstantLR ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d Conv2d Conv3d
+ConvTranspose1d ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
 CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDistributionTransform CustomFromMask
 CyclicLR DataChunk DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError
 DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform

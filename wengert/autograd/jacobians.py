@@ -115,14 +115,14 @@ def is_sparse(array: Any) -> bool:
 
 def _stepped(array: Any, place: tuple[int, ...], step: complex) -> Tensor:
     """A sparse tensor that differs from a sparse array in one place, which need not be one that it keeps."""
-    from ..core.sparse import Coordinates, compressed
+    from ..core.sparse import Coordinates
 
     here = array.coordinates()
     value = np.zeros(here.values.shape[1:], array.dtype)
     value[place[here.sparse_dim:]] = step
     at = np.array(place[:here.sparse_dim], np.int64).reshape(-1, 1)
     moved = Coordinates(np.concatenate([here.indices, at], 1), np.concatenate([here.values, value[None]]), array.shape)
-    return make(moved.coalesced_form() if array.layout is here.layout else compressed(moved, array.layout),
+    return make(moved.coalesced_form() if array.layout is here.layout else array.like(moved),
                 None).requires_grad_()
 
 

@@ -29,8 +29,7 @@ class _Named:
 
 class layout(_Named):
     """How a tensor's elements are stored: `strided`, a dense array with a stride per dimension; `sparse_coo`,
-    `sparse_csr` and `sparse_csc`, which keep what is not zero (docs/sparse.md). Of `sparse_bsr` and `sparse_bsc` there
-    is the name, to ask ``x.layout`` for; tensors of them are refused.
+    `sparse_csr`, `sparse_csc`, `sparse_bsr` and `sparse_bsc`, which keep what is not zero (docs/sparse.md).
 
     >>> torch.ones(2).layout
     torch.strided

@@ -33,6 +33,8 @@ class SparseArray(NDArrayOperatorsMixin):
     tensor_class: Any = None
     """The class of the tensors that hold it, which stands above."""
     layout: layout
+    blocks: Shape = ()
+    """The height and width of the blocks that are kept in the place of numbers."""
     shape: Shape
     values: Array
 
@@ -60,6 +62,11 @@ class SparseArray(NDArrayOperatorsMixin):
     def count(self) -> int:
         """How many entries are kept."""
         return len(self.values)
+
+    @property
+    def dense_dim(self) -> int:
+        """How many dimensions each value has itself."""
+        return self.values.ndim - 1
 
     def with_values(self, values: Array) -> Any:
         """The same places with other values."""
@@ -198,6 +205,10 @@ class Compressed(SparseArray):
     def with_values(self, values: Array) -> Compressed:
         return Compressed(self.layout, self.compressed, self.plain, values, self.shape[:2] + values.shape[1:])
 
+    def like(self, x: Coordinates) -> Compressed:
+        """What stands at coordinates, in the layout of this one."""
+        return compressed(x, self.layout)
+
     def coordinates(self) -> Coordinates:
         lines = np.repeat(np.arange(len(self.compressed) - 1), np.diff(self.compressed))
         by_row = self.layout is sparse_csr
@@ -309,8 +320,7 @@ def added(x: Any, y: Any) -> Any:
         raise ShapeError(f"[add] expected sizes of 'self' and 'other' to match, but {list(x.shape)} != "
                          f"{list(y.shape)}; sparse tensors do not broadcast")
     if isinstance(x, Compressed) and isinstance(y, Compressed):
-        total = _merged(x.coordinates().coalesced_form(), y.coordinates().coalesced_form())
-        return compressed(total, x.layout)
+        return x.like(_merged(x.coordinates().coalesced_form(), y.coordinates().coalesced_form()))
     return _merged(x.coordinates(), y.coordinates())
 
 
@@ -371,7 +381,8 @@ def _scaled(ufunc: np.ufunc) -> Any:
             return x.with_values(ufunc(x.values, y))
         if type(y) is np.ndarray and y.shape == x.shape and ufunc is np.multiply:
             here = x.coordinates()
-            return x.with_values(x.values * here.entries_of(np.ascontiguousarray(y))[here.keys()])
+            picked = here.entries_of(np.ascontiguousarray(y))[here.keys()]
+            return x.with_values(x.values * picked.reshape(x.values.shape))
         return NotImplemented
 
     return rule
@@ -451,7 +462,8 @@ def from_dense(array: np.ndarray, sparse_dim: int) -> Coordinates:
     lead = array.shape[:sparse_dim]
     rows = array.reshape(product(lead), product(array.shape[sparse_dim:]))
     keys = np.flatnonzero((rows != 0).any(1))
-    return Coordinates(unflattened(keys, lead), rows[keys].reshape(-1, *array.shape[sparse_dim:]), array.shape, True)
+    values = rows[keys].reshape(len(keys), *array.shape[sparse_dim:])
+    return Coordinates(unflattened(keys, lead), values, array.shape, True)
 
 
 __all__ = ["Compressed", "Coordinates", "SparseArray"]

@@ -11,6 +11,13 @@ from . import constraints
 from .exp_family import ExponentialFamily
 
 
+def _Dirichlet_backward(x: Tensor, concentration: Tensor, grad_output: Tensor) -> Tensor:
+    """The gradient of draws ``x`` with respect to their concentrations, implicit, by name as PyTorch's tests ask it."""
+    total = concentration.sum(-1, True).expand_as(concentration)
+    rates = wengert._dirichlet_grad(x, concentration, total)
+    return rates * (grad_output - (x * grad_output).sum(-1, True))
+
+
 class Dirichlet(ExponentialFamily):
     """Points of the simplex of K parts, with a density proportional to Π x_k^(concentration_k − 1).
 

@@ -249,7 +249,7 @@ def _(p: Uniform, q: Uniform) -> Tensor:
 
 
 @register_kl(ExponentialFamily, ExponentialFamily)
-def _(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
+def _kl_expfamily_expfamily(p: ExponentialFamily, q: ExponentialFamily) -> Tensor:
     """The Bregman divergence of the log normaliser, at the natural parameters. Raises NotImplementedError for two
     families."""
     if type(p) is not type(q):

@@ -99,11 +99,19 @@ class lazy_property:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
-            return self
+            return _LazyProperty(self.wrapped)
         with wengert.enable_grad():
             value = self.wrapped(instance)
         instance.__dict__[self.__name__] = value
         return value
+
+
+class _LazyProperty(lazy_property, property):
+    """What a class itself has under the name: a property for who looks, and a lazy one for subclasses that take it."""
+
+    def __init__(self, wrapped: Callable[[Any], Any]) -> None:
+        property.__init__(self, wrapped)
+        lazy_property.__init__(self, wrapped)
 
 
 def tril_matrix_to_vec(mat: Tensor, diag: int = 0) -> Tensor:

@@ -17,6 +17,8 @@ import numpy as np
 from ..core.dtypes import DType
 from .errors import CheckpointError, reporting, shown
 from .layout import check_truths, fill, swap
+from .mapping import map_array
+from .options import assumed_order
 
 _KIND = "a checkpoint of PyTorch (a zip archive)"
 _TORCHSCRIPT = (
@@ -29,7 +31,8 @@ _KEY = re.compile(r"\w[\w.-]*")
 class Archive:
     """An open archive whose table of contents has been checked. Raises `CheckpointError` for one that is not sound."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], mapped: str | None = None) -> None:
+        self._mapped, self._file = mapped, file
         with reporting(_KIND):
             self.length = file.seek(0, 2)
             self._zip = zipfile.ZipFile(file)
@@ -54,13 +57,19 @@ class Archive:
 
     def _is_foreign(self) -> bool:
         name = f"{self._folder}/byteorder"
-        order = self._read(name).decode("ascii") if name in self._entries else "little"
+        order = self._read(name).decode("ascii") if name in self._entries else assumed_order()
         if order not in ("little", "big"):
-            raise ValueError(f"its byte order is {shown(order)}")
+            raise ValueError(f"Unknown endianness type: its byte order is {shown(order)}")
         return order != sys.byteorder
 
     def _read(self, name: str) -> bytes:
         return self._zip.read(self._entries[name])
+
+    def _begin_of(self, entry: zipfile.ZipInfo) -> int:
+        """Where in the file the bytes of a record begin: behind its header, its name and what is added there."""
+        self._file.seek(entry.header_offset + 26)
+        lengths = self._file.read(4)
+        return entry.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
 
     def pickle(self) -> bytes:
         """The program that makes the object."""
@@ -84,7 +93,10 @@ class Archive:
         entry, width = self._entries[name], 1 if dtype is None else dtype.itemsize
         if entry.file_size != count * width:
             raise ValueError(f"the record {name} has {entry.file_size} bytes; {shown(count)} elements take others")
-        array = np.empty(count, np.uint8 if dtype is None else dtype.numpy)
+        kind: np.dtype[Any] = np.dtype(np.uint8) if dtype is None else dtype.numpy
+        if self._mapped is not None and not self._swap:
+            return check_truths(map_array(self._mapped, self._begin_of(entry), (count,), kind))
+        array = np.empty(count, kind)
         with self._zip.open(entry) as source:
             fill(source, array)
             source.read(1)  # at the end the checksum is compared

@@ -12,15 +12,18 @@ from typing import IO, Any
 import numpy as np
 
 from ..core.device import device, is_meta
+from ..ops.storage import UntypedStorage
 from ..tensors.tensor import Tensor, wrap
+from ..utils.serialization import config
 from .archive import Archive
 from .decoding import decode
 from .encoding import NotPlainError, encode
-from .errors import CheckpointError, reporting
+from .errors import CheckpointEndError, CheckpointError, reporting
 from .files import is_path
-from .layout import Arrays, HeaderError, read_arrays, write_arrays
+from .layout import Arrays, HeaderError, length_of, read_arrays, write_arrays
 from .legacy import MAGIC, LegacyFile
-from .reading import Reader, locator
+from .options import skip_data
+from .reading import Reader, locator, put
 from .writing import write_archive
 
 DOCUMENT = "wengert"
@@ -59,6 +62,8 @@ def save(
         raise NotImplementedError(
             f"[save] the standard pickle_module was expected; got {pickle_module!r}; leave it out"
         )
+    if type(pickle_protocol) is not int or not 0 <= pickle_protocol <= pickle.HIGHEST_PROTOCOL:
+        raise ValueError(f"[save] a pickle protocol must be <= {pickle.HIGHEST_PROTOCOL}; got {pickle_protocol!r}")
     try:
         text, arrays = encode(obj)
         write_arrays(f, arrays, {DOCUMENT: text})
@@ -89,9 +94,10 @@ def load(
     name. Unless ``weights_only`` is False, only tensors and containers can come out, and the file cannot make any code
     run. With ``weights_only=False`` a pickle in the file is run as it is: **do so only with files that you would also
     run as programs.** ``map_location``, as in PyTorch, says where tensors saved from a GPU go; here that is the CPU.
-    ``mmap`` is accepted and changes nothing.
+    With ``mmap=True`` numbers are read from ``f``, a path, when they are looked at, and the file must stay as it is.
 
-    Raises `CheckpointError` for a file that is damaged, of another kind, or asks for more than it may.
+    Raises `CheckpointError` for a file that is damaged, of another kind, or asks for more than it may; EOFError for an
+    empty one.
 
     >>> model = nn.Linear(3, 2)
     >>> torch.save(model.state_dict(), "model.pt")
@@ -109,14 +115,24 @@ def load(
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     if weights_only is None:
         weights_only = pickle_module is None
+    if weights_only and pickle_load_args:
+        raise TypeError(f"[load] no further arguments were expected with weights_only; got {sorted(pickle_load_args)}")
+    if skip_data.active:
+        raise RuntimeError("`torch.load` called within a torch.serialization.skip_data context is not supported; call "
+                           "it outside of it")
     if isinstance(map_location, (str, device)) and is_meta(map_location):
         return _on_meta(load(f, None, pickle_module, weights_only=weights_only, **pickle_load_args))
     locate = locator(map_location)
+    mapped = config.load.mmap if mmap is None else mmap
     if is_path(f):
         with open(f, "rb") as file:
             if file.seekable():
-                return _from_file(file, locate, weights_only, pickle_load_args)
+                name = os.path.realpath(os.fsdecode(f)) if mapped else None
+                return _from_file(file, locate, weights_only, pickle_load_args, name)
             return _from_file(io.BytesIO(file.read()), locate, weights_only, pickle_load_args)
+    if mapped:
+        raise ValueError("[load] f must be a file path in order to use the mmap argument; got "
+                         f"{type(f).__name__}")
     if not hasattr(f, "read"):
         raise AttributeError(
             "expected 'f' to be string, path, or a file-like object with a 'read' attribute; got "
@@ -127,7 +143,18 @@ def load(
         raise CheckpointError(
             f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
         )
-    return _from_file(io.BytesIO(data), locate, weights_only, pickle_load_args)
+    return _from_file(io.BytesIO(_own_part(f, data)), locate, weights_only, pickle_load_args)
+
+
+def _own_part(f: Any, data: bytes | bytearray) -> bytes | bytearray:
+    """Of what was read of a file object the part that `load` is to look at: a file of the safetensors layout says where
+    it ends, and the object is left there, so that what was saved behind it can be loaded next."""
+    if data[8:9] != b"{" or not hasattr(f, "seek") or not hasattr(f, "tell"):
+        return data
+    length = length_of(data)
+    if length < len(data):
+        f.seek(f.tell() - len(data) + length)
+    return data[:length]
 
 
 def _on_meta(made: Any) -> Any:
@@ -145,17 +172,29 @@ def _on_meta(made: Any) -> Any:
     return made
 
 
-def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[str, Any]) -> Any:
+def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[str, Any],
+               mapped: str | None = None) -> Any:
     head = file.read(_HEAD)
+    if not head:
+        raise CheckpointEndError(
+            "[load] a checkpoint (a safetensors file, or a file of PyTorch's) was expected; got an empty file, or one "
+            "that was read to its end: seek(0) first"
+        )
     if _is_pytorch(head):
-        reader = Reader(Archive(file) if head.startswith(b"PK") else LegacyFile(file), locate, _safe)
+        if mapped is not None and not head.startswith(b"PK"):
+            raise RuntimeError("[load] mmap can only be used with files of safetensors, and those that PyTorch writes "
+                               "since 1.6; this one is older: save it anew")
+        archive = Archive(file, mapped) if head.startswith(b"PK") else LegacyFile(file)
+        reader = Reader(archive, locate, _safe)
         return reader.restricted() if weights_only else reader.unrestricted(**options)
     refuse_others(head)
-    arrays, metadata = read_arrays(file)
+    arrays, metadata = read_arrays(file, mapped)
     if DOCUMENT in metadata:
-        return decode(metadata[DOCUMENT], arrays)
-    with reporting("a safetensors file"):
-        return tensors_of(arrays)
+        made = decode(metadata[DOCUMENT], arrays)
+    else:
+        with reporting("a safetensors file"):
+            made = tensors_of(arrays)
+    return put(made, [(UntypedStorage(array), "cpu") for array in arrays.values()], locate)
 
 
 def _is_pytorch(head: bytes) -> bool:

@@ -26,7 +26,7 @@ from .encoding import VERSION, may_be_set
 from .errors import CheckpointError, reporting, shown
 from .keys import Budget
 from .layout import DTYPES, Arrays, check_truths, numpy_dtype
-from .sparse import of_parts
+from .sparse import NAMED, of_parts
 
 _COMPLEX = {"complex32": "float16", "complex64": "float32", "complex128": "float64"}
 
@@ -208,6 +208,7 @@ _KINDS: dict[str, Callable[[_Decoder, dict[str, Any]], Any]] = {
     "bytearray": lambda decoder, node: bytearray(base64.b64decode(node["bytearray"], validate=True)),
     "dtype": lambda decoder, node: dtypes.by_name(decoder.text(node["dtype"])),
     "device": lambda decoder, node: device(decoder.text(node["device"])),
+    "layout": lambda decoder, node: NAMED[decoder.text(node["layout"])],
     "tensor": lambda decoder, node: decoder.tensor("tensor", node["tensor"]),
     "sparse": lambda decoder, node: decoder.sparse(node["sparse"]),
     "ndarray": lambda decoder, node: decoder.tensor("ndarray", node["ndarray"]),

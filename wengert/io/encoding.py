@@ -21,6 +21,7 @@ import numpy as np
 
 from ..core.device import device
 from ..core.dtypes import DType, from_numpy
+from ..core.layout import layout as Layout
 from ..core.layout import parts_of as numbers_of
 from ..core.layout import strided
 from ..core.spec import Size
@@ -84,6 +85,8 @@ class _Encoder:
             return {"dtype": obj.name}
         if kind is device:
             return {"device": str(obj)}
+        if kind is Layout:
+            return {"layout": str(obj)}
         return self._container(obj, kind, path)
 
     def _container(self, obj: Any, kind: type, path: tuple[str, ...]) -> Any:

@@ -28,6 +28,10 @@ class CheckpointSystemError(CheckpointError, OSError):
         return str(self.args[0])  # without the number, which is in `errno`
 
 
+class CheckpointEndError(CheckpointError, EOFError):
+    """A file without anything in it, or that has been read to its end."""
+
+
 class CheckpointMemoryError(CheckpointError, MemoryError):
     """Too little memory. The file may be good."""
 

@@ -17,6 +17,8 @@ import numpy as np
 from ..core import dtypes
 from .errors import CheckpointError, reporting, shown
 from .files import write_out
+from .mapping import map_array
+from .options import written
 
 Arrays = dict[str, np.ndarray]
 
@@ -85,14 +87,16 @@ def write_arrays(f: Any, arrays: Arrays, metadata: dict[str, str] | None = None)
     def write(file: IO[bytes]) -> None:
         file.write(len(text).to_bytes(8, "little") + text)
         for name in names:
-            array = arrays[name] if sys.byteorder == "little" else swap(arrays[name].copy())
+            array = written(arrays[name])
+            array = array if sys.byteorder == "little" else swap(array.copy())
             file.write(array.reshape(-1).view(np.uint8).data)
 
     write_out(f, write)
 
 
-def read_arrays(file: IO[bytes]) -> tuple[Arrays, dict[str, str]]:
-    """The arrays of a file, in the order in which they lie there, and its metadata.
+def read_arrays(file: IO[bytes], mapped: str | None = None) -> tuple[Arrays, dict[str, str]]:
+    """The arrays of a file, in the order in which they lie there, and its metadata. Of a file that is ``mapped``, by
+    its name, no numbers are read but truth values, which are checked.
 
     Raises `CheckpointError` for a file that is not sound in every part.
     """
@@ -120,8 +124,25 @@ def read_arrays(file: IO[bytes]) -> tuple[Arrays, dict[str, str]]:
         if end != room - length:
             raise ValueError(f"the arrays take {end} bytes; behind the header are {room - length}")
         for name in names:
-            arrays[name] = _read_array(file, numpy_dtype(_NAMES[header[name]["dtype"]]), header[name]["shape"])
+            dtype, shape = numpy_dtype(_NAMES[header[name]["dtype"]]), header[name]["shape"]
+            if mapped is None or sys.byteorder == "big":
+                arrays[name] = _read_array(file, dtype, shape)
+            else:
+                place = 8 + length + header[name]["data_offsets"][0]
+                arrays[name] = check_truths(map_array(mapped, place, tuple(shape), dtype))
     return arrays, metadata
+
+
+def length_of(data: bytes | bytearray) -> int:
+    """How many of some bytes belong to the file of this layout that begins there, as its header says; all, where it
+    says nothing that can be read: `read_arrays` says why."""
+    begin = 8 + int.from_bytes(data[:8], "little")
+    try:
+        entries = json.loads(data[8:begin])
+        ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
+        return min(len(data), begin + int(max(ends, default=0)))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return len(data)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,6 @@ import numpy as np
 from ..core import dtypes
 from ..core.device import device, require_cpu
 from ..core.dtypes import DType
-from ..core.errors import DeviceError
 from ..core.geometry import LARGEST, laid_out
 from ..core.layout import sparse_coo
 from ..core.spec import Size
@@ -39,7 +38,8 @@ from .errors import CheckpointError, escaped, reporting, shown
 from .keys import Budget
 from .legacy import LegacyFile
 from .machine import Global, PickleMachine
-from .sparse import LAYOUTS, of_parts
+from .placing import default_restore_location
+from .sparse import NAMED, of_parts
 
 STORAGES = {
     "FloatStorage": dtypes.float32,
@@ -79,28 +79,22 @@ _DTYPES = (
 _MOST_DIMENSIONS = 64
 _TURNS: dict[str, Callable[..., Any]] = {"conj": np.conjugate, "neg": np.negative}
 
-Locate = Callable[[Any, str], None]
+Locate = Callable[[Any, str], str]
 
 
 def locator(map_location: Any) -> Locate:
-    """A function of a storage and the place it was saved from, that raises unless it is to be put on the CPU."""
+    """A function of a storage and the place it was saved from, that says on which kind of device it is to be put."""
 
-    def locate(storage: Any, location: str) -> None:
+    def locate(storage: Any, location: str) -> str:
         if isinstance(map_location, Mapping):
-            location = map_location.get(location, location)
+            location = str(map_location.get(location, location))
         elif callable(map_location):
-            if map_location(storage, location) is not None:
-                return
+            found = map_location(storage, location)
+            if found is not None:
+                return found.device.type if isinstance(found, UntypedStorage) else "cpu"
         elif map_location is not None:
             location = str(map_location)
-        with reporting("the name of a device"):
-            kind = device(location).type
-        if kind != "cpu":
-            raise DeviceError(
-                f"Attempting to deserialize object on {location!r}, but wengert has only the CPU. If you are running "
-                f"on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
-                f"storages to the CPU."
-            )
+        return default_restore_location(storage, location).device.type
 
     if isinstance(map_location, (str, device)):
         require_cpu(map_location)
@@ -110,6 +104,23 @@ def locator(map_location: Any) -> Locate:
             f"{type(map_location).__name__}"
         )
     return locate
+
+
+def put(made: Any, storages: list[tuple[UntypedStorage, str]], locate: Locate) -> Any:
+    """What was read, its storages where ``locate`` wants them: of those on the meta device tensors keep no numbers."""
+    gone = {id(root_of(storage._root)) for storage, location in storages if locate(storage, location) == "meta"}
+    waiting = [made] if gone else []
+    for value in waiting:  # which grows as containers are found
+        if isinstance(value, Tensor):
+            if id(root_of(value._data)) in gone:
+                value.data = value.data.to("meta")
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+        elif hasattr(value, "_parameters"):  # a module
+            waiting += [value._parameters, value._buffers, value._modules]
+    return made
 
 
 class Reader:
@@ -131,14 +142,12 @@ class Reader:
             made = PickleMachine(
                 self._archive.pickle(), self._look_up, self._persistent, classes, budget=self._budget
             ).run()
-        self._finish()
-        return made
+        return self._finish(made)
 
     def unrestricted(self, **options: Any) -> Any:
         """The object, made by whatever code the file names."""
         made = _Unpickler(self, self._archive.program(), options).load()
-        self._finish()
-        return made
+        return self._finish(made)
 
     def refused(self) -> list[str]:
         """The names that `restricted` would refuse, sorted, read from the program without running it."""
@@ -148,9 +157,9 @@ class Reader:
         with reporting("a checkpoint of PyTorch"):
             for code, argument, _ in pickletools.genops(self._archive.pickle()):
                 if code.name == "GLOBAL":
-                    found.add(_full_name(*str(argument).split(" ", 1)))
+                    found.add(full_name(*str(argument).split(" ", 1)))
                 elif code.name == "STACK_GLOBAL":
-                    found.add(_full_name(*texts[-2:]))
+                    found.add(full_name(*texts[-2:]))
                 elif "UNICODE" in code.name or "STRING" in code.name:
                     texts.append(str(argument))
                 elif code.name == "MEMOIZE" and texts:
@@ -161,20 +170,19 @@ class Reader:
                     texts.append(memo[argument])
         return sorted(found - self._table.keys() - self._safe.keys())
 
-    def _finish(self) -> None:
-        """Has all numbers read and looked at. Raises where a storage is to be put elsewhere than on the CPU; last, as
-        the user's own function is asked."""
+    def _finish(self, made: Any) -> Any:
+        """Has all numbers read and looked at, and storages put where they are wanted; that last, as the user's own
+        function is asked."""
         self._archive.finish()
         with reporting("a checkpoint of PyTorch"):
             for look in self._later:
                 look()
-        for storage, location in self._places:
-            self._locate(storage, location)
+        return put(made, self._places, self._locate)
 
     # -- names -----------------------------------------------------------------------------------------------------
 
     def _look_up(self, module: str, name: str) -> Any:
-        full = _full_name(module, name)
+        full = full_name(module, name)
         if full in self._table:
             return self._table[full]
         if full in self._safe:
@@ -186,14 +194,15 @@ class Reader:
                 f"[load] tensors that wengert has were expected; the file holds {reason} ({full})"
             )
         raise CheckpointError(
-            f"[load] a file of tensors and containers was expected; this one asks for {escaped(full)}, which is "
-            f"neither and was not brought in. If it comes from someone you trust, load(..., weights_only=False) runs "
-            f"what it says; serialization.add_safe_globals([{escaped(name)}]) allows this one name"
+            f"[load] Weights only load failed: a file of tensors and containers was expected; this one asks for "
+            f"{escaped(full)}, which is neither and was not brought in (Unsupported global: GLOBAL {escaped(full)} was "
+            f"not an allowed global by default). If it comes from someone you trust, load(..., weights_only=False) "
+            f"runs what it says; torch.serialization.add_safe_globals([{escaped(name)}]) allows this one name"
         )
 
     def find_class(self, module: str, name: str) -> Any:
         """What a name stands for when anything may: PyTorch's names are wengert's, all others are imported."""
-        full = _full_name(module, name)
+        full = full_name(module, name)
         found = self._table.get(full)
         if isinstance(found, Global):
             return found.value or found.call or found
@@ -369,13 +378,17 @@ class Reader:
         """A tensor with attributes of its own."""
         function = make.call if type(make) is Global else make
         rebuilds = self._tensor, self._tensor_of_bytes, _parameter
-        if not callable(function) or function not in rebuilds or (kind is not Tensor and kind is not Parameter):
+        if not callable(function) or function not in rebuilds or not (isinstance(kind, type) and
+                                                                      issubclass(kind, Tensor)):
             raise CheckpointError(
-                "[load] a Tensor or a Parameter was expected; the file holds a tensor of another class"
+                "[load] a Tensor, or a class of such, was expected; the file holds a tensor of another class"
             )
         tensor = function(*_sequence(arguments))
         if kind is Parameter and not isinstance(tensor, Parameter):
             tensor = Parameter(tensor, tensor.requires_grad)
+        elif kind is not type(tensor):  # one that the user declared safe
+            wants, tensor = tensor.requires_grad, tensor.detach().as_subclass(kind)
+            tensor.requires_grad_(wants)
         set_state(tensor, state)
         return tensor
 
@@ -395,7 +408,7 @@ class _Unpickler(pickle.Unpickler):
         return self._reader._persistent(pid)
 
 
-def _full_name(module: str, name: str) -> str:
+def full_name(module: str, name: str) -> str:
     """Where Python has what a pickle asks for: those of protocol 2 say where Python 2 had it."""
     return ".".join(NAME_MAPPING.get((module, name)) or (IMPORT_MAPPING.get(module, module), name))
 
@@ -432,10 +445,10 @@ def _without_numbers(dtype: Any, size: Any, stride: Any, requires_grad: Any) -> 
 
 
 def _layout(name: Any) -> Any:
-    """The layout of a sparse tensor, by its name."""
-    if type(name) is not str or name not in LAYOUTS:
-        raise CheckpointError(f"[load] a layout among {', '.join(LAYOUTS)} was expected; got {shown(name)}")
-    return LAYOUTS[name]
+    """A layout by its name."""
+    if type(name) is not str or name not in NAMED:
+        raise CheckpointError(f"[load] a layout among {', '.join(NAMED)} was expected; got {shown(name)}")
+    return NAMED[name]
 
 
 def _parameter(data: Any, requires_grad: Any, hooks: Any, state: Any = None) -> Parameter:

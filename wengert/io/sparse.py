@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.layout import layout, sparse_coo, sparse_csc, sparse_csr
-from ..core.sparse import Compressed, Coordinates
+from ..core.layout import layout, sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
+from ..core.sparse import Coordinates
+from ..core.tiles import BLOCKED, compressed_of
 from ..tensors.tensor import Tensor, wrap
 
-LAYOUTS = {str(kind): kind for kind in (sparse_coo, sparse_csr, sparse_csc)}
-"""The layouts that files may name."""
+LAYOUTS = {str(kind): kind for kind in (sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc)}
+"""The layouts of sparse tensors that files may name."""
+NAMED = {str(strided): strided, **LAYOUTS}
+"""All layouts that files may name."""
 
 
 def parts_of(tensor: Any) -> tuple[str, list[Tensor], tuple[int, ...], bool]:
@@ -43,20 +46,22 @@ def of_parts(name: Any, parts: Any, size: Any, coalesced: Any = None) -> tuple[A
     if not isinstance(size, (list, tuple)) or any(type(n) is not int or n < 0 for n in size):
         raise ValueError("a size of integers was expected")
     *places, values = [part._data for part in parts]
-    rank = 2 if kind is sparse_coo else 1
-    if any(part.dtype.kind != "i" or part.ndim != rank for part in places) or not values.ndim:
+    rank = 2 if kind is sparse_coo else places[-1].ndim
+    if any(part.dtype.kind != "i" or not part.ndim or part.ndim != rank for part in places) or not values.ndim:
         raise ValueError("indices of a sparse tensor were expected")
     places = [part if part.dtype == np.int32 and kind is not sparse_coo else part.astype(np.int64, copy=False)
               for part in places]
-    if len(values) != places[-1].shape[-1]:
+    if kind is sparse_coo and len(values) != places[-1].shape[-1]:
         raise ValueError("one value for each index was expected")
     if kind is sparse_coo:
         data = Coordinates(places[0], values, tuple(size), coalesced is True)
         return making.plain(data), partial(making.check_coordinates, "load", data)
-    if values.ndim != 1 or not len(places[0]):
-        raise ValueError("one value for each index was expected")
-    sparse = Compressed(kind, places[0], places[1], values, tuple(size))
-    return making.plain(sparse), partial(making.check_compressed, "load", kind, places[0], places[1], tuple(size))
+    inside = places[0].shape[:-1] == places[1].shape[:-1] and values.shape[:rank] == places[1].shape
+    if values.ndim < rank + 2 * (kind in BLOCKED) or not places[0].shape[-1] or not inside:
+        raise ValueError("one value, or one block, for each index was expected")
+    sparse = compressed_of(kind, places[0], places[1], values, tuple(size))
+    check = partial(making.check_parts, "load", kind, places[0], places[1], values.shape, tuple(size))
+    return making.plain(sparse), check
 
 
-__all__ = ["LAYOUTS", "of_parts", "parts_of"]
+__all__ = ["LAYOUTS", "NAMED", "of_parts", "parts_of"]

@@ -15,11 +15,14 @@ import numpy as np
 from ..core import dtypes
 from ..core.device import device
 from ..core.dtypes import DType
+from ..core.layout import layout as Layout
 from ..core.layout import strided
 from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
+from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.tensor import Tensor, root_of
 from .files import write_out
+from .options import written
 from .reading import STORAGES
 from .sparse import parts_of
 
@@ -84,6 +87,11 @@ class _Pickler(pickle._Pickler):
         self.records: list[np.ndarray] = []
 
     def persistent_id(self, obj: Any) -> Any:
+        if isinstance(obj, UntypedStorage):
+            if isinstance(obj, TypedStorage) and id(root_of(obj._root)) in self._untyped:
+                raise RuntimeError("[save] Cannot save multiple tensors or storages that view the same data as "
+                                   "different types; clone() one of them")
+            obj = self._storage(obj._flat)[0]
         return obj.pid if type(obj) is _Storage else None
 
     def reducer_override(self, obj: Any) -> Any:
@@ -97,6 +105,11 @@ class _Pickler(pickle._Pickler):
             return self._name("torch._utils", "_rebuild_sparse_tensor"), (layout, (*tensors, shape, *extra))
         if kind is _Layout:
             return obj.maker, (obj.name,)
+        if kind is Layout:
+            return self._name("torch.serialization", "_get_layout"), (str(obj),)
+        plainly: Any = getattr(kind, "__reduce_ex__", None)
+        if isinstance(obj, Tensor) and kind is not Parameter and plainly is Tensor.__reduce_ex__:
+            return self._tensor(obj)
         if kind is Parameter:
             rest: tuple[Any, ...] = (obj.detach(), obj.requires_grad, OrderedDict())
             if obj.__dict__:
@@ -151,9 +164,9 @@ class _Pickler(pickle._Pickler):
         if id(memory) in self._untyped or array.dtype.name not in _STORAGE_OF:
             rebuild = self._name("torch._utils", "_rebuild_tensor_v3")
             arguments = (*arguments, self._name("torch", dtypes.from_numpy(array.dtype).name))
-        if not tensor.__dict__ or type(tensor) is Buffer:
+        if type(tensor) is Buffer or (type(tensor) is Tensor and not tensor.__dict__):
             return rebuild, arguments
-        kind = self._name("torch", "Tensor")
+        kind: Any = self._name("torch", "Tensor") if type(tensor) is Tensor else type(tensor)
         return self._name("torch._tensor", "_rebuild_from_type_v2"), (
             rebuild,
             kind,
@@ -208,7 +221,7 @@ def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> 
                 with archive.open(
                     zipfile.ZipInfo(f"archive/data/{number}"), "w", force_zip64=memory.size >= 2**31
                 ) as record:
-                    record.write(memory.data)
+                    record.write(written(memory).data)
             archive.writestr(zipfile.ZipInfo("archive/version"), "3\n")
 
     write_out(f, pack)

@@ -53,7 +53,8 @@ def _prepared(op: str, input: Tensor, s: Any, dim: Any, norm: Any, want: str) ->
             raise ShapeError(f"[fft.{op}] Got shape with {len(sizes)} values but input tensor only has {rank} "
                              "dimensions; give at most one size a dimension")
     else:
-        dims = wrap_dims(integers(dim, f"fft.{op}"), rank, f"fft.{op}")
+        listed = integers(dim, f"fft.{op}")
+        dims = wrap_dims(listed, rank, f"fft.{op}") if listed else ()
     if sizes is None:
         sizes = (-1,) * len(dims)
     if len(sizes) != len(dims):

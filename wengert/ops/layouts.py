@@ -40,6 +40,14 @@ for _name, _doc in {
 
         >>> torch.tensor([[0.0, 2.0], [0.0, 3.0]]).to_sparse_csc().ccol_indices()
         tensor([0, 0, 2])""",
+    "to_sparse_bsr": """This matrix by compressed rows of blocks of a height and width.
+
+        >>> torch.eye(4).to_sparse_bsr((2, 2)).col_indices()
+        tensor([0, 1])""",
+    "to_sparse_bsc": """This matrix by compressed columns of blocks of a height and width.
+
+        >>> torch.eye(4).to_sparse_bsc((2, 2)).ccol_indices()
+        tensor([0, 1, 2])""",
     "to_dense": """This tensor, in layout `strided`; ``dtype`` may be another.
 
         >>> torch.eye(2).to_sparse().to_dense()
@@ -69,6 +77,9 @@ for _name, _doc in {
 
 def _asked(name: str, what: str) -> Callable[..., Any]:
     def refuse(self: Tensor, *args: Any, **options: Any) -> Any:
+        own = getattr(type(self), name, refuse)
+        if own is not refuse:  # torch.Tensor.coalesce(x): sparse tensors have a method of their own
+            return own(self, *args, **options)
         raise LayoutError(f"[{name}] {name} expected {what} tensor layout but got Strided; convert it with to_sparse()")
 
     refuse.__name__ = refuse.__qualname__ = name

@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.device import CPU, META, device
+from ..core.device import CPU, META, device, is_meta
 from ..core.dtypes import DType, by_name, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
-from ..tensors.absent import Absent
+from ..tensors.absent import Absent, absent
 from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, root_of
@@ -25,6 +25,8 @@ from .arguments import check_options, dtype_of, integer, integers, sizes_of
 from .conversion import TYPE_NAMES
 from .registry import METHODS, method
 from .shapes import view
+
+UINT8: np.dtype[Any] = np.dtype(np.uint8)
 
 
 class UntypedStorage:
@@ -36,6 +38,8 @@ class UntypedStorage:
 
     def __init__(self, source: Any = 0, *, device: Any = None) -> None:
         check_options(device)
+        if device is not None and is_meta(device):
+            source = absent((len(source) if isinstance(source, (list, tuple)) else integer(source, "storage"),), UINT8)
         self._root = (_root(source) if isinstance(source, (np.ndarray, Absent)) else
                       _memory(source, np.dtype(np.uint8)))
 

@@ -6,12 +6,14 @@ transform*, 1978); Kaiser's is a quotient of Bessel functions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core import dtypes
 from ..core.errors import ShapeError
+from ..core.frames import warn
 from ..core.operands import Array
 from ..core.primitive import INTEGERS, TRUTHS, P
 from ..tensors.apply import check_takes
@@ -146,31 +148,44 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
                            "further require that return_complex=True in a future PyTorch release.")
     size, step, shape = _lengths("stft", n_fft, hop_length, win_length, window, input)
     if center:
-        if pad_mode not in ("reflect", "constant"):
-            raise NotImplementedError(f"[stft] pad_mode {pad_mode!r} is not in wengert yet; use reflect or constant")
+        if pad_mode not in (*_BEYOND, "constant"):
+            raise RuntimeError(f"[stft] pad_mode: one of {', '.join(_BEYOND)} and constant was expected; got "
+                               f"{pad_mode!r}")
         half = size // 2
         widths = ((0, 0),) * (input.dim() - 1) + ((half, half),)
-        input = _reflected(input, half) if pad_mode == "reflect" else P.pad(input, widths=widths)
+        input = _extended(input, half, pad_mode) if pad_mode in _BEYOND else P.pad(input, widths=widths)
     if input.shape[-1] < size:
         raise RuntimeError(f"[stft] expected 0 < n_fft < {input.shape[-1]}, but got n_fft={size}")
     pieces = input.unfold(-1, size, step) * shape
     norm = "ortho" if normalized else "backward"
+    if onesided and pieces.is_complex():
+        raise RuntimeError("[stft] Cannot have onesided output if window or input is complex; a whole spectrum was "
+                           "expected: leave onesided out")
     whole = onesided is False or pieces.is_complex()
     spectra = (fourier.fft if whole else fourier.rfft)(pieces, norm=norm)
     if return_complex or return_complex is None:
         return spectra.transpose(-1, -2)
+    warn("stft with return_complex=False is deprecated: use return_complex=True, and view_as_real for numbers in "
+         "pairs.")
     return P.view_as_real(spectra).transpose(-2, -3)
 
 
-def _reflected(input: Tensor, width: int) -> Tensor:
-    """The signal with its ends mirrored, without the end sample itself."""
+_BEYOND: dict[str, Callable[[Array, int], Array]] = {
+    "reflect": lambda at, count: np.where(np.abs(at) >= count, 2 * (count - 1) - np.abs(at), np.abs(at)),
+    "replicate": lambda at, count: np.clip(at, 0, count - 1),
+    "circular": lambda at, count: at % count,
+}
+"""Which sample stands for one beyond the ends of a signal: the ends mirrored without the end sample itself, the end
+sample, the signal from its other end."""
+
+
+def _extended(input: Tensor, width: int, mode: str) -> Tensor:
+    """The signal with so many samples more at either end."""
     count = input.shape[-1]
-    if width >= count:
+    if width >= count + (mode == "circular") and mode != "replicate":
         raise ShapeError(f"[stft] Argument #4: Padding size should be less than the corresponding input dimension, but "
                          f"got: padding ({width}, {width}) at dimension {input.dim() - 1} of input {list(input.shape)}")
-    places = np.abs(np.arange(-width, count + width))
-    places = np.where(places >= count, 2 * (count - 1) - places, places)
-    return input.index_select(-1, finish(places, False))
+    return input.index_select(-1, finish(_BEYOND[mode](np.arange(-width, count + width), count), False))
 
 
 @function(out=False)
@@ -192,6 +207,8 @@ def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: 
         raise RuntimeError("[istft] istft requires a complex-valued input tensor matching the output from stft with "
                            "return_complex=True.")
     size, step, shape = _lengths("istft", n_fft, hop_length, win_length, window, input)
+    if return_complex and onesided:
+        raise RuntimeError("[istft] Cannot have onesided input for complex output; expected onesided=False")
     norm = "ortho" if normalized else "backward"
     spectra = input.transpose(-1, -2)
     if return_complex:
@@ -213,4 +230,8 @@ def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: 
                            "zeros where pieces do not overlap")
     signal = signal / weight
     short = 0 if length is None else length - signal.shape[-1]
-    return P.pad(signal, widths=((0, 0),) * len(lead) + ((0, short),)) if short > 0 else signal
+    if short <= 0:
+        return signal
+    warn(f"The length of signal is shorter than the length parameter. Result is being padded with zeros in the "
+         f"tail. Please check your center and hop_length settings; {short} samples are missing.")
+    return P.pad(signal, widths=((0, 0),) * len(lead) + ((0, short),))

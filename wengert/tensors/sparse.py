@@ -15,22 +15,24 @@ import numpy as np
 from ..core import dtypes, primitive
 from ..core.errors import DTypeError, LayoutError, TraceError, needs_strided
 from ..core.layout import layout as Layout
-from ..core.layout import sparse_coo, sparse_csc, sparse_csr
+from ..core.layout import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
 from ..core.operands import Array
 from ..core.sparse import Compressed, Coordinates, SparseArray
 from ..core.state import state
+from ..core.tiles import BY_ROWS, Tiled, compressed_of
 from .alias import edge_of, version_cell, wrote
 from .overrides import disabled
 from .printing import parts_repr
 from .tape import Leaf
 from .tensor import TENSORS, Tensor, make
 
-LAYOUT_NAMES = {sparse_coo: "Sparse", sparse_csr: "SparseCsr", sparse_csc: "SparseCsc"}
+LAYOUT_NAMES = {sparse_coo: "Sparse", sparse_csr: "SparseCsr", sparse_csc: "SparseCsc", sparse_bsr: "SparseBsr",
+                sparse_bsc: "SparseBsc"}
 """PyTorch's words for layouts in messages."""
 
 
 class SparseTensor(Tensor):
-    """A tensor of layout `sparse_coo`, `sparse_csr` or `sparse_csc`: see docs/sparse.md.
+    """A tensor of a sparse layout: see docs/sparse.md.
 
     Made by `sparse_coo_tensor` and its kin, by ``to_sparse()``, or by backward, as a sparse gradient.
     """
@@ -44,7 +46,7 @@ class SparseTensor(Tensor):
 
     @property
     def layout(self) -> Layout:
-        """How the elements are stored: `sparse_coo`, `sparse_csr` or `sparse_csc`."""
+        """How the elements are stored: `sparse_coo`, `sparse_csr` or another of the sparse layouts."""
         kind: Layout = self._data.layout
         return kind
 
@@ -59,7 +61,7 @@ class SparseTensor(Tensor):
         return self.layout is sparse_csr
 
     def _nnz(self) -> int:
-        """How many entries are kept."""
+        """How many entries are kept; in each matrix of a batch; of blocks, how many blocks."""
         return int(self._data.count)
 
     def sparse_dim(self) -> int:
@@ -68,7 +70,7 @@ class SparseTensor(Tensor):
 
     def dense_dim(self) -> int:
         """The number of dimensions that each value has itself."""
-        return int(self._data.values.ndim - 1)
+        return int(self._data.dense_dim)
 
     _dimI, _dimV = sparse_dim, dense_dim
 
@@ -103,28 +105,28 @@ class SparseTensor(Tensor):
         """The values, in this tensor's memory and without history."""
         return make(self._data.values, None)
 
-    def _part(self, op: str, kind: Layout, part: str) -> Tensor:
-        if self.layout is not kind:
-            which = "row" if kind is sparse_csr else "column"
+    def _part(self, op: str, by_rows: bool, part: str) -> Tensor:
+        if self.layout is sparse_coo or (self.layout in BY_ROWS) is not by_rows:
+            which, cure = ("row", "to_sparse_csr") if by_rows else ("column", "to_sparse_csc")
             raise LayoutError(f"[{op}] {op} expected sparse {which} compressed tensor layout but got "
-                              f"{LAYOUT_NAMES[self.layout]}; convert it with to_{str(kind).removeprefix('torch.')}()")
+                              f"{LAYOUT_NAMES[self.layout]}; convert it with {cure}()")
         return make(getattr(self._data, part), None)
 
     def crow_indices(self) -> Tensor:
-        """Where each row begins among the values, and where the last ends, of a `sparse_csr` tensor."""
-        return self._part("crow_indices", sparse_csr, "compressed")
+        """Where each row begins among the values, and where the last ends, of a tensor that compresses rows."""
+        return self._part("crow_indices", True, "compressed")
 
     def col_indices(self) -> Tensor:
-        """The column of each value of a `sparse_csr` tensor."""
-        return self._part("col_indices", sparse_csr, "plain")
+        """The column of each value of a tensor that compresses rows."""
+        return self._part("col_indices", True, "plain")
 
     def ccol_indices(self) -> Tensor:
-        """Where each column begins among the values, and where the last ends, of a `sparse_csc` tensor."""
-        return self._part("ccol_indices", sparse_csc, "compressed")
+        """Where each column begins among the values, and where the last ends, of one that compresses columns."""
+        return self._part("ccol_indices", False, "compressed")
 
     def row_indices(self) -> Tensor:
-        """The row of each value of a `sparse_csc` tensor."""
-        return self._part("row_indices", sparse_csc, "plain")
+        """The row of each value of one that compresses columns."""
+        return self._part("row_indices", False, "plain")
 
     def stride(self, dim: int | None = None) -> Any:
         """0 for each dimension: there are no strides; compressed tensors raise RuntimeError."""
@@ -230,7 +232,7 @@ class SparseTensor(Tensor):
         if isinstance(data, Coordinates):
             parts = {"indices": data.indices, "values": data.values}
         else:
-            names = ("crow", "col") if self.layout is sparse_csr else ("ccol", "row")
+            names = ("crow", "col") if self.layout in BY_ROWS else ("ccol", "row")
             parts = {f"{names[0]}_indices": data.compressed, f"{names[1]}_indices": data.plain, "values": data.values}
         edge = edge_of(self)
         leaf = edge is None or type(edge) is Leaf
@@ -275,9 +277,9 @@ class SparseTensor(Tensor):
 def _rebuild(name: str, parts: tuple[Tensor, ...], shape: tuple[int, ...], coalesced: bool, requires_grad: bool) -> Any:
     """Unpickles a sparse tensor."""
     *places, values = [part._data for part in parts]
-    kind = {"sparse_coo": sparse_coo, "sparse_csr": sparse_csr, "sparse_csc": sparse_csc}[name]
+    kind = next(layout for layout in LAYOUT_NAMES if str(layout) == f"torch.{name}")
     data: SparseArray = (Coordinates(places[0], values, shape, coalesced) if kind is sparse_coo else
-                         Compressed(kind, places[0], places[1], values, shape))
+                         compressed_of(kind, places[0], places[1], values, shape))
     out = make(data, None)
     return out.requires_grad_() if requires_grad else out
 
@@ -313,6 +315,6 @@ TENSORS.discard(SparseTensor)
 SparseTensor.__name__ = SparseTensor.__qualname__ = "Tensor"
 SparseArray.tensor_class = SparseTensor
 # Rules compute at once with sparse cotangents, as they do with arrays.
-primitive._PLAIN |= {Coordinates, Compressed}
+primitive._PLAIN |= {Coordinates, Compressed, Tiled}
 
 __all__ = ["SparseTensor"]

@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from . import (
         _foreach_utils as _foreach_utils, _mode_utils as _mode_utils, _pytree as _pytree, benchmark as benchmark,
         checkpoint as checkpoint, data as data, dlpack as dlpack, hooks as hooks,
+        serialization as serialization,
     )
 
 from ..tensors.swapping import swap_tensors as swap_tensors
 
-_publish(__name__, "_foreach_utils _mode_utils _pytree benchmark checkpoint data dlpack hooks")
+_publish(__name__, "_foreach_utils _mode_utils _pytree benchmark checkpoint data dlpack hooks serialization")

@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..hollows import fill
+import wengert
+from wengert import Tensor
+from wengert.nn import Parameter
 
-fill(vars(), functions="_rebuild_tensor _rebuild_tensor_v2 _rebuild_parameter _rebuild_parameter_with_state "
-                       "_flatten_dense_tensors _unflatten_dense_tensors")
+
+def _rebuild_tensor(storage: Any, storage_offset: int, size: Sequence[int], stride: Sequence[int]) -> Tensor:
+    """A tensor of a shape and strides (in elements) in the memory of a typed storage."""
+    return wengert.empty(0, dtype=storage.dtype).set_(storage.untyped(), storage_offset, size, stride)
+
+
+def _rebuild_tensor_v2(storage: Any, storage_offset: int, size: Sequence[int], stride: Sequence[int],
+                       requires_grad: bool, backward_hooks: Any, metadata: Any = None) -> Tensor:
+    """The same as a leaf that may require gradients; hooks are not kept in files."""
+    return _rebuild_tensor(storage, storage_offset, size, stride).requires_grad_(requires_grad)
+
+
+def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Parameter:
+    """A parameter around a tensor."""
+    return Parameter(data, requires_grad)
+
+
+def _rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hooks: Any, state: Any) -> Parameter:
+    """The same with attributes of its own."""
+    made = Parameter(data, requires_grad)
+    made.__dict__.update(state[0] if isinstance(state, tuple) else state or {})
+    return made
+
+
+def _flatten_dense_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """One row of the elements of several tensors of one dtype."""
+    return wengert.cat([tensor.contiguous().view(-1) for tensor in tensors])
+
+
+def _unflatten_dense_tensors(flat: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """The parts of such a row, as views in the shapes of the tensors."""
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    return tuple([part.view_as(tensor) for part, tensor in zip(parts, tensors, strict=True)])
 
 
 class ExceptionWrapper:

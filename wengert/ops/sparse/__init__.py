@@ -94,6 +94,7 @@ _install()
 registry.of_sparse = _of_sparse
 
 sparse_coo_tensor, sparse_csr_tensor = making.sparse_coo_tensor, making.sparse_csr_tensor
+sparse_bsr_tensor, sparse_bsc_tensor = making.sparse_bsr_tensor, making.sparse_bsc_tensor
 sparse_csc_tensor, sparse_compressed_tensor = making.sparse_csc_tensor, making.sparse_compressed_tensor
 hspmm = hsmm = products.hspmm
 sspaddmm, smm = products.sspaddmm, products.smm

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.dtypes import category
 from ...core.errors import DTypeError, LayoutError, ShapeError
-from ...core.sparse import Compressed, Coordinates, SparseArray, added, compressed, places_of
+from ...core.sparse import Compressed, Coordinates, SparseArray, added, places_of
 from ...tensors.apply import NUMBERS, result_type
 from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tensor import Tensor
@@ -341,7 +341,7 @@ def _product(x: SparseArray, y: SparseArray) -> SparseArray:
     kept = read.indices[:, found]
     out = Coordinates(kept, read.values[found] * table.values[at[found]], x.shape, read.coalesced)
     if isinstance(x, Compressed):
-        return compressed(out, x.layout)
+        return x.like(out)
     return out
 
 

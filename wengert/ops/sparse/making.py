@@ -12,7 +12,8 @@ from ...core.dtypes import DType, from_numpy
 from ...core.errors import LayoutError, ShapeError, in_words
 from ...core.layout import layout as Layout
 from ...core.layout import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
-from ...core.sparse import Compressed, Coordinates, SparseArray, compressed, from_dense, product
+from ...core.sparse import Coordinates, SparseArray, from_dense, product
+from ...core.tiles import BLOCKED, BY_ROWS, compressed_of, tiled
 from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tensor import Tensor
 from ..arguments import dtype_of
@@ -34,7 +35,8 @@ from .operation import (
     with_values,
 )
 
-_BLOCKS = (sparse_bsr, sparse_bsc)
+COMPRESSED = (sparse_csr, sparse_csc, sparse_bsr, sparse_bsc)
+"""The layouts of compressed rows and columns."""
 
 
 def _tensor(data: Any, dtype: DType | None) -> Tensor:
@@ -186,7 +188,8 @@ def sparse_csc_tensor(ccol_indices: Any, row_indices: Any, values: Any, size: An
 def sparse_compressed_tensor(compressed_indices: Any, plain_indices: Any, values: Any, size: Any = None, *,
                              dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                              requires_grad: bool = False, check_invariants: bool | None = None) -> Any:
-    """A sparse matrix by rows or columns, as ``layout`` says: `sparse_csr_tensor` or `sparse_csc_tensor`.
+    """A sparse matrix by rows or columns, as ``layout`` says: `sparse_csr_tensor`, `sparse_csc_tensor`,
+    `sparse_bsr_tensor` or `sparse_bsc_tensor`. Indices and values of a batch have its dimensions in front.
 
     >>> rows, columns, values = torch.tensor([0, 1, 2]), torch.tensor([1, 0]), torch.tensor([5.0, 7.0])
     >>> torch.sparse_compressed_tensor(rows, columns, values, (2, 2), layout=torch.sparse_csr).to_dense()
@@ -194,13 +197,37 @@ def sparse_compressed_tensor(compressed_indices: Any, plain_indices: Any, values
             [7., 0.]])
     """
     op = "sparse_compressed_tensor"
-    if layout in _BLOCKS:
-        raise LayoutError(f"[{op}] torch.sparse_csr or torch.sparse_csc was expected as layout; got {layout}: blocks "
-                          "are not in wengert; give single values")
-    if layout not in (sparse_csr, sparse_csc):
-        raise RuntimeError(f"[{op}] expected sparse compressed layout (torch.sparse_csr or torch.sparse_csc); got "
-                           f"{layout}")
+    if layout not in COMPRESSED:
+        raise RuntimeError(f"[{op}] expected sparse compressed layout (torch.sparse_csr, torch.sparse_csc, "
+                           f"torch.sparse_bsr or torch.sparse_bsc); got {layout}")
     return _compressed(op, layout, compressed_indices, plain_indices, values, size, dtype, device, requires_grad)
+
+
+@in_words
+def sparse_bsr_tensor(crow_indices: Any, col_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
+                      device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+                      check_invariants: bool | None = None) -> Any:
+    """A sparse matrix by rows of blocks: as `sparse_csr_tensor`, with ``values`` (count, height, width).
+
+    >>> torch.sparse_bsr_tensor([0, 1], [1], torch.ones(1, 2, 2), (2, 4)).to_dense()
+    tensor([[0., 0., 1., 1.],
+            [0., 0., 1., 1.]])
+    """
+    return _compressed("sparse_bsr_tensor", sparse_bsr, crow_indices, col_indices, values, size, dtype, device,
+                       requires_grad)
+
+
+@in_words
+def sparse_bsc_tensor(ccol_indices: Any, row_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
+                      device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+                      check_invariants: bool | None = None) -> Any:
+    """A sparse matrix by columns of blocks: as `sparse_csc_tensor`, with ``values`` (count, height, width).
+
+    >>> torch.sparse_bsc_tensor([0, 0, 1], [0], torch.ones(1, 1, 2), (1, 4)).to_dense()
+    tensor([[0., 0., 1., 1.]])
+    """
+    return _compressed("sparse_bsc_tensor", sparse_bsc, ccol_indices, row_indices, values, size, dtype, device,
+                       requires_grad)
 
 
 def _compressed(op: str, kind: Layout, begins: Any, others: Any, values: Any, size: Any, dtype: Any, device: Any,
@@ -211,29 +238,57 @@ def _compressed(op: str, kind: Layout, begins: Any, others: Any, values: Any, si
     starts, others = _index(op, "compressed indices", begins, True), _index(op, "plain indices", others, True)
     given = _tensor(values, dtype_of(dtype))
     shape = given._data.shape
-    if starts.ndim != 1 or others.ndim != 1:
-        raise LayoutError(f"[{op}] compressed_indices and plain_indices of one dimension were expected; got "
-                          f"{starts.ndim} and {others.ndim}: batches of matrices are not in wengert; make them one by "
-                          "one")
-    if len(shape) != 1 or shape[0] != len(others):
-        raise ShapeError(f"[{op}] one value an index was expected, {[len(others)]}; got values of shape {list(shape)}; "
-                         "dense dimensions and blocks of compressed layouts are not in wengert")
-    if not len(starts):
+    rank = others.ndim
+    if not starts.ndim or starts.ndim != rank or starts.shape[:-1] != others.shape[:-1]:
+        raise ShapeError(f"[{op}] compressed_indices and plain_indices of the same dimensions, the last one and those "
+                         f"of a batch, were expected; got shapes {list(starts.shape)} and {list(others.shape)}")
+    if len(shape) < rank + 2 * (kind in BLOCKED) or shape[:rank] != others.shape:
+        raise ShapeError(f"[{op}] {'a block' if kind in BLOCKED else 'one value'} an index was expected, "
+                         f"{list(others.shape)}; got values of shape {list(shape)}")
+    if not starts.shape[-1]:
         raise ShapeError(f"[{op}] compressed_indices must have 1 element more than there are lines; got 0")
-    other = int(others.max()) + 1 if len(others) else 0
-    lines = len(starts) - 1
-    sizes = ((lines, other) if kind is sparse_csr else (other, lines)) if size is None else _sizes(op, size)
-    check_compressed(op, kind, starts, others, sizes)
-    places = Compressed(kind, starts, others, np.zeros(shape, bool), sizes)
+    sizes = _implied(kind, starts, others, shape) if size is None else _sizes(op, size)
+    check_parts(op, kind, starts, others, shape, sizes)
+    places = compressed_of(kind, starts, others, np.zeros(shape, bool), sizes)
     if requires_grad or not given.requires_grad:
         return _leaf(plain(places.with_values(given._data)), requires_grad)
     return named(SparseTensorOf.apply(given, places), "SparseCompressedTensor")
 
 
+def _implied(kind: Layout, starts: np.ndarray, others: np.ndarray, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The size that the indices and values of compressed rows or columns ask for."""
+    rank = others.ndim
+    high, wide = shape[rank:rank + 2] if kind in BLOCKED else (1, 1)
+    dense = shape[rank + 2 * (kind in BLOCKED):]
+    lines, other = starts.shape[-1] - 1, int(others.max()) + 1 if others.size else 0
+    rows, columns = (lines, other) if kind in BY_ROWS else (other, lines)
+    return (*others.shape[:-1], rows * high, columns * wide, *dense)
+
+
+def check_parts(op: str, kind: Layout, starts: np.ndarray, others: np.ndarray, shape: tuple[int, ...],
+                sizes: tuple[int, ...]) -> None:
+    """Raises RuntimeError for indices, and values of a ``shape``, that make no compressed matrices of these sizes."""
+    rank = others.ndim
+    batch = rank - 1
+    blocks = shape[rank:rank + 2] if kind in BLOCKED else ()
+    dense = shape[rank + len(blocks):]
+    if len(sizes) != batch + 2 + len(dense) or sizes[:batch] != others.shape[:-1] or sizes[batch + 2:] != dense:
+        raise ShapeError(f"[{op}] a size of {batch} batch, 2 sparse and {len(dense)} dense dimensions was expected for "
+                         f"values of shape {list(shape)}; got {list(sizes)}")
+    inner = sizes[batch:batch + 2]
+    if blocks:
+        if 0 in blocks or inner[0] % blocks[0] or inner[1] % blocks[1]:
+            raise ShapeError(f"[{op}] tensor sparse size {list(inner)} must be divisible by the size of blocks, "
+                             f"{list(blocks)}")
+        inner = (inner[0] // blocks[0], inner[1] // blocks[1])
+    for at in np.ndindex(*others.shape[:-1]):
+        check_compressed(op, kind, starts[at], others[at], inner)
+
+
 def check_compressed(op: str, kind: Layout, starts: np.ndarray, others: np.ndarray, sizes: tuple[int, ...]) -> None:
     """Raises RuntimeError for indices that do not make a compressed matrix of these sizes."""
     lines = len(starts) - 1
-    count, width = sizes if kind is sparse_csr else sizes[::-1]
+    count, width = sizes if kind in BY_ROWS else sizes[::-1]
     if len(sizes) != 2 or count != lines:
         raise ShapeError(f"[{op}] compressed_indices.shape[-1] must be equal to the number of lines plus 1; got "
                          f"{len(starts)} for size {list(sizes)}")
@@ -257,23 +312,24 @@ class ToSparse(Operation, label="ToSparseBackward1"):
     """A tensor, dense or sparse, in a sparse layout."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kind: Layout, sparse_dim: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kind: Layout, sparse_dim: int, blocks: tuple[int, ...] = ()) -> Tensor:
         ctx.before = x._data
         data = x._data if isinstance(x._data, SparseArray) else from_dense(x._data, sparse_dim)
-        if data.layout is kind:
+        if data.layout is kind and data.blocks == blocks:
             return plain(data)
-        return plain(data.coordinates() if kind is sparse_coo else compressed(data.coordinates(), kind))
+        return plain(data.coordinates() if kind is sparse_coo else tiled(data.coordinates(), kind, blocks))
 
     @staticmethod
     def backward(ctx: Any, ct: Tensor) -> tuple[Any, ...]:
         before = ctx.before
         if not isinstance(before, SparseArray):
-            return to_dense(ct) if isinstance(ct, SparseTensor) else ct, None, None
+            return to_dense(ct) if isinstance(ct, SparseTensor) else ct, None, None, None
         if not isinstance(ct, SparseTensor):
-            return in_layout(ct, before), None, None
-        if ct.layout is before.layout:
-            return ct, None, None
-        return ToSparse.apply(ct, before.layout, before.ndim), None, None
+            return in_layout(ct, before), None, None, None
+        blocks = before.blocks
+        if ct.layout is before.layout and ct._data.blocks == blocks:
+            return ct, None, None, None
+        return ToSparse.apply(ct, before.layout, before.ndim - before.dense_dim, blocks), None, None, None
 
 
 @method("to_sparse")
@@ -289,32 +345,41 @@ def to_sparse(self: Tensor, sparse_dim: Any = None, *, layout: Any = None, block
     if isinstance(sparse_dim, Layout):
         sparse_dim, layout = None, sparse_dim
     kind = sparse_coo if layout is None else layout
-    if blocksize is not None:
-        raise LayoutError(f"[{op}] single values were expected; got blocksize {blocksize}: blocks are not in wengert; "
-                          "leave it away")
-    if kind is not strided:
-        check_layout(op, kind)
     if kind is strided:
         return self if not is_sparse(self) else to_dense(self)  # type: ignore[arg-type]
+    if kind not in (sparse_coo, *COMPRESSED):
+        raise LayoutError(f"[{op}] a sparse layout was expected; got {kind}")
+    blocks = _blocks(op, kind, blocksize)
     if dense_dim:
-        if kind is not sparse_coo:
-            raise LayoutError(f"[{op}] dense dimensions of compressed layouts are not in wengert; leave dense_dim away")
         sparse_dim = self.ndim - dense_dim
     count = self.ndim if sparse_dim is None else sparse_dim
-    if kind is not sparse_coo and (self.ndim != 2 or count != 2):
-        raise LayoutError(f"[{op}] a matrix was expected for layout {kind}; got shape {list(self.shape)}: batches of "
-                          "compressed matrices are not in wengert; convert each by itself")
+    if kind is not sparse_coo and count < 2:
+        raise LayoutError(f"[{op}] matrices were expected for layout {kind}; got shape {list(self.shape)} with "
+                          f"{count} dimensions that are not dense")
     if not (0 < count <= self.ndim or (count == 0 and self.ndim == 0)):
         raise RuntimeError(f"[{op}] sparse_dim argument must be in >=0 and <= {self.ndim}, and above 0; got {count}")
     if isinstance(self, SparseTensor):
-        if self.layout is kind and (sparse_dim is None or sparse_dim == self.sparse_dim()):
+        data = self._data
+        lead = self.ndim - data.dense_dim  # the dimensions that have coordinates, those of a batch among them
+        if sparse_dim is not None and count != lead:
+            return ToSparse.apply(to_dense(self), kind, count, blocks)
+        if self.layout is kind and blocks in ((), data.blocks):
             return self
-        if self.layout is kind:
-            return ToSparse.apply(to_dense(self), kind, count)
-        if kind is not sparse_coo and self.dense_dim():
-            raise LayoutError(f"[{op}] a matrix without dense dimensions was expected for layout {kind}; got "
-                              f"{self.dense_dim()}; use to_dense() first")
-    return ToSparse.apply(self, kind, count)
+        return ToSparse.apply(self, kind, lead, blocks)
+    return ToSparse.apply(self, kind, count, blocks)
+
+
+def _blocks(op: str, kind: Layout, blocksize: Any) -> tuple[int, ...]:
+    """The height and width of blocks. Raises RuntimeError for layouts that have none, or want them."""
+    if (blocksize is None) is (kind in BLOCKED):
+        raise RuntimeError(f"[{op}] blocksize was expected for torch.sparse_bsr and torch.sparse_bsc, and for these "
+                           f"alone; got layout {kind} and blocksize {blocksize}")
+    if blocksize is None:
+        return ()
+    blocks = tuple([int(n) for n in blocksize])
+    if len(blocks) != 2 or min(blocks) < 1:
+        raise RuntimeError(f"[{op}] blocksize of two numbers from 1 on was expected; got {list(blocks)}")
+    return blocks
 
 
 @method("to_sparse_coo")
@@ -333,6 +398,18 @@ def to_sparse_csr(self: Tensor, dense_dim: int | None = None) -> Any:
 def to_sparse_csc(self: Tensor, dense_dim: int | None = None) -> Any:
     """This matrix by columns."""
     return to_sparse(self, layout=sparse_csc, dense_dim=dense_dim)
+
+
+@method("to_sparse_bsr")
+def to_sparse_bsr(self: Tensor, blocksize: Any, dense_dim: int | None = None) -> Any:
+    """This matrix by rows of blocks of a height and width."""
+    return to_sparse(self, layout=sparse_bsr, blocksize=blocksize, dense_dim=dense_dim)
+
+
+@method("to_sparse_bsc")
+def to_sparse_bsc(self: Tensor, blocksize: Any, dense_dim: int | None = None) -> Any:
+    """This matrix by columns of blocks of a height and width."""
+    return to_sparse(self, layout=sparse_bsc, blocksize=blocksize, dense_dim=dense_dim)
 
 
 @method("to_dense")
@@ -377,7 +454,7 @@ def check_layout(op: str, kind: Any) -> None:
     """Raises for a layout in which there are no sparse tensors here."""
     if kind not in (sparse_coo, sparse_csr, sparse_csc):
         raise LayoutError(f"[{op}] torch.sparse_coo, torch.sparse_csr or torch.sparse_csc was expected as layout; got "
-                          f"{kind}: blocks are not in wengert")
+                          f"{kind}")
 
 
 @in_words
@@ -417,7 +494,7 @@ def empty_of(sizes: tuple[int, ...], dtype: DType, kind: Layout = sparse_coo, de
     data: SparseArray = Coordinates(np.zeros((lead, 0), np.int64), np.zeros((0, *sizes[lead:]), dtype.numpy), sizes,
                                     True)
     if kind is not sparse_coo:
-        data = compressed(data.coordinates(), kind)
+        data = tiled(data.coordinates(), kind)
     return plain(data)
 
 

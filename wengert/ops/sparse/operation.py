@@ -16,6 +16,7 @@ from ...autograd.function import Function, FunctionNode, applied
 from ...core.dtypes import DType, from_numpy
 from ...core.errors import in_words
 from ...core.sparse import Coordinates, SparseArray, places_of
+from ...core.tiles import Tiled
 from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tape import labelled, node_of
 from ...tensors.tensor import Tensor, make
@@ -176,11 +177,11 @@ def values_at(x: Tensor, places: SparseArray) -> Tensor:
     here = places.coordinates()
     if not isinstance(x, SparseTensor):
         rows = x.reshape(*here.entries_of(np.broadcast_to(np.empty((), bool), x._data.shape)).shape)
-        return rows[plain(here.keys())]
+        return _as_kept(rows[plain(here.keys())], places)
     x = settled(x)
     there = x._data.coordinates()
     if here.indices is there.indices and here.coalesced:
-        return values_of(x)
+        return _as_kept(values_of(x), places)
     if there.sparse_dim != here.sparse_dim:
         return values_at(to_dense(x), places)
     order = None if there.coalesced else np.argsort(there.keys(), kind="stable")  # compressed by columns
@@ -188,13 +189,18 @@ def values_at(x: Tensor, places: SparseArray) -> Tensor:
     at, found = places_of(here.keys(), keys)
     if order is not None and len(order):
         at = order[at]
-    values = values_of(x)
+    values = values_of(x).reshape(there.values.shape) if isinstance(x._data, Tiled) else values_of(x)
     if not there.count:
-        return values.new_zeros((here.count, *values.shape[1:]))
+        return _as_kept(values.new_zeros((here.count, *values.shape[1:])), places)
     picked = values[plain(at)]
     if found.all():
-        return picked
-    return picked * plain(found.reshape(-1, *[1] * (picked.ndim - 1))).to(picked.dtype)
+        return _as_kept(picked, places)
+    return _as_kept(picked * plain(found.reshape(-1, *[1] * (picked.ndim - 1))).to(picked.dtype), places)
+
+
+def _as_kept(values: Tensor, places: SparseArray) -> Tensor:
+    """One value an entry in the shape in which a sparse array keeps them: batches and blocks are dimensions there."""
+    return values.reshape(places.values.shape) if isinstance(places, Tiled) else values
 
 
 class ToDense(Operation):
@@ -225,7 +231,9 @@ def masked_like(x: Tensor, places: SparseArray) -> Any:
 
 def in_layout(x: Tensor, like: SparseArray) -> Any:
     """A dense tensor in the layout of a sparse array."""
-    return x.to_sparse(layout=like.layout) if not isinstance(like, Coordinates) else x.to_sparse(like.sparse_dim)
+    if isinstance(like, Coordinates):
+        return x.to_sparse(like.sparse_dim)
+    return x.to_sparse(layout=like.layout, blocksize=like.blocks or None, dense_dim=like.dense_dim)
 
 
 def dtype_of(x: Any) -> DType:

@@ -86,7 +86,7 @@ class SparseSparseMatmul(Operation):
         ctx.save_for_backward(x, y)
         ctx.masked = masked
         out = sparse_product(x._data, y._data)
-        return plain(out if x.is_sparse else compressed(out, x.layout))
+        return plain(out if x.is_sparse else compressed(out, sparse_csr))
 
     @staticmethod
     def backward(ctx: Any, ct: Any) -> tuple[Any, ...]:
@@ -114,7 +114,7 @@ def sampled(x: Tensor, y: Tensor, like: SparseTensor) -> Any:
     like = settled(like)
     rows, columns = like._data.coordinates().indices
     values = (x[plain(rows)] * y.mT[plain(columns)]).sum(-1)
-    return with_values(like._data, values)
+    return with_values(like._data, values.reshape(like._data.values.shape))
 
 
 def _check(op: str, x: Factor, y: Factor) -> None:

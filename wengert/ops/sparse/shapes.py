@@ -12,6 +12,7 @@ from ...core.errors import LayoutError, ShapeError
 from ...core.layout import sparse_coo
 from ...core.sparse import Compressed, Coordinates
 from ...core.spec import wrap_dim
+from ...core.tiles import Tiled
 from ...tensors.apply import result_type
 from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tensor import Tensor
@@ -52,9 +53,15 @@ def _permuted(op: str, x: SparseTensor, dims: Sequence[int]) -> Any:
     order = [wrap_dim(int(d), x.ndim, op) for d in dims]
     if sorted(order) != list(range(x.ndim)):
         raise ShapeError(f"[{op}] each of the {x.ndim} dimensions once was expected; got {list(dims)}")
+    if isinstance(x._data, Tiled):
+        first = len(x._data.batch)
+        turned = [*range(first), first + 1, first, *range(first + 2, x.ndim)]
+        if order not in (turned, list(range(x.ndim))):
+            raise LayoutError(f"[{op}] rows and columns exchanged were expected of a tensor of layout {x.layout}; got "
+                              f"{list(dims)}; use to_dense()")
     if order == list(range(x.ndim)):
         return Permute.apply(x, tuple(order)) if not isinstance(x._data, Compressed) else x
-    if sorted(order[:x.sparse_dim()]) != list(range(x.sparse_dim())):
+    if sorted(order[:x.sparse_dim()]) != list(range(x.sparse_dim())) and not isinstance(x._data, Tiled):
         raise LayoutError(f"[{op}] transpositions among sparse dimensions, and among dense ones, were expected; got "
                           f"{list(dims)} for {x.sparse_dim()} sparse and {x.dense_dim()} dense dimensions; use "
                           "to_dense()")
@@ -160,6 +167,12 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
     """One slice of a dimension: dense where there are no sparse dimensions left."""
     op = "select"
     check_untraced(op)
+    if isinstance(input._data, Tiled) and 0 <= (at := wrap_dim(int(dim), input.ndim, op)) < len(input._data.batch):
+        if not -input.shape[at] <= index < input.shape[at]:
+            raise IndexError(f"[{op}] index {index} out of range for tensor of size {list(input.shape)} at dimension "
+                             f"{at}")
+        places = input._data.chosen(at, int(index))
+        return named(with_values(places, values_of(input).select(at, int(index))), "Select")
     x = _by_coordinates(op, input)
     dim = wrap_dim(int(dim), x.ndim, op)
     n, data = x.shape[dim], x._data

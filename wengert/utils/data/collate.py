@@ -31,6 +31,13 @@ def default_collate(batch: Sequence[Any]) -> Any:
     [tensor([[1.],
             [2.]]), tensor([0, 1])]
     """
+    if default_collate_fn_map != _KNOWN:
+        return collate(batch, collate_fn_map=default_collate_fn_map)
+    return _collate(batch, default_collate)
+
+
+def _collate(batch: Sequence[Any], inner: Callable[[Sequence[Any]], Any]) -> Any:
+    """A batch of the usual samples, of containers by ``inner`` for each of their members."""
     first = batch[0]
     if isinstance(first, Tensor):
         return _stacked(batch)
@@ -56,7 +63,42 @@ def default_collate(batch: Sequence[Any]) -> Any:
         if not hasattr(first, "_fields") and any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
         columns = zip(*batch, strict=True)
-    return container.together([default_collate(column) for column in columns], container.apart(first)[1])
+    return container.together([inner(column) for column in columns], container.apart(first)[1])
+
+
+@in_words
+def collate(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Callable[..., Any]] | None = None) -> Any:
+    """Puts samples together as `default_collate`, but those of a class in ``collate_fn_map``, or of a tuple of classes
+    there, by what that says: ``function(batch, *, collate_fn_map)``.
+
+    >>> from wengert.utils.data.collate import collate
+    >>> joined = {torch.Tensor: lambda batch, *, collate_fn_map=None: torch.cat(batch)}
+    >>> collate([(torch.tensor([1.0]), "a"), (torch.tensor([2.0]), "b")], collate_fn_map={**joined, str: len})
+    Traceback (most recent call last):
+        ...
+    TypeError: len() takes no keyword arguments
+    >>> collate([(torch.tensor([1.0]),), (torch.tensor([2.0]),)], collate_fn_map=joined)
+    [tensor([1., 2.])]
+    """
+    first = batch[0]
+    if collate_fn_map is not None:
+        function = collate_fn_map.get(type(first))
+        if function is None:
+            function = next((each for kind, each in collate_fn_map.items() if isinstance(first, kind)), None)
+        if function is not None and function is not _usual:
+            return function(batch, collate_fn_map=collate_fn_map)
+    return _collate(batch, lambda column: collate(column, collate_fn_map=collate_fn_map))
+
+
+def _usual(batch: Sequence[Any], *, collate_fn_map: Any = None) -> Any:
+    """What `default_collate` does with tensors, arrays, numbers and text."""
+    return _collate(batch, default_collate)
+
+
+_KNOWN: dict[Any, Callable[..., Any]] = dict.fromkeys(
+    (Tensor, np.ndarray, (np.bool_, np.number), float, int, str, bytes), _usual)
+default_collate_fn_map = dict(_KNOWN)
+"""How `default_collate` puts samples of a class together: what is added here, or replaced, holds."""
 
 
 def set_memory(empty: Callable[[tuple[int, ...], np.dtype], np.ndarray]) -> None:
@@ -86,7 +128,10 @@ def _stacked(samples: Sequence[Tensor]) -> Tensor:
 
 
 def _has_history(sample: Tensor) -> bool:
-    return sample._edge is not None or (sample._alias is not None and sample.requires_grad)
+    """Whether it is more than its numbers: of a class of its own, or with a past."""
+    if type(sample) is not Tensor or sample._edge is not None:
+        return True
+    return sample._alias is not None and sample.requires_grad
 
 
 @in_words

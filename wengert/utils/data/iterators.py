@@ -194,6 +194,11 @@ class WorkerIterator(LoaderIterator):
             raise
 
     @property
+    def _workers(self) -> list[Any]:
+        """The worker processes."""
+        return self._crew.processes
+
+    @property
     def usable(self) -> bool:
         """Whether another run can begin: the workers were not ended."""
         return bool(self._crew.channels)

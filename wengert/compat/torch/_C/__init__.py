@@ -45,7 +45,8 @@ _jit_override_can_fuse_on_cpu = _jit_override_can_fuse_on_gpu = _is_tracing
 _jit_set_nvfuser_enabled = _jit_set_nvfuser_guard_mode = _is_tracing
 _cuda_clearCublasWorkspaces = _log_api_usage_once
 
-has_mkl = has_mkldnn = has_openmp = has_lapack = has_cuda = has_mps = False
+has_mkl = has_mkldnn = has_openmp = has_cuda = has_mps = False
+has_lapack = has_spectral = True  # what these words promise is here: decompositions, Fourier transforms
 
 fill(vars(), classes="ScriptObject ScriptModule ScriptFunction ScriptList ScriptDict Graph Value Node Type "
                      "PyTorchFileReader PyTorchFileWriter DispatchKey DispatchKeySet _CudaDeviceProperties")

@@ -1,9 +1,11 @@
 """``torch.utils.data._utils.collate``."""
 
 from ......_public import publish as _publish
+from ......utils.data.collate import collate as collate
 from ......utils.data.collate import default_collate as default_collate
+from ......utils.data.collate import default_collate_fn_map as default_collate_fn_map
 from ......utils.data.collate import default_convert as default_convert
 
-__all__ = ["default_collate", "default_convert"]
+__all__ = ["collate", "default_collate", "default_collate_fn_map", "default_convert"]
 
 _publish(__name__)
