@@ -104,8 +104,8 @@ _publish(
             "triplet_margin_loss"
         ),
         "nn.functional.toplevel": (
-            "adaptive_max_pool1d alpha_dropout batch_norm constant_pad_nd dropout embedding feature_alpha_dropout "
-            "instance_norm"
+            "adaptive_max_pool1d alpha_dropout batch_norm constant_pad_nd dropout embedding embedding_bag "
+            "feature_alpha_dropout instance_norm native_dropout"
         ),
         "tracing": "capture",
         "view": "graph summary",

@@ -93,8 +93,8 @@ from .nn.functional.pooling import (
 )
 from .nn.functional.toplevel import (
     adaptive_max_pool1d as adaptive_max_pool1d, alpha_dropout as alpha_dropout, batch_norm as batch_norm,
-    constant_pad_nd as constant_pad_nd, dropout as dropout, embedding as embedding,
-    feature_alpha_dropout as feature_alpha_dropout, instance_norm as instance_norm,
+    constant_pad_nd as constant_pad_nd, dropout as dropout, embedding as embedding, embedding_bag as embedding_bag,
+    feature_alpha_dropout as feature_alpha_dropout, instance_norm as instance_norm, native_dropout as native_dropout,
 )
 from .nn.functional.upsampling import (
     channel_shuffle as channel_shuffle, pixel_shuffle as pixel_shuffle, pixel_unshuffle as pixel_unshuffle,

@@ -1,76 +1,102 @@
-"""Functions of layers at the top level, ``torch.conv2d`` and its like, against PyTorch's."""
+"""Functions of layers at the top level, whose reductions are numbers, and runs, against PyTorch's."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
+import torch
 
 import wengert
-from wengert.nn.functional import legacy, native
 
-torch = pytest.importorskip("torch")
 
-CALLS: dict[str, Any] = {
-    "adaptive_avg_pool1d": lambda t, x: t.adaptive_avg_pool1d(x(2, 3, 8), 4),
-    "adaptive_max_pool1d": lambda t, x: t.adaptive_max_pool1d(x(2, 3, 8), 4)[0],
-    "alpha_dropout": lambda t, x: t.alpha_dropout(x(3, 4), 0.5, False),
-    "avg_pool1d": lambda t, x: t.avg_pool1d(x(2, 3, 8), 2),
-    "batch_norm": lambda t, x: t.batch_norm(x(4, 3), x(3), x(3, seed=1), None, None, True, 0.1, 1e-5, False),
-    "bilinear": lambda t, x: t.bilinear(x(4, 3), x(4, 2), x(5, 3, 2), x(5)),
-    "celu_": lambda t, x: t.celu_(x(4) * 1.0, 0.5),
-    "channel_shuffle": lambda t, x: t.channel_shuffle(x(1, 4, 2, 2), 2),
-    "constant_pad_nd": lambda t, x: t.constant_pad_nd(x(2, 3), (1, 2), 7.0),
-    "conv1d": lambda t, x: t.conv1d(x(2, 3, 8), x(4, 3, 3), padding=1),
-    "conv2d": lambda t, x: t.conv2d(x(2, 3, 6, 6), x(4, 3, 3, 3), x(4), 2),
-    "conv3d": lambda t, x: t.conv3d(x(1, 2, 4, 4, 4), x(3, 2, 2, 2, 2)),
-    "conv_transpose1d": lambda t, x: t.conv_transpose1d(x(2, 3, 4), x(3, 2, 3)),
-    "conv_transpose2d": lambda t, x: t.conv_transpose2d(x(2, 3, 4, 4), x(3, 2, 3, 3), stride=2),
-    "conv_transpose3d": lambda t, x: t.conv_transpose3d(x(1, 2, 3, 3, 3), x(2, 2, 2, 2, 2)),
-    "cosine_similarity": lambda t, x: t.cosine_similarity(x(3, 4), x(3, 4, seed=1), dim=1),
-    "dropout": lambda t, x: t.dropout(x(3, 4), p=0.5, train=False),
-    "embedding": lambda t, x: t.embedding(x(5, 3), t.tensor([0, 4])),
-    "feature_alpha_dropout": lambda t, x: t.feature_alpha_dropout(x(3, 4), 0.5, False),
-    "group_norm": lambda t, x: t.group_norm(x(2, 4, 3), 2, x(4), x(4, seed=1)),
-    "instance_norm": lambda t, x: t.instance_norm(x(2, 3, 5), None, None, None, None, True, 0.1, 1e-5, False),
-    "layer_norm": lambda t, x: t.layer_norm(x(3, 4), (4,), x(4)),
-    "max_pool1d": lambda t, x: t.max_pool1d(x(2, 3, 8), 2),
-    "max_pool2d": lambda t, x: t.max_pool2d(x(2, 3, 4, 4), 2),
-    "max_pool3d": lambda t, x: t.max_pool3d(x(1, 2, 4, 4, 4), 2),
-    "pairwise_distance": lambda t, x: t.pairwise_distance(x(3, 4), x(3, 4, seed=1)),
-    "pdist": lambda t, x: t.pdist(x(4, 3)),
-    "pixel_shuffle": lambda t, x: t.pixel_shuffle(x(1, 4, 2, 2), 2),
-    "pixel_unshuffle": lambda t, x: t.pixel_unshuffle(x(1, 1, 4, 4), 2),
-    "rms_norm": lambda t, x: t.rms_norm(x(3, 4), (4,)),
-    "rrelu": lambda t, x: t.rrelu(x(4)),
-    "rrelu_": lambda t, x: t.rrelu_(x(4) * 1.0),
-    "selu_": lambda t, x: t.selu_(x(4) * 1.0),
-    "threshold_": lambda t, x: t.threshold_(x(4) * 1.0, 0.1, 5.0),
+def each(call: Any) -> list[Any]:
+    """What a call gives on either library: nested lists, or the kind of its error."""
+    found = []
+    for library in (torch, wengert):
+        try:
+            made = call(library, library.tensor)
+            found.append([part.tolist() for part in (made if isinstance(made, tuple) else (made,))])
+        except Exception as error:
+            found.append("refused" if isinstance(error, (RuntimeError, TypeError, IndexError)) else repr(error))
+    return found
+
+
+LOSSES = {
+    "kl_div": lambda t, T, *r: t.kl_div(T([0.1, 0.2]), T([0.3, 0.4]), *r),
+    "hinge": lambda t, T, *r: t.hinge_embedding_loss(T([1.0, 2.0]), T([1.0, -1.0]), 1.5, *r),
+    "ranking": lambda t, T, *r: t.margin_ranking_loss(T([1.0, 2.0]), T([3.0, 4.0]), T([1.0, -1.0]), 0.5, *r),
+    "cosine": lambda t, T, *r: t.cosine_embedding_loss(T([[1.0, 2.0], [0.0, 1.0]]), T([[3.0, 4.0], [1.0, 0.0]]),
+                                                       T([1.0, -1.0]), 0.1, *r),
+    "triplet": lambda t, T, *r: t.triplet_margin_loss(T([[1.0, 2.0], [0.0, 1.0]]), T([[3.0, 4.0], [1.0, 1.0]]),
+                                                      T([[5.0, 6.0], [0.5, 0.5]]), 1.0, 2.0, 1e-6, False, *r),
+    "logits": lambda t, T, *r: t.binary_cross_entropy_with_logits(T([1.0, 2.0]), T([1.0, 0.0]), None, None, *r),
+    "ctc": lambda t, T, *r: t.ctc_loss(t.zeros(5, 2, 3).log_softmax(-1), T([[1, 2], [2, 1]]), T([5, 4]), T([2, 1]), 0,
+                                       *r),
 }
 
 
-def test_every_name_is_here() -> None:
-    functions = {name: getattr(wengert, name) for name in dir(wengert) if not name.startswith("_")}
-    of_layers = {name for name, function in functions.items()
-                 if getattr(function, "__module__", "").startswith("wengert.nn.functional")
-                 and function.__module__ not in (native.__name__, legacy.__name__) and name != "norm_except_dim"}
-    assert sorted(CALLS) == sorted(of_layers)
+@pytest.mark.parametrize("reduction", [(), (0,), (1,), (2,), ("mean",)])
+@pytest.mark.parametrize("name", LOSSES)
+def test_losses(name: str, reduction: Any) -> None:
+    """Without a number, nothing is reduced, as in PyTorch."""
+    theirs, ours = each(lambda t, T: LOSSES[name](t, T, *reduction))
+    if theirs == "refused":
+        assert ours == "refused"
+    else:
+        assert torch.allclose(torch.tensor(theirs), torch.tensor(ours), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_values_and_gradients(name: str) -> None:
-    found = []
+@pytest.mark.parametrize("reduce", ["sum", "mean", "prod", "max", "min", "nope"])
+@pytest.mark.parametrize("initial", [None, 2.0])
+def test_runs(reduce: str, initial: Any) -> None:
+    """Lengths and offsets, of one dimension and of rows, with an empty run; and the gradient."""
+    calls: list[Any] = [
+        lambda t, T: t.segment_reduce(T([1.0, 2.0, 3.0]), reduce, lengths=T([1, 0, 2]), initial=initial),
+        lambda t, T: t.segment_reduce(T([1.0, 2.0, 3.0]), reduce, offsets=T([0, 1, 3]), initial=initial),
+        lambda t, T: t.segment_reduce(t.arange(12.0).reshape(3, 2, 2), reduce, lengths=T([2, 1]), initial=initial),
+        lambda t, T: t.segment_reduce(t.arange(6.0).reshape(2, 3), reduce, lengths=T([[1, 2], [2, 1]]), axis=1,
+                                      initial=initial),
+        lambda t, T: t.segment_reduce(T([1.0, 2.0]), reduce, lengths=T([1, 2]), initial=initial),
+        lambda t, T: t.segment_reduce(T([1.0, 2.0]), reduce, lengths=T([-1, 3]), initial=initial),
+        lambda t, T: t.segment_reduce(T([1.0, 2.0]), reduce, initial=initial),
+    ]
+
+    def gradient(t: Any, T: Any) -> Any:
+        x = T([1.0, 3.0, 3.0, 2.0], requires_grad=True)
+        t.segment_reduce(x, reduce, lengths=T([3, 1]), initial=initial).sum().backward()
+        return x.grad
+
+    for call in (*calls, gradient):
+        theirs, ours = each(call)
+        if theirs == "refused":
+            assert ours == "refused"
+        else:
+            assert torch.allclose(torch.tensor(theirs), torch.tensor(ours), equal_nan=True)
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+def test_embedding_bag(mode: int) -> None:
+    for extra in ((), (False, None, True), (False, None, False, 1)):
+        theirs, ours = each(lambda t, T, extra=extra: t.embedding_bag(
+            t.arange(6.0).reshape(3, 2), T([0, 2, 1]), T([0, 2, 3] if extra[2:3] == (True,) else [0, 2]), False, mode,
+            *extra))
+        assert theirs[0] == ours[0]
+        if len(extra) < 4:
+            assert theirs[1:3] == ours[1:3]
+
+
+def test_types_and_limits() -> None:
     for library in (torch, wengert):
-        leaves: list[Any] = []
-
-        def make(*shape: int, seed: int = 0, library: Any = library, leaves: list[Any] = leaves) -> Any:
-            data = np.random.RandomState(seed + sum(shape)).randn(*shape)
-            leaves.append(library.from_numpy(data).requires_grad_())
-            return leaves[-1]
-
-        out = CALLS[name](library, make)
-        grads = library.autograd.grad((out * out.detach().cos()).sum(), leaves, allow_unused=True)
-        found.append([t.detach().numpy() for t in (out, *(g for g in grads if g is not None))])
-    for theirs, ours in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+        assert library.finfo(library.float32) == library.finfo(library.float)
+        assert library.iinfo(library.int8) != library.iinfo(library.int16)
+        assert library.typename(library.nn.Linear(1, 1)) == "torch.nn.modules.linear.Linear"
+        assert [part.tolist() for part in library.native_dropout(library.ones(2), 0.0, True)] == [[1, 1], [True, True]]
+        with pytest.raises(RuntimeError, match="Unknown Complex ScalarType"):
+            library.int32.to_complex()
+        with pytest.raises(TypeError):
+            library.device()
+        with pytest.raises(TypeError):
+            library.promote_types("a", library.int8)
+        with pytest.raises(ValueError, match="buffer"):
+            library.frombuffer([1], dtype=library.uint8)

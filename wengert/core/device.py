@@ -27,7 +27,7 @@ class device:
     type: str
     index: int | None
 
-    def __init__(self, type: str | int | device = "cpu", index: int | None = None) -> None:
+    def __init__(self, type: str | int | device, index: int | None = None) -> None:
         kind: str
         if index is not None and index < 0:
             raise RuntimeError(f"[device] Device index must not be negative; got {index}")

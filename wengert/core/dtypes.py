@@ -73,7 +73,10 @@ class DType:
         return self.kind in "ifc" and self is not float8_e8m0fnu
 
     def to_complex(self) -> DType:
-        """The complex type whose parts have this precision."""
+        """The complex type whose parts have this precision. Raises `DTypeError` for integers."""
+        if self.kind in "iub":
+            raise DTypeError(f"[to_complex] Unknown Complex ScalarType for {self.name}; a floating or complex dtype "
+                             "was expected")
         return to_complex(self)
 
     def to_real(self) -> DType:
@@ -221,6 +224,9 @@ def promote_types(a: DType, b: DType) -> DType:
     """
     if a is b:
         return a
+    if not isinstance(a, DType) or not isinstance(b, DType):
+        raise TypeError(f"promote_types(): torch.dtype was expected as both arguments; got {type(a).__name__} and "
+                        f"{type(b).__name__}")
     if a in FLOAT8 or b in FLOAT8:
         raise DTypeError("[promote_types] Promotion for Float8 Types is not supported, attempted to promote "
                          f"{a.name} and {b.name}; convert one of them")
@@ -268,7 +274,19 @@ def result_type(dimensioned: Iterable[DType], zero_dim: Iterable[DType], scalars
     return result
 
 
-class finfo:
+class _OfOneDtype:
+    """Limits of one dtype, equal to others of the same."""
+
+    dtype: str
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.dtype))
+
+
+class finfo(_OfOneDtype):
     """Limits of a floating type: bits, eps, max, min, tiny, smallest_normal, resolution.
 
     >>> torch.finfo(torch.float32).eps, torch.finfo(torch.float16).max
@@ -317,7 +335,7 @@ _LIMITS = {
 }
 
 
-class iinfo:
+class iinfo(_OfOneDtype):
     """Limits of an integer type: bits, max, min.
 
     >>> torch.iinfo(torch.int8).min, torch.iinfo(torch.int8).max

@@ -139,7 +139,11 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     wanted = dtype_of(dtype)
     if wanted is None:
         raise TypeError("frombuffer(): argument 'dtype' must be torch.dtype, not NoneType")
-    length = memoryview(buffer).nbytes
+    try:
+        length = memoryview(buffer).nbytes
+    except TypeError as error:
+        raise ValueError("[frombuffer] an object of the buffer protocol was expected, such as bytes; got "
+                         f"{type(buffer).__name__}") from error
     if not length or not count:
         raise ValueError(f"[frombuffer] both buffer length ({length}) and count ({count}) must not be 0")
     if not 0 <= offset < length:

@@ -80,4 +80,6 @@ def typename(obj: Any, /) -> str:
         return obj.type()
     kind = obj if isinstance(obj, type) else type(obj)
     module = "" if kind.__module__ in ("builtins", None) else f"{kind.__module__}."
+    if module.startswith("wengert.nn.layers."):  # PyTorch's place for them, by which programs sort modules
+        module = module.replace("wengert.nn.layers.", "torch.nn.modules.", 1)
     return module + kind.__qualname__

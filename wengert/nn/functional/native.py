@@ -28,6 +28,8 @@ _REDUCTIONS = ("none", "mean", "sum")
 def _chosen(op: str, what: str, choices: Iterable[Any], number: Any) -> Any:
     """The choice of that number. Raises ValueError where there is none."""
     known = tuple(choices)
+    if not isinstance(number, int):
+        raise TypeError(f"{op}(): argument must be int, not {type(number).__name__}: {what} by its number was expected")
     if type(number) is not int or not 0 <= number < len(known):
         raise ValueError(f"[{op}] {what} from 0 to {len(known) - 1} was expected; got {number!r}")
     return known[number]
@@ -323,7 +325,7 @@ def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequ
 
 
 def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
-             reduction: int = 1, zero_infinity: bool = False) -> Tensor:
+             reduction: int = 0, zero_infinity: bool = False) -> Tensor:
     """`nn.functional.ctc_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
     >>> steps = torch.zeros(4, 1, 3).log_softmax(2)
@@ -347,7 +349,7 @@ def poisson_nll_loss(
 
 
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
-                        eps: float = 1e-6, swap: bool = False, reduction: int = 1) -> Tensor:
+                        eps: float = 1e-6, swap: bool = False, reduction: int = 0) -> Tensor:
     """`nn.functional.triplet_margin_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
     >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
@@ -358,7 +360,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     return _triplet(anchor, positive, negative, margin, p, eps, swap, reduction=word)
 
 
-def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False) -> Tensor:
+def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
     """`nn.functional.kl_div`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
     >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.9, 0.1])
@@ -371,7 +373,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: int = 1, *, log_target: boo
         return losses.kl_div(input, target, reduction=word, log_target=log_target)
 
 
-def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1) -> Tensor:
+def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
     """`nn.functional.hinge_embedding_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
     >>> torch.hinge_embedding_loss(torch.tensor([0.3, 0.3]), torch.tensor([1, -1]), reduction=0)
@@ -381,7 +383,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     return margins.hinge_embedding_loss(input, target, margin, reduction=word)
 
 
-def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
                         ) -> Tensor:
     """`nn.functional.margin_ranking_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
@@ -392,7 +394,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return margins.ranking_loss(input1, input2, target, margin, word)
 
 
-def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
                           ) -> Tensor:
     """`nn.functional.cosine_embedding_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
@@ -405,7 +407,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
 
 
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                     pos_weight: Tensor | None = None, reduction: int = 1) -> Tensor:
+                                     pos_weight: Tensor | None = None, reduction: int = 0) -> Tensor:
     """`nn.functional.binary_cross_entropy_with_logits`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
     >>> torch.binary_cross_entropy_with_logits(torch.tensor([0.0, 5.0]), torch.tensor([1.0, 1.0]), reduction=0)

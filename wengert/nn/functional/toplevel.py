@@ -5,8 +5,11 @@ Most of ``torch.conv2d`` and its like are those of ``nn.functional``; ``wengert/
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from ...core.dtypes import bool_
+from ...ops import arange, cat, empty_like, ones_like, stack, zeros_like
 from ...tensors.tensor import Tensor
 from .. import functional as F
 
@@ -64,6 +67,51 @@ def embedding(
     """
     return F.embedding(indices, weight, padding_idx if padding_idx >= 0 else None,
                        scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+
+
+def embedding_bag(
+    weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool = False, mode: int = 0,
+    sparse: bool = False, per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """`nn.functional.embedding_bag`, the weight first, ``mode`` 0, 1, 2 for sum, mean, max; with the bag of each index,
+    the size of each bag, and the index of each largest number, as far as PyTorch says these: not of sums.
+
+    >>> vectors = torch.tensor([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+    >>> torch.embedding_bag(vectors, torch.tensor([0, 2, 1]), torch.tensor([0, 2]), mode=1)[0]
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    word = ("sum", "mean", "max")[mode]
+    ignored = None if padding_idx is None or padding_idx < 0 else padding_idx
+    out = F.embedding_bag(indices, weight, offsets, None, 2.0, scale_grad_by_freq, word, sparse, per_sample_weights,
+                          include_last_offset, ignored)
+    if mode == 0:
+        return out, indices.new_empty(0), offsets.new_zeros(offsets.shape), offsets.new_zeros(offsets.shape)
+    bounds = offsets if include_last_offset else cat([offsets, offsets.new_tensor([indices.numel()])])
+    bags = arange(bounds.numel() - 1, dtype=offsets.dtype).repeat_interleave(bounds.diff())
+    kept = indices != padding_idx if ignored is not None else indices == indices
+    sizes = offsets.new_zeros(bounds.numel() - 1).index_add(0, bags[kept], offsets.new_ones(int(kept.sum())))
+    if mode == 1:
+        return out, bags, sizes, sizes
+    picked = weight.detach()[indices].masked_fill(~kept.unsqueeze(1), -math.inf)
+    rows = [indices[bags == bag][picked[bags == bag].argmax(0)] if int(size) else indices.new_zeros(weight.shape[1])
+            for bag, size in enumerate(sizes)]
+    return out, bags, sizes, stack(rows) if rows else indices.new_zeros(0, weight.shape[1])
+
+
+def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
+    """`dropout`, with a mask of what stays.
+
+    >>> torch.native_dropout(torch.ones(2), 0.0, True)
+    (tensor([1., 1.]), tensor([True, True]))
+    """
+    if train is False or not input.numel():
+        return input.clone(), ones_like(input, dtype=bool_)
+    if p == 1:
+        return zeros_like(input), zeros_like(input, dtype=bool_)
+    mask = empty_like(input, dtype=bool_).bernoulli_(1 - p)
+    return input * mask * (1 / (1 - p)), mask
 
 
 def batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
