@@ -73,10 +73,6 @@ def collate(batch: Sequence[Any], *, collate_fn_map: Mapping[Any, Callable[..., 
 
     >>> from wengert.utils.data.collate import collate
     >>> joined = {torch.Tensor: lambda batch, *, collate_fn_map=None: torch.cat(batch)}
-    >>> collate([(torch.tensor([1.0]), "a"), (torch.tensor([2.0]), "b")], collate_fn_map={**joined, str: len})
-    Traceback (most recent call last):
-        ...
-    TypeError: len() takes no keyword arguments
     >>> collate([(torch.tensor([1.0]),), (torch.tensor([2.0]),)], collate_fn_map=joined)
     [tensor([1., 2.])]
     """
