@@ -69,7 +69,6 @@ def test_pinned_memory() -> None:
 def test_what_a_loader_and_a_dataset_say() -> None:
     assert DataLoader(range(4))._auto_collation
     assert not DataLoader(range(4), batch_size=None)._auto_collation
-    assert DataLoader(range(4))._dataset_kind == 0
     data = ConcatDataset([range(2), range(3)])
     assert ConcatDataset.cumsum([range(2), range(3)]) == data.cumulative_sizes == [2, 5]
     with pytest.warns(DeprecationWarning, match="renamed"):

@@ -45,10 +45,13 @@ def segment_reduce(data: Tensor, reduce: str, *, lengths: Tensor | None = None, 
     above, beside, count = tuple(data.shape[:axis]), tuple(data.shape[axis + 1:]), runs.numel()
     members = repeat_interleave(arange(count), runs.reshape(count))
     rows = data.reshape(math.prod((*above, data.shape[axis])), *beside)[:members.numel()]
-    start = _OF_NOTHING[_NAMES[reduce]] if initial is None else initial
+    compares = _NAMES[reduce] in ("amax", "amin")
+    start = _OF_NOTHING[_NAMES[reduce]] if initial is None or compares else initial
     out = P.scatter_reduce(full((count, *beside), start, dtype=data.dtype),
                            members.reshape(-1, *[1] * len(beside)).expand(rows.shape), rows, dim=0,
                            reduce=_NAMES[reduce], include_self=True)
+    if compares and initial is not None:  # where both are as far out, the gradient is the elements' alone
+        out = where(out >= initial if _NAMES[reduce] == "amax" else out <= initial, out, initial)
     if reduce == "mean":
         each = runs.reshape(count, *[1] * len(beside))
         out = out / each if initial is None else where(each == 0, out, out / each.clamp(min=1))

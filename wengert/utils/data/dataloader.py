@@ -132,11 +132,6 @@ class DataLoader(Generic[T]):
         return self.batch_sampler is not None
 
     @property
-    def _dataset_kind(self) -> int:
-        """0 for a dataset that is asked by index, 1 for one that is gone through."""
-        return int(self._iterable)
-
-    @property
     def _order(self) -> Any:
         """What gives the indices of the batches, or of the samples where there are no batches."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
