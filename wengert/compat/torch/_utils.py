@@ -7,7 +7,8 @@ from typing import Any
 
 import wengert
 from wengert import Tensor
-from wengert.nn import Parameter
+
+from ...nn.parameter import Parameter
 
 
 def _rebuild_tensor(storage: Any, storage_offset: int, size: Sequence[int], stride: Sequence[int]) -> Tensor:
