@@ -245,3 +245,12 @@ def test_a_watch_tells_what_it_has_seen() -> None:
         loss.backward()
     assert str(seen) == str(seen.first) and str(seen).startswith("the backward of sqrt at ")
     assert "test_why_nan.py:" in str(seen)
+
+
+def test_a_leaf_whose_gradient_alone_is_not_finite() -> None:
+    x = torch.tensor([0.0, 1.0], requires_grad=True)
+    torch.where(x > 0, x.log(), 0 * x).sum().backward()
+    answer = torch.autograd.why_nan(x)
+    assert answer.reason == "backward" and "its gradient is not" in answer.text
+    with pytest.raises(TypeError, match=r"\[why_nan\] a tensor was expected as loss; got float"):
+        torch.autograd.why_nan(1.0)  # type: ignore[arg-type]

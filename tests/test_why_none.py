@@ -329,3 +329,15 @@ def test_the_mode_of_a_model_does_not_matter(layer: str) -> None:
     loss = model(torch.ones(1, 2)).sum()
     loss.backward(retain_graph=True)
     assert why_none(model[0].weight, loss).reason == "fine"
+
+
+def test_a_loss_that_is_a_leaf_is_recognised_without_a_watch() -> None:
+    layer = torch.nn.Linear(2, 1)
+    loss = layer(torch.ones(3, 2)).square().mean()
+    again = torch.tensor(loss.item(), requires_grad=True)
+    again.backward()
+    answer = why_none(layer.weight, again)
+    assert answer.reason == "no_history" and "tensor(loss.item(), requires_grad=True)" in answer.text
+    assert why_none(layer.weight, torch.tensor(loss.detach().numpy(), requires_grad=True)).reason == "no_history"
+    with pytest.raises(TypeError, match=r"\[why_none\] a tensor was expected as loss; got float"):
+        why_none(layer.weight, loss.item())  # type: ignore[arg-type]

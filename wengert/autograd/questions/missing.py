@@ -8,7 +8,7 @@ What the tape cannot know, because it was cut, is known only where `watch` was o
 from __future__ import annotations
 
 import gc
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -39,6 +39,9 @@ def why_none(param: Tensor, loss: Tensor) -> Answer:
     >>> torch.autograd.why_none(w, loss).reason
     'detached'
     """
+    for name, value in (("param", param), ("loss", loss)):
+        if not isinstance(cast(Any, value), Tensor):
+            raise TypeError(f"[why_none] a tensor was expected as {name}; got {type(value).__name__}")
     answer = _of_parameter(param)
     if answer is not None:
         return answer
@@ -143,6 +146,12 @@ def _not_reached(param: Tensor, leaf: Leaf, order: list[Node | Leaf]) -> Answer:
                     return Answer(answer.reason, answer.text, answer.cure, answer.line,
                                   ("the loss", step(node), *answer.path))
     others = [node for node in order if type(node) is Leaf]
+    if others == order and (leaf.rare or {}).get("lost") is None:
+        return Answer("no_history",
+                      "the loss is a leaf: it was made anew from a number or an array, as tensor(loss.item(), "
+                      "requires_grad=True) does, and what led to that is not on the tape",
+                      "call backward() on the tensor that the loss was computed as, and leave item() to printing; "
+                      "requires_grad=True makes no history")
     replaced = _replaced(param, others) or _lost(leaf) or _without_module(param)
     if replaced is not None:
         return replaced

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,14 @@ def why_nan(loss: Tensor) -> Answer:
       first at index 1
       cure: log(x.clamp(min=1e-8)); for probabilities use log_softmax, or cross_entropy and ... on the logits
     """
+    if not isinstance(cast(Any, loss), Tensor):
+        raise TypeError(f"[why_nan] a tensor was expected as loss; got {type(loss).__name__}")
     root = edge_of(loss)
+    if type(root) is Leaf and finite(loss) and loss.grad is not None and not finite(loss.grad):
+        kept = (loss.grad._rare or {}).get("finding")
+        return _answer(kept) if kept is not None else Answer(
+            "backward", "it is finite, and its gradient is not: the run back that brought it is over",
+            f"ask for the loss, why_nan(loss), before backward(), or {WATCH}")
     if root is None:
         kept = (loss._rare or {}).get("finding")
         if kept is not None:
