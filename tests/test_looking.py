@@ -112,7 +112,7 @@ def test_the_graph_of_a_line(tmp_path: Path) -> None:
     (("--out", "nowhere/x.svg"), GOOD, "argument --out: no folder 'nowhere'"),
     (("--at", "first"), GOOD, "argument --at: expected a line"),
     ((), "print(1)\n", "train.py never called backward()"),
-    ((), "def f(:\n", "'train.py' is no program"),
+    ((), "def f(:\n", "'train.py' is no program: a script in Python was expected; line 1: invalid syntax"),
 ])
 def test_what_cannot_be_drawn_is_said_in_one_line(tmp_path: Path, options: tuple[str, ...], source: str, said: str
                                                   ) -> None:

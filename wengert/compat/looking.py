@@ -110,8 +110,9 @@ def _run(command: str, options: argparse.Namespace, around: Any) -> int:
         compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
     except OSError as error:
         return _refuse(command, f"cannot read {path!r}: {error.strerror}")
-    except (SyntaxError, ValueError):
-        return _refuse(command, f"{path!r} is no program: a script in Python was expected")
+    except (SyntaxError, ValueError) as error:
+        said = f"; line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else ""
+        return _refuse(command, f"{path!r} is no program: a script in Python was expected{said}")
     try:
         return run_script(path, options.arguments, around=around)
     except SystemExit as end:
