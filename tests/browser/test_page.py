@@ -686,8 +686,12 @@ def test_a_tall_graph_is_set_in_columns(browser: Any, pages: dict[str, Path], tm
         ".getBoundingClientRect(); return [w.width, w.height, f.width / f.height]")
     assert 0.6 < wide / high / frame < 1.7  # one column would be a twentieth
     assert overlaps(browser) == [] and lines_through_boxes(browser) == []
+    load(browser, pages["film"])
+    few = browser.execute_script("return document.getElementById('world').getBBox().width")
+    assert few < 600  # few boxes stay in one column
+    load(browser, tmp_path / "residual.html")
     browser.set_window_size(500, 1600)
-    browser.refresh()
+    click(browser, "#collapse")
     click(browser, "#expand")
     wide, high = browser.execute_script(
         "const w = document.getElementById('world').getBBox(); return [w.width, w.height]")

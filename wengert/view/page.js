@@ -97,7 +97,7 @@ function draw() {
   const focus = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.key : null;
   world.replaceChildren();
   shown = new Map();
-  const whole = measure("");
+  const whole = arrange();
   size = {w: whole.w, h: whole.h};
   paint(whole, world, -whole.left, -whole.top);
   mark();
@@ -327,7 +327,7 @@ function zoom(factor, x, y) {
 function fit() {
   const frame = svg.getBoundingClientRect();
   let k = Math.min((frame.width - 40) / size.w, (frame.height - 40) / size.h, 1.6);
-  const readable = Math.min(.55, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
+  const readable = Math.min(READABLE, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
   k = Math.max(k, readable, .02);        // a long graph begins at its first row, at a size at which it can be read
   const tall = size.h * k > frame.height - 40, wide = size.w * k > frame.width - 40;
   fitted = null;

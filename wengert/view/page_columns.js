@@ -1,13 +1,23 @@
 // --- columns ----------------------------------------------------------------------------------------------------------
 // A level far taller than the window is set in columns, like the lines of a text: broken between ranks, and a line that
-// goes on in another column runs below its own, up beside it and into the other from above.
+// goes on in another column runs below its own, up beside it and into the other from above. A graph that can be read in
+// one column, and any on a narrow window, stays in one.
 
-const LANE = 8, GUTTER = 26, TALL = 620;
+const LANE = 8, GUTTER = 26, TALL = 620, READABLE = .55, NARROW = 700;
+let broken = false;
+
+function arrange() {
+  const frame = svg.getBoundingClientRect();
+  broken = false;
+  const whole = measure("");
+  broken = !sideways && frame.width >= NARROW && whole.h * READABLE > frame.height;
+  return broken ? measure("") : whole;
+}
 
 function columns(level) {
   const frame = svg.getBoundingClientRect(), aspect = frame.width / Math.max(frame.height, 1);
   const score = (w, h) => Math.abs(Math.log(w / h / aspect));
-  if (sideways || aspect < 1 || level.h < TALL || level.w / level.h > .8 * aspect) return level;
+  if (!broken || aspect < 1 || level.h < TALL || level.w / level.h > .8 * aspect) return level;
   let best = null, least = score(level.w, level.h) - .2;
   for (let count = 2; count <= 12; count++) {
     const cut = cuts(level, count);
