@@ -84,25 +84,28 @@ class set_multithreading_enabled:
 
 
 def is_view_replay_enabled() -> bool:
-    """True: the history of a view that was written is rebuilt by its own steps, never as a strided one.
+    """Whether `_force_original_view_tracking` is on in this thread. The history of a view that was written is rebuilt by
+    its own steps here in any case, never as a strided one.
 
     >>> torch.autograd.is_view_replay_enabled()
-    True
+    False
     """
-    return True
+    return getattr(_here, "view_replay", False)
 
 
 class _force_original_view_tracking:
-    """Nothing, as a call or a context manager: views are always tracked by their own steps."""
+    """What `is_view_replay_enabled` says, from the call on, or inside the block it opens; nothing else changes, as views
+    are always tracked by their own steps."""
 
     def __init__(self, mode: bool) -> None:
-        self.mode = bool(mode)
+        self.before, self.mode = is_view_replay_enabled(), bool(mode)
+        _here.view_replay = self.mode
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception: object) -> None:
-        pass
+        _here.view_replay = self.before
 
 
 @contextmanager

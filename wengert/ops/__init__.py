@@ -29,4 +29,4 @@ if TYPE_CHECKING:
         """The public functions by name: ``from wengert.ops import zeros``."""
 
 
-_publish(__name__)
+_publish(__name__, "profiler")

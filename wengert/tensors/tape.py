@@ -290,6 +290,8 @@ def _shown(self: Node, word: str) -> Any:
     role = word.removeprefix("_raw").removeprefix("_saved_")
     if role in self.params and not raw:
         return self.params[role]
+    if self.rare is not None and role in self.rare.get("saved", ()):
+        return self.rare["saved"][role]
     last = len(self.edges)
     if role == "indices" and "places" in self.params:
         found = iter(self.unpack(restored)[1:last])
@@ -512,14 +514,17 @@ def ancestors(edges: Iterable[Edge]) -> list[Node | Leaf]:
     return found
 
 
-def labelled(out: Any, label: str) -> Any:
-    """``out``, its node called ``labelBackward0``, or ``label`` where that says Backward itself.
+def labelled(out: Any, label: str, **shown: Any) -> Any:
+    """``out``, its node called ``labelBackward0``, or ``label`` where that says Backward itself; what else PyTorch's
+    node has ``shown`` under ``_saved_...``.
 
     For functions that PyTorch records as one node and wengert composes: the last of the nodes goes by PyTorch's name.
     """
     node = out._edge
     if isinstance(node, Node) and type(node).pull in (Node.pull, HalfNode.pull):
         node.rarely()["label"] = label if "Backward" in label else f"{label}Backward0"
+        if shown:
+            node.rarely()["saved"] = shown
     return out
 
 

@@ -30,6 +30,8 @@ from .cubic import cubic_kernel, cubic_weights
 from .geometry import batched, tuple_of
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
+_SCALES = ("scales",), ("scales_h", "scales_w"), ("scales_d", "scales_h", "scales_w")
+"""What PyTorch's nodes call the scales that were given, by the rank."""
 _RANKS = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
 
 
@@ -83,7 +85,11 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
         else:
             input = P.resample(input, tensor(matrix, dtype=input.dtype), dim=dim)
     name = "".join([word.capitalize() for word in mode.split("-")])
-    return labelled(own(in_format_of(input, given), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}")
+    shown: dict[str, Any] = dict(zip(_SCALES[rank - 1], scales, strict=True))
+    if not mode.startswith("nearest"):
+        shown["align_corners"] = bool(align_corners)
+    return labelled(own(in_format_of(input, given), given), f"Upsample{name}{rank}D{'Aa' if antialias else ''}",
+                    output_size=sizes, self_sym_sizes=given.shape, **shown)
 
 
 def _resampled_bytes(input: Tensor, matrix: Any, dim: int) -> Tensor:
