@@ -26,7 +26,6 @@ DIFFERENT = {
     "wengert.Tensor.pin_memory": "PyTorch raises where there is no accelerator",
     "wengert.Tensor.storage_type": "there is one class of storages here",
     "wengert.autograd.detect_anomaly": "a NaN is reported here where it is made, on the way forward",
-    "wengert.autograd.is_view_replay_enabled": "a written view's history is always rebuilt by its steps here",
     "wengert.autograd.kineto_available": "there is no Kineto here",
     "wengert.compile": "what a compiled function looks like",
     "wengert.overrides.enable_reentrant_dispatch": "there is no __torch_dispatch__ here",

@@ -84,8 +84,8 @@ class set_multithreading_enabled:
 
 
 def is_view_replay_enabled() -> bool:
-    """Whether `_force_original_view_tracking` is on in this thread. The history of a view that was written is rebuilt by
-    its own steps here in any case, never as a strided one.
+    """Whether `_force_original_view_tracking` is on in this thread. The history of a view that was written is rebuilt
+    by its own steps here in any case, never as a strided one.
 
     >>> torch.autograd.is_view_replay_enabled()
     False
@@ -94,8 +94,8 @@ def is_view_replay_enabled() -> bool:
 
 
 class _force_original_view_tracking:
-    """What `is_view_replay_enabled` says, from the call on, or inside the block it opens; nothing else changes, as views
-    are always tracked by their own steps."""
+    """What `is_view_replay_enabled` says, from the call on, or inside the block it opens; nothing else changes, as
+    views are always tracked by their own steps."""
 
     def __init__(self, mode: bool) -> None:
         self.before, self.mode = is_view_replay_enabled(), bool(mode)

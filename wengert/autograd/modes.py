@@ -10,6 +10,8 @@ from typing import Any, TypeVar, overload
 from ..core.blocks import Block
 from ..core.frames import warn
 from ..core.state import state
+from ..tensors.alias import Untracked
+from ..tensors.evaluation import Watcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -133,14 +135,38 @@ class set_grad_enabled(_Mode):
         return super().__call__(function)
 
 
+class Marks(Watcher):
+    """Makes inference tensors of those that are made where `inference_mode` is on, unless a tracer makes them."""
+
+    def computed(self, primitive: Any, operands: Any, params: Any, out: Any) -> None:
+        if state.inference and self.tracer is None:
+            if type(out) is tuple:
+                for part in out:
+                    if part._alias is None:
+                        part._cell = Untracked()
+            elif out._alias is None:
+                out._cell = Untracked()
+        if self.outer is not None:
+            self.outer.computed(primitive, operands, params, out)
+
+    def made(self, tensor: Any) -> None:
+        if state.inference and self.tracer is None:
+            tensor._cell = Untracked()
+        if self.outer is not None:
+            self.outer.made(tensor)
+
+
 class inference_mode(_Mode):
-    """Like `no_grad`, and `is_inference_mode_enabled` says so.
+    """Like `no_grad`, and what is made inside are *inference tensors*: their writes are not counted, and outside they
+    can be neither saved for backward nor written. ``clone()`` makes a normal tensor of one.
 
     >>> x = torch.tensor(2.0, requires_grad=True)
     >>> with torch.inference_mode():
     ...     y = x * x
-    >>> y.requires_grad
-    False
+    >>> y.requires_grad, y.is_inference()
+    (False, True)
+    >>> (x + y).requires_grad
+    True
     """
 
     def __new__(cls, mode: Any = True) -> Any:
@@ -155,8 +181,14 @@ class inference_mode(_Mode):
         self.wanted = not self.mode
 
     def __enter__(self) -> None:  # type: ignore[override]
-        self._put_back(state.grad)
-        state.grad, state.inference = state.grad and not self.mode, self.mode
+        here = state.here
+        outer = watcher = here["watcher"]
+        if self.mode:
+            watcher = Marks()
+            watcher.outer = outer
+            watcher._settle()
+        self.ends_with(functools.partial(here.update, grad=state.grad, inference=state.inference, watcher=outer))
+        here.update(grad=not self.mode, inference=self.mode, watcher=watcher)  # the last thing done, as in a watcher
 
     def again(self) -> _Mode:
         return inference_mode(self.mode)

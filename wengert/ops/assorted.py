@@ -11,6 +11,7 @@ import numpy as np
 from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import COMPLEX, TRUTHS, P
 from ..core.spec import wrap_dims
+from ..tensors.alias import is_inference as made_in_inference
 from ..tensors.alias import own
 from ..tensors.apply import check_takes
 from ..tensors.inplace import overwrite
@@ -178,12 +179,15 @@ def is_signed(input: Tensor) -> bool:
 
 @function(out=False)
 def is_inference(input: Tensor) -> bool:
-    """False: what `inference_mode` computes is an ordinary tensor here, which may be used and recorded anywhere.
+    """Whether a tensor was made in `inference_mode`, or is a view of such a one: it can be neither saved for backward
+    nor written outside of that mode; its ``clone()`` can.
 
-    >>> torch.is_inference(torch.ones(2))
-    False
+    >>> with torch.inference_mode():
+    ...     x = torch.ones(2)
+    >>> torch.is_inference(x), torch.is_inference(x[:1]), torch.is_inference(x.clone())
+    (True, True, False)
     """
-    return False
+    return made_in_inference(input)
 
 
 @function(method=False, out=False)

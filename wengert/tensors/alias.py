@@ -52,6 +52,30 @@ class Alias:
         self.storage, self.steps, self.tracked, self.generation = storage, steps, tracked, storage.generation
 
 
+class Untracked:
+    """The version cell of a tensor made in `inference_mode`, and of all that share its memory: nothing is counted. Who
+    saves such a tensor for backward reads the count, and so is told that there is none."""
+
+    __slots__ = ()
+
+    def __getitem__(self, place: int) -> Any:
+        if place == 0 and not state.inference:
+            raise RuntimeError(
+                "[backward] Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+                "inference mode in computation tracked by autograd. To work around this, you can make a clone to get a "
+                "normal tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.")
+        return None if place else 0
+
+    def __setitem__(self, place: int, value: Any) -> None:
+        """Counts nothing."""
+
+
+def is_inference(tensor: OnTape) -> bool:
+    """Whether the tensor was made in `inference_mode`, or is on the memory of such a one."""
+    cell: Any = tensor._cell
+    return type(cell) is Untracked
+
+
 def edge_of(tensor: OnTape) -> Edge | None:
     """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written.
 
@@ -153,6 +177,11 @@ def overlaps_itself(array: np.ndarray) -> bool:
 def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
     """Raises, before anything is written, where a write may not happen. ``elements``: whether they get values of their
     own, which those of an expanded tensor cannot have."""
+    if is_inference(tensor) and not state.inference:
+        raise InplaceError(
+            f"[{op}] Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to "
+            "get a normal tensor before doing inplace update. See https://github.com/pytorch/rfcs/pull/17 for more "
+            "details.")
     if elements and overlaps_itself(tensor._data):
         raise InplaceError(
             f"[{op}] unsupported operation: more than one element of the written-to tensor refers to a single memory "

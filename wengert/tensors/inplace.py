@@ -83,15 +83,15 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
             return general(self, other)
         if not target.flags.c_contiguous and overlaps_itself(target):
             return general(self, other)
-        try:
-            here["quiet"](run, target, value, target)
-        except (ValueError, TypeError, OverflowError):
-            return general(self, other)  # which words the error
         cell = self._cell
         if cell is None:
-            self._cell = [1, None]
-        else:
-            cell[0] += 1
+            cell = self._cell = [0, None]
+        try:
+            count = cell[0]
+            here["quiet"](run, target, value, target)
+        except (ValueError, TypeError, OverflowError, RuntimeError):
+            return general(self, other)  # which words the error
+        cell[0] = count + 1
         return self
 
     method.__name__ = method.__qualname__ = name

@@ -26,7 +26,7 @@ from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
-from .alias import Alias, edge_of, retain, type_name, version_cell
+from .alias import Alias, edge_of, is_inference, retain, type_name, version_cell
 from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
@@ -320,6 +320,9 @@ class Tensor:
                 raise DTypeError(
                     "[requires_grad] only Tensors of floating point and complex dtype can require gradients; got "
                     f"{self.dtype}; convert with .float() first")
+            if is_inference(self) and not state.inference:
+                raise RuntimeError("[requires_grad_] Setting requires_grad=True on inference tensor outside "
+                                   "InferenceMode is not allowed; clone() it first")
             leaf = Leaf(self)
             self._set_edge(leaf)
             if self._rare is not None and "grad" in self._rare:
@@ -560,7 +563,9 @@ class Tensor:
         if watcher is not None:
             watcher.detaches(self)
             data = data if watcher.tracer is None else watcher.tracer.shared(self)
-        return make(data, None)
+        out = make(data, None)
+        out._cell = self._cell if is_inference(self) else None
+        return out
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -581,6 +586,9 @@ class Tensor:
     @property
     def _version(self) -> int:
         """How often the tensor's memory has been written, by it or by any tensor that shares it."""
+        if is_inference(self):
+            raise RuntimeError("[_version] Inference tensors do not track version counter.; clone() it outside of "
+                               "inference_mode to get one that does")
         return 0 if self._cell is None else int(self._cell[0])
 
     # --- Python values ------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.modes import Marks
 from ..core import dtypes
 from ..core.state import state
 from ..core.trees import LEAF
@@ -129,7 +130,8 @@ class Again:
         none, and then nothing has happened."""
         me = ask(self)
         measured, settings, noted = self._settings(ask)
-        lines = [f"if {ask(state)}.watcher is not None: return NOT", "try:", f" if not ({ask.expression}): return NOT",
+        lines = [f"if {ask(state)}.watcher is not None and {ask(_watched)}(): return NOT",
+                 "try:", f" if not ({ask.expression}): return NOT",
                  *settings, *ask.gone("NOT")]
         if self._flat is None:
             lines += ["arrays, floats = [], []", f"if not {me}._nested(args, kwargs, arrays, floats): return NOT"]
@@ -256,6 +258,14 @@ class Again:
             self._values, self._numbers = values, [np.array(value) for value in values]
             self.native.given = None
         return True
+
+
+def _watched() -> bool:
+    """Whether somebody watches who has to see what a compiled function does: others than `inference_mode`."""
+    watcher = state.watcher
+    while type(watcher) is Marks:
+        watcher = watcher.outer
+    return watcher is not None
 
 
 def _questions(program: Program) -> Questions:
