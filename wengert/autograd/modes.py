@@ -188,7 +188,8 @@ class inference_mode(_Mode):
             watcher.outer = outer
             watcher._settle()
         self.ends_with(functools.partial(here.update, grad=state.grad, inference=state.inference, watcher=outer))
-        here.update(grad=not self.mode, inference=self.mode, watcher=watcher)  # the last thing done, as in a watcher
+        # The last thing done, as in a watcher, and no call, after which Python would look for Ctrl-C.
+        state.grad, state.inference, state.watcher = not self.mode, self.mode, watcher
 
     def again(self) -> _Mode:
         return inference_mode(self.mode)
