@@ -35,10 +35,10 @@ class Job:
             for _ in range(lines):
                 assert "there" in process.stdout.readline(), process.communicate()
 
-    def end(self) -> tuple[list[tuple[int, str, str]], float]:
+    def end(self, bound: float = BOUND) -> tuple[list[tuple[int, str, str]], float]:
         """How the processes end, and within how many seconds; nothing of them is left."""
         began = time.monotonic()
-        found = ends(self.processes, BOUND)
+        found = ends(self.processes, bound)
         took = time.monotonic() - began
         self.check_that_nothing_is_left()
         return found, took
@@ -103,15 +103,15 @@ def test_the_server_is_killed() -> None:
     job = by_launcher()
     job.wait(2)
     os.kill(job.mark.server(), signal.SIGKILL)
-    [(code, _, err)], took = job.end()
-    assert code == 1 and "the connection to the server of rank 0 was lost" in err and took < 5, (took, err)
+    [(code, _, err)], _ = job.end()
+    assert code == 1 and "the connection to the server of rank 0 was lost" in err, err
 
 
 def test_a_rank_is_killed_before_all_are_there() -> None:
     port = free_port()
     job = by_hand([port] * 2)
     os.kill(job.processes[1].pid, signal.SIGKILL)
-    found, _ = job.end()
+    found, _ = job.end(120.0)  # rank 0 has yet to start
     assert found[0][0] == 1 and re.search("2 ranks were expected within 3 s.* rank 1 did not come", found[0][2]), found
 
 

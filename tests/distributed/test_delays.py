@@ -134,7 +134,7 @@ def test_all_have_ended_before_the_launcher_looks(what: str, code: int, words: s
     for _ in range(2):
         assert "there" in launcher.stdout.readline()
     launcher.send_signal(signal.SIGSTOP)
-    assert eventually(lambda: not [line for line in mark.by_id().values() if " run " in line], 20)
+    assert eventually(lambda: not [line for line in mark.by_id().values() if " run " in line], 60)
     launcher.send_signal(signal.SIGCONT)
     [(found, _, err)] = ends([launcher])
     assert found == code and f"wengert launch: rank {rank} " in err and words in err, (found, err)

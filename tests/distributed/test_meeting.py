@@ -81,7 +81,7 @@ def test_a_launcher_too_many_is_refused(tmp_path: Path) -> None:
                f"--rdzv_endpoint=127.0.0.1:{free_port()}", str(program)]
     first, second = started(command), started(command)
     third = started(command)
-    assert eventually(lambda: any(each.poll() is not None for each in (first, second, third)), 20)
+    assert eventually(lambda: any(each.poll() is not None for each in (first, second, third)), 120)
     ended = [each for each in (first, second, third) if each.poll() is not None]
     for each in (first, second, third):
         each.terminate()

@@ -40,7 +40,7 @@ def test_a_rank_that_is_killed_at_any_moment(undisturbed: str, tmp_path: Path, s
                         str(PROGRAMS / "restarting.py"), str(tmp_path), "-1", "0.05"],
                        **{Mark.NAME: mark.environment()[Mark.NAME]})
     if chance.random() < 0.8:  # while it trains, and else while it starts
-        assert eventually(lambda: (tmp_path / "last.pt").exists() or launcher.poll() is not None, 20)
+        assert eventually(lambda: (tmp_path / "last.pt").exists() or launcher.poll() is not None, 120)
     time.sleep(chance.uniform(0.0, 0.7))
     ranks = [number for number, line in mark.by_id().items() if " run " in line]
     if ranks:

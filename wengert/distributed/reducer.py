@@ -217,7 +217,7 @@ class Reducer:
         target = bucket.array[start:stop]
         if grad is None:
             target[...] = 0
-        elif not np.shares_memory(grad._data, target):
+        elif not (self.views and np.shares_memory(grad._data, target)):
             target.reshape(grad._data.shape)[...] = grad._data
         bucket.flags[number] = grad is not None
         bucket.ready.add(index)
