@@ -212,6 +212,27 @@ def test_a_rank_that_comes_when_another_asks_who_is_missing() -> None:
     assert here.members[0].channel.sent == []  # type: ignore[attr-defined]
 
 
+def test_a_world_that_a_rank_has_given_up_does_not_begin() -> None:
+    """Who comes a moment later is told, and MPI is not begun with ranks that leave."""
+    here = room(2, 3.0)
+    here.began = False
+    here.size = 3
+    here._hear(here.members[1], {"op": "missing"}, b"")
+    assert here.members[1].channel.sent == [{"op": "missing", "ranks": [2]}]  # type: ignore[attr-defined]
+    text = "rank 1 waited 3 s for the ranks [2], which did not come"
+    assert here.members[0].channel.sent == [{"op": "failed", "rank": 1, "text": text}]  # type: ignore[attr-defined]
+    late = Late()
+    here.rank(late, {"rank": 2, "size": 3, "machine": "there", "pid": 2, "patience": 3.0})  # type: ignore[arg-type]
+    assert not here.began and [each.get("op") for each in late.sent] == [None, "failed"]
+
+
+class Late(Line):
+    """A connection that has nothing to say."""
+
+    def receive(self) -> None:
+        return None
+
+
 class Peer(contextlib.AbstractContextManager["Peer"]):
     """A server that does with its one connection what a test says."""
 

@@ -128,7 +128,7 @@ class Room:
             member.of_mpi = hello.get("of_mpi")
             channel.send(ok=True)
             self.members[rank] = member
-            if len(self.members) == size:
+            if len(self.members) == size and self.failure is None:
                 self.began = True
                 self.keys["PMI_process_mapping"] = self._mapping()
                 for each in self.members.values():
@@ -154,8 +154,12 @@ class Room:
         op, rank = message["op"], member.rank
         if op == "missing":
             with self.changed:
-                if not self.began:  # else they are all there by now
-                    member.tell(op="missing", ranks=sorted(set(range(self.size or 0)) - set(self.members)))
+                if self.began or self.failure is not None:
+                    return  # they are all there by now, or it is being told why not
+                missing = sorted(set(range(self.size or 0)) - set(self.members))
+                member.tell(op="missing", ranks=missing)
+                member.left = True  # it gives up, so that there can be no world: nobody begins with it
+                self.fail(rank, f"rank {rank} waited {member.timeout:g} s for the ranks {missing}, which did not come")
         elif op == "bye":
             with self.changed:
                 member.left, member.stays = True, bool(message.get("stays"))
