@@ -588,3 +588,19 @@ def test_containers_that_the_program_has_registered_are_nests() -> None:
     for nest in (deque([x], 4), defaultdict(list, {0: x})):
         g = grad(lambda nest: (nest[0] ** 2).sum())(nest)
         assert type(g) is type(nest) and torch.equal(g[0], 2 * x)
+
+
+@pytest.mark.parametrize("recording", [True, False])
+def test_per_sample_gradients_by_a_parameter_that_requires_a_gradient(recording: bool) -> None:
+    """Parameters that are given as they are, not detached: each example's gradient is its own all the same."""
+    w, x = torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    with torch.set_grad_enabled(recording):
+        each = torch.func.vmap(torch.func.grad(lambda w, x: (w * x).sum() ** 2), in_dims=(None, 0))(w, x)
+        rows = torch.func.vmap(torch.func.jacrev(lambda w, x: w * x * w), in_dims=(None, 0))(w, x)
+    expected = torch.stack([2 * (w.detach() * row).sum() * row for row in x])
+    assert torch.equal(each.detach(), expected)
+    assert torch.equal(rows.detach(), torch.stack([torch.diag(2 * w.detach() * row) for row in x]))
+    if recording:  # and the gradient of the gradient leads on to the parameter outside
+        (outer,) = torch.autograd.grad(each.sum(), w)
+        assert torch.allclose(outer, torch.stack([2 * row * row.sum() for row in x]).sum(0))
+    assert each.requires_grad == recording

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import wengert as torch
-from wengert import nn
+from wengert import fx, nn
 from wengert.compat import torch_is_wengert
 from wengert.compat.report import missing_part, names_asked
 from wengert.func import functional_call
@@ -178,3 +178,28 @@ def test_what_pytorch_has_not_either_is_told_apart(name: str, of_pytorch: bool) 
         gap = missing_part(name)
     assert gap is not None and gap.of_pytorch == of_pytorch
     assert gap.name == name
+
+
+@pytest.mark.parametrize("tree", [torch.Size([2, 3]), fx.immutable_collections.immutable_list([1, 2]),
+                                  fx.immutable_collections.immutable_dict(a=1)])
+def test_containers_of_wengert_s_own_are_taken_apart(tree: Any) -> None:
+    leaves, form = _pytree.tree_flatten(tree)
+    assert leaves == list(tree.values() if isinstance(tree, dict) else tree)
+    assert _pytree.tree_map(lambda x: x, tree) == tree and form.type is type(tree)
+
+
+def test_a_class_may_be_a_module_too() -> None:
+    class Shift(torch.distributions.Transform, nn.Module):
+        domain = codomain = torch.distributions.constraints.real
+
+        def __init__(self) -> None:
+            super().__init__(cache_size=1)
+            self.layer = nn.Linear(1, 1)
+
+    class Flow(torch.distributions.Distribution, nn.Module):
+        def __init__(self) -> None:
+            super().__init__(validate_args=False)
+            self.layer = nn.Linear(1, 1)
+
+    assert [name for name, _ in Shift().named_parameters()] == ["layer.weight", "layer.bias"]
+    assert len(list(Flow().parameters())) == 2

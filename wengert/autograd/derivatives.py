@@ -29,8 +29,10 @@ _ROOM = 2**28
 
 
 def apart(x: Tensor, connected: bool) -> Tensor:
-    """An input to differentiate by: a new leaf; or, to be ``connected`` to the tape that ``x`` is on, a view there."""
-    if connected and x.requires_grad:
+    """An input to differentiate by: a new leaf; or, to be ``connected`` to the tape that ``x`` is on, a view there. One
+    from outside of the level is on the tape of a level below, which goes on below the new leaf."""
+    inside = level()
+    if connected and x.requires_grad and (inside is None or inside.owns(x)):
         view: Tensor = P.reshape(x, shape=x._data.shape)
         return view
     return off_tape(x).requires_grad_()

@@ -76,6 +76,7 @@ class Distribution:
             self._validate_args = validate_args
         if self._validate_args:
             self._check_parameters()
+        super().__init__()  # a module's, where a class is both
 
     # ---- shapes
 

@@ -44,6 +44,7 @@ class Transform:
         self._cache_size = cache_size
         self._inverted: Any = None  # a weak reference to the inverse, which refers to this one
         self._last: tuple[Any, Any] = (None, None)
+        super().__init__()  # a module's, where a class is both
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_inverted": None, "_last": (None, None)}

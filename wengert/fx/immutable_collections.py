@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+from ..utils._pytree import MappingKey, register_pytree_node
+
 
 def _refuse(self: Any, *arguments: Any, **options: Any) -> NoReturn:
     raise NotImplementedError(f"'{type(self).__name__}' object does not support mutation. If you are attempting to "
@@ -23,3 +25,8 @@ immutable_dict: Any = type("immutable_dict", (dict,), {
     "__hash__": lambda self: hash(frozenset(self.items())),
     "__reduce__": lambda self: (immutable_dict, (tuple(self.items()),)),
 })
+register_pytree_node(immutable_list, lambda value: (list(value), None), lambda members, context: immutable_list(members))
+register_pytree_node(
+    immutable_dict, lambda value: (list(value.values()), list(value)),
+    lambda members, keys: immutable_dict(zip(keys, members, strict=True)),
+    flatten_with_keys_fn=lambda value: ([(MappingKey(key), each) for key, each in value.items()], list(value)))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from ..core.spec import Size
 from ..core.trees import (
     LEAF,
     REGISTERED,
@@ -86,8 +87,10 @@ _named = ContainerKind(lambda value: (value, type(value)), lambda members, kind:
                        lambda kind, count: map(GetAttrKey, kind._fields))
 _deque, _default = _keyed(double_ended(), SequenceKey), _keyed(defaulting(), MappingKey)
 
-_types: dict[ContainerKind, Any] = {_list: list, _tuple: tuple, _dict: dict, _ordered: OrderedDict, _deque: deque,
-                                     _default: defaultdict, _named: namedtuple}
+_size = _keyed(ContainerKind(lambda value: (value, None), lambda members, context: tuple(members)), SequenceKey)
+
+_types: dict[ContainerKind, Any] = {_list: list, _tuple: tuple, _size: Size, _dict: dict, _ordered: OrderedDict,
+                                     _deque: deque, _default: defaultdict, _named: namedtuple}
 
 
 class _Trees(Nests):
