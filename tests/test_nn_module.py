@@ -571,3 +571,26 @@ def test_modules_are_laid_out_with_channels_last() -> None:
     assert not layer[0].weight.is_contiguous() and layer[0].weight.tolist() == kept
     assert layer[1].weight.is_contiguous()
     assert not nn.Conv2d(2, 3, 3).to(wengert.float64, memory_format=wengert.channels_last).weight.is_contiguous()
+
+
+def test_what_a_program_puts_in_the_place_of_registering_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tools do that make a model without numbers: parameters and buffers that layers set go through it."""
+    register, seen = nn.Module.register_parameter, []
+
+    def emptied(module: nn.Module, name: str, param: Any) -> None:
+        register(module, name, param)
+        if param is not None:
+            seen.append(name)
+            module._parameters[name] = nn.Parameter(module._parameters[name].to("meta"))
+
+    monkeypatch.setattr(nn.Module, "register_parameter", emptied)
+    layer = nn.Linear(3, 2)
+    assert seen == ["weight", "bias"] and layer.weight.is_meta and layer.bias.is_meta
+
+    class Doubled(nn.Module):
+        def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
+            super().register_buffer(name, 2 * tensor, persistent)
+
+    module = Doubled()
+    module.scale = nn.Buffer(wengert.ones(1))
+    assert module.scale.item() == 2.0

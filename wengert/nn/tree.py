@@ -63,11 +63,19 @@ class ModuleTree(Generic[Child]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
-            self._adopt("_parameters", "parameters", name, value)
+            if type(self).register_parameter is _OWN["parameter"]:
+                self._adopt("_parameters", "parameters", name, value)
+            else:  # a program's, which may change what it registers
+                self._make_room("_parameters", "parameters", name)
+                self.register_parameter(name, value)
         elif isinstance(value, ModuleTree):
             self._adopt("_modules", "module", name, value)
         elif isinstance(value, Buffer):
-            self._adopt("_buffers", "buffers", name, value)
+            if type(self).register_buffer is _OWN["buffer"]:
+                self._adopt("_buffers", "buffers", name, value)
+            else:
+                self._make_room("_buffers", "buffers", name)
+                self.register_buffer(name, value, value.persistent)
             (set.discard if value.persistent else set.add)(self._non_persistent_buffers_set, name)
         else:
             for table, kind, expected in _TABLES:
@@ -92,16 +100,19 @@ class ModuleTree(Generic[Child]):
 
     def _adopt(self, table: str, plural: str, name: str, value: Any) -> None:
         """Puts ``value`` into ``table`` and takes its name away from wherever else it stood."""
-        if table not in self.__dict__:
-            raise AttributeError(f"cannot assign {plural} before Module.__init__() call")
         if table == "_parameters":
             _check_leaf(name, value)
+        self._make_room(table, plural, name)
+        self.__dict__[table][name] = self._seen_by_hooks(table, name, value)
+
+    def _make_room(self, table: str, plural: str, name: str) -> None:
+        if table not in self.__dict__:
+            raise AttributeError(f"cannot assign {plural} before Module.__init__() call")
         self.__dict__.pop(name, None)
         for other, _, _ in _TABLES:
             if other != table:
                 self.__dict__[other].pop(name, None)
         self._non_persistent_buffers_set.discard(name)
-        self.__dict__[table][name] = self._seen_by_hooks(table, name, value)
 
     def _seen_by_hooks(self, table: str, name: str, value: Any) -> Any:
         for hook in list(registration_hooks[table].values()):
@@ -289,6 +300,10 @@ class ModuleTree(Generic[Child]):
         """This module and all beneath it, each once unless ``remove_duplicate`` is False."""
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
+
+
+_OWN = {"parameter": ModuleTree.register_parameter, "buffer": ModuleTree.register_buffer}
+"""How wengert registers; programs may put their own in the place of these methods (accelerate's empty weights do)."""
 
 
 def _check_leaf(name: str, parameter: Parameter) -> None:
