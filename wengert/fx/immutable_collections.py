@@ -25,7 +25,8 @@ immutable_dict: Any = type("immutable_dict", (dict,), {
     "__hash__": lambda self: hash(frozenset(self.items())),
     "__reduce__": lambda self: (immutable_dict, (tuple(self.items()),)),
 })
-register_pytree_node(immutable_list, lambda value: (list(value), None), lambda members, context: immutable_list(members))
+register_pytree_node(
+    immutable_list, lambda value: (list(value), None), lambda members, context: immutable_list(members))
 register_pytree_node(
     immutable_dict, lambda value: (list(value.values()), list(value)),
     lambda members, keys: immutable_dict(zip(keys, members, strict=True)),

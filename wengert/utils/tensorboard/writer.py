@@ -11,11 +11,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 from google.protobuf import text_format
-from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog, TaggedRunMetadata
 from tensorboard.plugins.projector.projector_config_pb2 import EmbeddingInfo, ProjectorConfig
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from . import pictures, summary
+from .graph import graph
 from .pictures import as_array
 
 __all__ = ["FileWriter", "SummaryWriter"]
@@ -203,10 +204,19 @@ class SummaryWriter:
         self._add(summary.text(tag, text_string), global_step, walltime)
 
     def add_graph(self, model: Any, input_to_model: Any = None, verbose: bool = False, use_strict_trace: bool = True
-                  ) -> NoReturn:
-        """Raises NotImplementedError: TensorBoard's graphs are those of TorchScript, which is not in wengert."""
-        raise NotImplementedError("[add_graph] TensorBoard's graphs are those of TorchScript, which is not in wengert; "
-                                  "draw the model with wengert.graph(model(x)) instead")
+                  ) -> None:
+        """The graph of one call of ``model`` with ``input_to_model``, a tensor or a tuple of arguments: its operations
+        in the boxes of its modules. With ``verbose`` it is printed too. Raises ValueError without an input.
+
+        ``wengert.graph(model(x))`` draws the same with values and gradients.
+        """
+        if input_to_model is None:
+            raise ValueError("[add_graph] an input of the model was expected, which is called with it; got None")
+        drawn, where = graph(model, input_to_model, verbose)
+        writer = self._get_file_writer()
+        writer.add_event(Event(graph_def=drawn.SerializeToString()))
+        writer.add_event(Event(tagged_run_metadata=TaggedRunMetadata(
+            tag="step1", run_metadata=where.SerializeToString())))
 
     def add_onnx_graph(self, prototxt: Any) -> NoReturn:
         """Raises NotImplementedError: a file of ONNX is shown by other programs."""
