@@ -433,6 +433,15 @@ def shapes_among_the_results(compile: Any) -> list[Any]:
 
 
 @case
+def a_compiled_function_inside_one_that_has_run(compile: Any) -> list[Any]:
+    """What was written to ask whether a call is like the last one is no code of the user's."""
+    table = {"a": 2.0}
+    inner = compile(lambda x: x * table["a"])
+    found = [inner(X) for _ in range(4)]
+    return [*found, *seen(compile(lambda x: inner(x) + 1), putter(table, "a", 3.0)), inner(X)]
+
+
+@case
 def hooks_on_parameters_of_a_compiled_module(compile: Any) -> list[Any]:
     """They run once, where the gradient arrives."""
     torch.manual_seed(0)

@@ -40,6 +40,9 @@ _OPEN = (types.SimpleNamespace, Namespace, collections.UserDict, collections.Use
 _FINISHED = (range, slice, fractions.Fraction, decimal.Decimal, types.BuiltinFunctionType)
 """What never changes."""
 
+_INNER = tuple([f"{__name__.split('.')[0]}.{floor}." for floor in ("core", "tensors", "tracing", "native")])
+"""Where the classes are of what a recording itself works with."""
+
 DEEP = 3
 """How far the way goes on from things that no name leads to."""
 
@@ -139,6 +142,8 @@ class Exploration:
     def into(self, value: object, words: str) -> None:
         """Goes on from a value to what the names lead to from there."""
         if value is None or isinstance(value, (Tensor, *PLAIN, *_FINISHED)) or id(value) in self._visited:
+            return
+        if type(value).__module__.startswith(_INNER):
             return
         self._visited.add(id(value))
         self._reads.keep(value)

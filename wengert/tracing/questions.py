@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any
 
+from .whose import WRITTEN
+
 
 class Questions:
     """Expressions of Python's, each a question, and the names that stand for objects in them.
@@ -58,5 +60,5 @@ class Questions:
         """The function of these lines, in which objects have the names that they have here, and some ``more``."""
         variables = {**self._names, **more}
         text = "\n".join([f"def {head}:", *[f" {line}" for line in lines], ""])
-        exec(compile(text, "<guards>", "exec"), variables)
+        exec(compile(text, WRITTEN, "exec"), variables)
         return variables[head.partition("(")[0]]

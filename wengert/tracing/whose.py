@@ -18,6 +18,9 @@ def _folder(path: str) -> str:
     return os.path.realpath(path) + os.sep
 
 
+WRITTEN = "<guards>"
+"""What stands for a file in code that wengert has written as it ran (`questions`)."""
+
 _OURS = _folder(os.path.dirname(os.path.dirname(__file__)))
 _INSTALLED = tuple({_folder(sysconfig.get_path(name)) for name in ("purelib", "platlib")})
 _LIBRARY = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
@@ -28,7 +31,7 @@ _OWN = (_OURS, _folder(os.path.join(_SITE, "numpy")), _folder(os.path.join(_SITE
 @functools.cache
 def is_users(filename: str) -> bool:
     """Whether a file is neither wengert's, nor of what it stands on, nor of the standard library."""
-    if filename.startswith("<frozen"):
+    if filename.startswith("<frozen") or filename == WRITTEN:
         return False
     path = os.path.realpath(filename)
     return not path.startswith(_OWN) and (path.startswith(_INSTALLED) or not path.startswith(_LIBRARY))
@@ -46,7 +49,7 @@ def is_written(frame: types.FrameType) -> bool:
 @functools.cache
 def is_ours(filename: str) -> bool:
     """Whether a file is wengert's, or of what it stands on."""
-    return os.path.realpath(filename).startswith(_OWN)
+    return filename == WRITTEN or os.path.realpath(filename).startswith(_OWN)
 
 
 @functools.cache
