@@ -222,3 +222,38 @@ def test_what_old_files_and_packages_name() -> None:
     rows = [torch.ones(2, 2), torch.zeros(3)]
     parts = _utils._unflatten_dense_tensors(_utils._flatten_dense_tensors(rows), rows)
     assert all(torch.equal(part, row) for part, row in zip(parts, rows, strict=True))
+
+
+def test_hooks_are_not_saved() -> None:
+    x = torch.ones(2, requires_grad=True)
+    x.register_hook(lambda grad: grad)
+    for write in WRITERS.values():
+        with pytest.warns(UserWarning, match="backward hook .* will not be serialized"):
+            write(x, io.BytesIO())
+
+
+def test_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    torch.save(Point(3), file)
+
+    def loads(**options: Any) -> bool:
+        file.seek(0)
+        try:
+            return torch.load(file, **options).x == 3
+        except pickle.UnpicklingError:
+            return False
+
+    assert [loads(), loads(weights_only=False)] == [False, True]
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "1")
+    assert [loads(), loads(weights_only=False)] == [False, False]
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    with pytest.raises(RuntimeError, match="both were set"):
+        loads()
+    monkeypatch.delenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD")
+    assert [loads(), loads(weights_only=True)] == [True, False]
+
+
+def test_typed_storages_of_files(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    torch.FloatStorage.from_file(path, True, 4).fill_(3.0)
+    assert torch.FloatStorage.from_file(path, False, 4).tolist() == [3.0] * 4

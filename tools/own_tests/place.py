@@ -221,5 +221,9 @@ def _fill_database(torch: Any, folder: Path) -> None:
 
 
 def _give(owner: Any, name: str, value: Any) -> None:
-    if not hasattr(owner, name):
+    if hasattr(owner, name):
+        return
+    if isinstance(owner, ModuleType):
+        vars(owner)[name] = value  # which those of switches refuse to others
+    else:
         setattr(owner, name, value)

@@ -113,8 +113,7 @@ def load(
         )
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
-    if weights_only is None:
-        weights_only = pickle_module is None
+    weights_only = _forced(weights_only, pickle_module is None)
     if weights_only and pickle_load_args:
         raise TypeError(f"[load] no further arguments were expected with weights_only; got {sorted(pickle_load_args)}")
     if skip_data.active:
@@ -144,6 +143,20 @@ def load(
             f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
         )
     return _from_file(io.BytesIO(_own_part(f, data)), locate, weights_only, pickle_load_args)
+
+
+def _forced(weights_only: bool | None, default: bool) -> bool:
+    """Whether only tensors and containers may come out, by the argument and by PyTorch's two environment variables."""
+    always, never = (os.environ.get(f"TORCH_FORCE_{word}_LOAD", "0") in ("1", "y", "yes", "true")
+                     for word in ("WEIGHTS_ONLY", "NO_WEIGHTS_ONLY"))
+    if always and never:
+        raise RuntimeError("[load] Only one of TORCH_FORCE_WEIGHTS_ONLY_LOAD and TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD "
+                           "should be set, but both were set")
+    if always:
+        return True
+    if weights_only is None:
+        return default and not never
+    return weights_only
 
 
 def _own_part(f: Any, data: bytes | bytearray) -> bytes | bytearray:

@@ -28,6 +28,7 @@ from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..tensors.absent import Absent
 from ..tensors.tensor import Tensor, root_of
+from ..utils.hooks import warn_if_has_hooks
 from .keys import Budget
 from .sparse import parts_of
 
@@ -134,6 +135,7 @@ class _Encoder:
             if isinstance(obj, Tensor):
                 array: Any = obj._concrete("save")
                 if obj.requires_grad:
+                    warn_if_has_hooks(obj)
                     entry["requires_grad"] = True
                 if kind is Parameter:
                     entry["parameter"] = True

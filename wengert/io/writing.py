@@ -21,6 +21,7 @@ from ..core.spec import Size
 from ..nn.parameter import Buffer, Parameter
 from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.tensor import Tensor, root_of
+from ..utils.hooks import warn_if_has_hooks
 from .files import write_out
 from .options import written
 from .reading import STORAGES
@@ -149,6 +150,8 @@ class _Pickler(pickle._Pickler):
         if tensor.is_meta:
             return self._name("torch._utils", "_rebuild_meta_tensor_no_storage"), (
                 self._name("torch", tensor.dtype.name), tuple(array.shape), tensor.stride(), tensor.requires_grad)
+        if tensor.requires_grad:
+            warn_if_has_hooks(tensor)
         storage, memory = self._storage(array)
         offset = _address(array) - _address(memory) if array.size else 0
         strides = tuple(step // array.itemsize for step in array.strides)

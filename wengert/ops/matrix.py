@@ -483,7 +483,8 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not operands:
-        raise RuntimeError("einsum(): must provide at least one operand")
+        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand "
+                         "and its subscripts list; got no operand")
     terms, result = _subscripts(equation, operands)
     sizes: dict[str, int] = {}
     for position, (term, x) in enumerate(zip(terms, operands, strict=True)):

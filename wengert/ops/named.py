@@ -27,6 +27,7 @@ class NamedResult(tuple[Any, ...]):
 def named(name: str, *fields: str) -> type[NamedResult]:
     """The type of the results of the function ``name``: made from a tuple, its entries also reached as attributes."""
     members: dict[str, Any] = {"__slots__": (), "_fields": fields, "__module__": "torch.return_types",
+                               "n_fields": len(fields), "n_sequence_fields": len(fields), "n_unnamed_fields": 0,
                                "__doc__": f"What `{name}` returns: ({', '.join(fields)})."}
     for position, field in enumerate(fields):
         members[field] = property(operator.itemgetter(position))

@@ -272,6 +272,11 @@ class StorageType(type):
     def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805
         return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
 
+    def from_file(cls, filename: Any, shared: bool = False, size: int = 0) -> TypedStorage:  # noqa: N805
+        """The first ``size`` elements of a file, mapped: `UntypedStorage.from_file`."""
+        memory = UntypedStorage.from_file(filename, shared, size * cls.dtype.itemsize)
+        return TypedStorage(memory, dtype=cls.dtype)
+
 
 STORAGES: dict[str, StorageType] = {
     name: StorageType(name, (), {"dtype": dtype, "__module__": "torch", "__doc__": (

@@ -32,6 +32,8 @@ def _each(name: str, self: Sequence[Any], others: Sequence[Any], options: dict[s
         raise RuntimeError(f"[_foreach_{name}] lists of one length were expected; got "
                            f"{', '.join(str(len(x)) for x in lists)}")
     count = len(lists[0])
+    if not count:
+        raise RuntimeError(f"[_foreach_{name}] Tensor list must have at least one tensor; got an empty one")
     columns = [x if isinstance(x, (list, tuple)) else [x] * count for x in (self, *others)]
     return [_one(name, x, list(given), options) for x, *given in zip(*columns, strict=True)]
 
@@ -72,8 +74,14 @@ def _foreach_norm(self: Sequence[Any], ord: Any = 2, dtype: Any = None) -> list[
     return [wengert.linalg.vector_norm(x, ord, dtype=dtype) for x in self]
 
 
+def _foreach_max(self: Sequence[Any]) -> list[Any]:
+    """The largest element of each tensor."""
+    return [x.max() for x in self]
+
+
 FOREACH: dict[str, Callable[..., Any]] = {
     "_foreach_zero_": _foreach_zero_, "_foreach_copy_": _foreach_copy_, "_foreach_norm": _foreach_norm,
+    "_foreach_max": _foreach_max,
     **{f"_foreach_{name}": _function(name) for name in (*_UNARY, *_BINARY, *_TERNARY)},
     **{f"_foreach_{name}_": _in_place(name) for name in (*_UNARY, *_BINARY, *_TERNARY)},
 }
