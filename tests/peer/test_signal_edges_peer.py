@@ -63,3 +63,15 @@ def test_what_tests_of_distributions_name() -> None:
         assert isinstance(family.MultivariateNormal.scale_tril, property)
     assert results[0][-1] == pytest.approx(results[1][-1], abs=1e-6)
     assert torch.allclose(torch.tensor(results[0][:2]), torch.tensor(results[1][:2]), atol=1e-4)
+
+
+def test_divergence_of_wisharts() -> None:
+    results = []
+    for library in LIBRARIES:
+        wishart, first = library.distributions.Wishart, library.tensor([[2.0, 0.3], [0.3, 0.25]])
+        second = library.tensor([[1.0, -0.2], [-0.2, 0.5]])
+        p = wishart(library.tensor(5.0), first)  # PyTorch errs where only the degrees are of a batch
+        q = wishart(library.tensor(4.0), second)
+        results.append([library.distributions.kl_divergence(p, q).tolist(),
+                        library.distributions.kl_divergence(p, p).tolist()])
+    assert torch.allclose(torch.tensor(results[0]), torch.tensor(results[1]), atol=1e-4)

@@ -40,6 +40,7 @@ from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
 from .utils import _sum_rightmost, euler_constant
+from .wishart import Wishart
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -276,6 +277,19 @@ def _trace_of_ratio(factor_q: Tensor, factor_p: Tensor) -> Tensor:
     inner = solve_triangular(factor_q.expand((*shape, *factor_q.shape[-2:])),
                              factor_p.expand((*shape, *factor_p.shape[-2:])), upper=False)
     return inner.square().sum((-2, -1))
+
+
+@register_kl(Wishart, Wishart)
+def _(p: Wishart, q: Wishart) -> Tensor:
+    """By the traces and determinants of the scales, the multivariate gamma function and its derivative."""
+    size = p._event_shape[-1]
+    factor_p, factor_q = p._unbroadcasted_scale_tril, q._unbroadcasted_scale_tril
+    logarithm = 2 * (log_diagonal(factor_p) - log_diagonal(factor_q))
+    halves = p.df.unsqueeze(-1) / 2 - wengert.arange(size, dtype=p.df.dtype) / 2
+    return ((p.df * (_trace_of_ratio(factor_q, factor_p) - size) - q.df * logarithm) / 2
+            + wengert.mvlgamma(q.df / 2, size) - wengert.mvlgamma(p.df / 2, size)
+            + (p.df - q.df) / 2 * halves.digamma().sum(-1))
+
 
 
 def _same_events(p: Distribution, q: Distribution) -> None:
