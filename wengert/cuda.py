@@ -54,36 +54,66 @@ default_generators: tuple[Any, ...] = ()
 
 
 def get_rng_state_all() -> list[Any]:
-    """No states: there are no devices."""
+    """No states: there are no devices.
+
+    >>> torch.cuda.get_rng_state_all()
+    []
+    """
     return []
 
 
 def memory_stats(device: Any = None) -> dict[str, Any]:
-    """No figures: there are no devices."""
+    """No figures: there are no devices.
+
+    >>> torch.cuda.memory_stats()
+    {}
+    """
     return {}
 
 
 def get_arch_list() -> list[str]:
-    """No architectures: nothing is compiled for a device."""
+    """No architectures: nothing is compiled for a device.
+
+    >>> torch.cuda.get_arch_list()
+    []
+    """
     return []
 
 
 class Event:
-    """Would mark a place in a stream. Making one raises `DeviceError`, as PyTorch without a device raises."""
+    """Would mark a place in a stream. Making one raises `DeviceError`, as PyTorch without a device raises.
+
+    >>> torch.cuda.Event()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DeviceError: [cuda.Event] a CUDA device was expected; wengert has no ...
+    """
 
     def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
         raise DeviceError(_message("Event"))
 
 
 class Stream:
-    """Would be a queue of a device's work. Making one raises `DeviceError`, as PyTorch without a device raises."""
+    """Would be a queue of a device's work. Making one raises `DeviceError`, as PyTorch without a device raises.
+
+    >>> torch.cuda.Stream()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DeviceError: [cuda.Stream] a CUDA device was expected; wengert has no ...
+    """
 
     def __init__(self, device: Any = None, priority: int = 0) -> None:
         raise DeviceError(_message("Stream"))
 
 
 class CUDAGraph:
-    """Would be a device's work, recorded. Making one raises `DeviceError`, as PyTorch without a device raises."""
+    """Would be a device's work, recorded. Making one raises `DeviceError`, as PyTorch without a device raises.
+
+    >>> torch.cuda.CUDAGraph()
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DeviceError: [cuda.CUDAGraph] a CUDA device was expected; wengert has no ...
+    """
 
     def __init__(self, keep_graph: bool = False) -> None:
         raise DeviceError(_message("CUDAGraph"))
@@ -100,7 +130,16 @@ class _Context:
 
 
 class stream(_Context):
-    """A context that would choose a stream; with None, the only one there can be, entering it does nothing."""
+    """A context that would choose a stream; with None, the only one there can be, entering it does nothing.
+
+    >>> with torch.cuda.stream(None):
+    ...     torch.ones(2).sum()
+    tensor(2.)
+
+    >>> with torch.cuda.StreamContext(None):
+    ...     torch.ones(2).sum()
+    tensor(2.)
+    """
 
     def __init__(self, stream: Any) -> None:
         if stream is not None:
@@ -111,14 +150,25 @@ StreamContext = stream
 
 
 class graph(_Context):
-    """A context that would record a device's work. Making one raises `DeviceError`."""
+    """A context that would record a device's work. Making one raises `DeviceError`.
+
+    >>> torch.cuda.graph(None)
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.DeviceError: [cuda.graph] a CUDA device was expected; wengert has no ...
+    """
 
     def __init__(self, cuda_graph: Any, *arguments: Any, **options: Any) -> None:
         raise DeviceError(_message("graph"))
 
 
 class device(_Context):
-    """A context that would choose a CUDA device; as in PyTorch without one, entering it does nothing."""
+    """A context that would choose a CUDA device; as in PyTorch without one, entering it does nothing.
+
+    >>> with torch.cuda.device(None):
+    ...     torch.ones(2).sum()
+    tensor(2.)
+    """
 
     def __init__(self, device: Any) -> None:
         self.idx = device

@@ -26,6 +26,7 @@ in_child(_renew)
 class Future:
     """A place for one result, or one error, that threads can wait for.
 
+    >>> from wengert.futures import Future
     >>> future = Future()
     >>> doubled = future.then(lambda done: done.value() * 2)
     >>> future.set_result(21)
@@ -101,7 +102,15 @@ class Future:
 
 
 def collect_all(futures: Iterable[Future]) -> Future:
-    """A future of the list of ``futures``, done when all of them are."""
+    """A future of the list of ``futures``, done when all of them are.
+
+    >>> first, second = torch.futures.Future(), torch.futures.Future()
+    >>> both = torch.futures.collect_all([first, second])
+    >>> first.set_result(1)
+    >>> second.set_result(2)
+    >>> [future.value() for future in both.wait()]
+    [1, 2]
+    """
     waiting = list(futures)
     together, left = Future(), len(waiting)
     if not waiting:
@@ -121,5 +130,12 @@ def collect_all(futures: Iterable[Future]) -> Future:
 
 
 def wait_all(futures: Iterable[Future]) -> list[Any]:
-    """The results of all futures. Raises the first error among them."""
+    """The results of all futures. Raises the first error among them.
+
+    >>> first, second = torch.futures.Future(), torch.futures.Future()
+    >>> first.set_result(1)
+    >>> second.set_result(2)
+    >>> torch.futures.wait_all([first, second])
+    [1, 2]
+    """
     return [future.wait() for future in collect_all(futures).wait()]

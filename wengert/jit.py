@@ -27,11 +27,19 @@ _said = False
 
 
 class ScriptModule(Module):
-    """The class of compiled modules, of which there are none. A class that derives from it is an ordinary module."""
+    """The class of compiled modules, of which there are none. A class that derives from it is an ordinary module.
+
+    >>> issubclass(torch.jit.ScriptModule, nn.Module)
+    True
+    """
 
 
 class ScriptFunction:
-    """The class of compiled functions, of which there are none."""
+    """The class of compiled functions, of which there are none.
+
+    >>> issubclass(torch.jit.ScriptFunction, nn.Module)
+    False
+    """
 
 
 class TracerWarning(Warning):
@@ -57,42 +65,93 @@ def _as_it_is(what: str, obj: Any) -> Any:
 def script(
     obj: Any, optimize: Any = None, _frames_up: int = 0, _rcb: Any = None, example_inputs: Any = None
 ) -> Any:
-    """``obj``, a module, class or function, as it is. The first call warns."""
+    """``obj``, a module, class or function, as it is. The first call warns.
+
+    >>> torch.jit.script(nn.Linear(2, 1))(torch.zeros(3, 2)).shape
+    torch.Size([3, 1])
+    """
     return _as_it_is("script", obj)
 
 
 def trace(func: Any, example_inputs: Any = None, *options: Any, **more: Any) -> Any:
-    """``func``, a module or function, as it is: control flow stays control flow, and nothing runs here."""
+    """``func``, a module or function, as it is: control flow stays control flow, and nothing runs here.
+
+    >>> model = nn.Linear(2, 1)
+    >>> torch.jit.trace(model, torch.zeros(1, 2))(torch.zeros(3, 2)).shape
+    torch.Size([3, 1])
+    """
     return _as_it_is("trace", func)
 
 
 def trace_module(mod: Any, inputs: Any, *options: Any, **more: Any) -> Any:
-    """``mod`` as it is."""
+    """``mod`` as it is.
+
+    >>> model = nn.Linear(2, 1)
+    >>> torch.jit.trace_module(model, {"forward": torch.zeros(1, 2)})(torch.zeros(3, 2)).shape
+    torch.Size([3, 1])
+    """
     return _as_it_is("trace_module", mod)
 
 
 def script_if_tracing(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """``fn``: nothing is ever traced."""
+    """``fn``: nothing is ever traced.
+
+    >>> @torch.jit.script_if_tracing
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return fn
 
 
 def script_method(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """``fn``, a method of a `ScriptModule`."""
+    """``fn``, a method of a `ScriptModule`.
+
+    >>> class Double(torch.jit.ScriptModule):
+    ...     @torch.jit.script_method
+    ...     def forward(self, x):
+    ...         return 2 * x
+    >>> Double()(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return fn
 
 
 def export(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """``fn``, a method that the compiled module would have too."""
+    """``fn``, a method that the compiled module would have too.
+
+    >>> class Double(nn.Module):
+    ...     @torch.jit.export
+    ...     def twice(self, x):
+    ...         return 2 * x
+    >>> Double().twice(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return fn
 
 
 def ignore(drop: Any = False, **options: Any) -> Any:
-    """The decorated function, ``@ignore`` or ``@ignore(drop=...)``."""
+    """The decorated function, ``@ignore`` or ``@ignore(drop=...)``.
+
+    >>> @torch.jit.ignore
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return drop if callable(drop) else lambda fn: fn
 
 
 def unused(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """``fn``. (In a compiled module, calling it would raise.)"""
+    """``fn``. (In a compiled module, calling it would raise.)
+
+    >>> @torch.jit.unused
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return fn
 
 
@@ -100,34 +159,63 @@ _overload = _overload_method = script_method  # forms of an overloaded function,
 
 
 class Attribute:
-    """``value``, said to be of a type."""
+    """``value``, said to be of a type.
+
+    >>> torch.jit.Attribute(0.5, float)
+    0.5
+    """
 
     def __new__(cls, value: Any, type: Any) -> Any:
         return value
 
 
 def interface(obj: type) -> type:
-    """``obj``, a class that names methods."""
+    """``obj``, a class that names methods.
+
+    >>> @torch.jit.interface
+    ... class Doubles:
+    ...     def double(self, x: torch.Tensor) -> torch.Tensor:
+    ...         pass
+    >>> Doubles.__name__
+    'Doubles'
+    """
     return obj
 
 
 def annotate(the_type: Any, the_value: Any) -> Any:
-    """``the_value``."""
+    """``the_value``.
+
+    >>> torch.jit.annotate(int, 3)
+    3
+    """
     return the_value
 
 
 def is_scripting() -> bool:
-    """False."""
+    """False.
+
+    >>> torch.jit.is_scripting()
+    False
+    """
     return False
 
 
 def is_tracing() -> bool:
-    """False."""
+    """False.
+
+    >>> torch.jit.is_tracing()
+    False
+    """
     return False
 
 
 def freeze(mod: Any, preserved_attrs: Sequence[str] | None = None, optimize_numerics: bool = True) -> Any:
-    """``mod`` as it is. Raises RuntimeError for a module in training mode, as PyTorch does."""
+    """``mod`` as it is. Raises RuntimeError for a module in training mode, as PyTorch does.
+
+    >>> model = nn.Sequential(nn.Linear(2, 1)).eval()
+    >>> torch.jit.freeze(torch.jit.script(model))(torch.zeros(1, 2)).shape
+    torch.Size([1, 1])
+    """
     if mod.training:
         raise RuntimeError("Freezing is currently only implemented for modules in eval mode. Please call .eval() on "
                            "your module before freezing.")
@@ -135,19 +223,33 @@ def freeze(mod: Any, preserved_attrs: Sequence[str] | None = None, optimize_nume
 
 
 def optimize_for_inference(mod: Any, other_methods: Sequence[str] | None = None) -> Any:
-    """``mod`` as it is."""
+    """``mod`` as it is.
+
+    >>> model = nn.Linear(2, 1).eval()
+    >>> torch.jit.optimize_for_inference(torch.jit.script(model))(torch.zeros(1, 2)).shape
+    torch.Size([1, 1])
+    """
     return mod
 
 
 def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
-    """A future that is done: ``func`` ran at once."""
+    """A future that is done: ``func`` ran at once.
+
+    >>> future = torch.jit.fork(torch.add, torch.tensor(1), torch.tensor(2))
+    >>> torch.jit.wait(future)
+    tensor(3)
+    """
     future = Future()
     future.set_result(func(*args, **kwargs))
     return future
 
 
 def wait(future: Future) -> Any:
-    """The result of a future."""
+    """The result of a future.
+
+    >>> torch.jit.wait(torch.jit.fork(lambda x: 2 * x, torch.tensor(3)))
+    tensor(6)
+    """
     return future.wait()
 
 
@@ -157,12 +259,24 @@ def _no_script(what: str) -> NotImplementedError:
 
 
 def save(*arguments: Any, **options: Any) -> NoReturn:
-    """Raises NotImplementedError: there is no compiled module to write."""
+    """Raises NotImplementedError: there is no compiled module to write.
+
+    >>> torch.jit.save(nn.Linear(2, 1), "model.pt")
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: [jit.save] TorchScript files are not in wengert: save ...
+    """
     raise _no_script("save")
 
 
 def load(f: Any, map_location: Any = None, _extra_files: Any = None, _restore_shapes: bool = False) -> NoReturn:
-    """Raises NotImplementedError: TorchScript files are programs in a language that wengert does not run."""
+    """Raises NotImplementedError: TorchScript files are programs in a language that wengert does not run.
+
+    >>> torch.jit.load("model.pt")
+    Traceback (most recent call last):
+        ...
+    NotImplementedError: [jit.load] TorchScript files are not in wengert: save ...
+    """
     raise _no_script("load")
 
 

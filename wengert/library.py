@@ -24,7 +24,14 @@ _registered: dict[str, CustomOpDef] = {}
 
 class CustomOpDef:
     """An operator of one's own. Calling it calls its body; `register_autograd` gives it a derivative, without which
-    asking for one raises RuntimeError."""
+    asking for one raises RuntimeError.
+
+    >>> @torch.library.custom_op("reference::half", mutates_args=())
+    ... def half(x: torch.Tensor) -> torch.Tensor:
+    ...     return x / 2
+    >>> isinstance(half, torch.library.CustomOpDef), torch.ops.reference.half(torch.tensor(3.0))
+    (True, tensor(1.5000))
+    """
 
     def __init__(self, name: str, body: Callable[..., Any], mutates_args: str | Iterable[str], schema: str | None
                  ) -> None:
@@ -112,6 +119,7 @@ def custom_op(name: str, fn: Callable[..., Any] | None = None, /, *, mutates_arg
     """The operator ``name`` (``"namespace::name"``) with the body ``fn``, or a decorator that makes one.
 
     >>> import wengert
+    >>> from wengert.library import custom_op
     >>> @custom_op("examples::twice", mutates_args=())
     ... def twice(x: wengert.Tensor) -> wengert.Tensor:
     ...     return x * 2
@@ -145,18 +153,48 @@ def _found(op: Any) -> CustomOpDef:
 
 def register_fake(op: Any, func: Callable[..., Any] | None = None, /, *, lib: Any = None, allow_override: bool = False
                   ) -> Any:
-    """`CustomOpDef.register_fake` of the operator ``op``, or its name; without ``func`` a decorator."""
+    """`CustomOpDef.register_fake` of the operator ``op``, or its name; without ``func`` a decorator.
+
+    >>> @torch.library.custom_op("reference::rows", mutates_args=())
+    ... def rows(x: torch.Tensor) -> torch.Tensor:
+    ...     return x.sum(dim=1)
+    >>> _ = torch.library.register_fake(rows, lambda x: x.new_empty(x.shape[0]))
+    >>> rows(torch.ones(2, 3, device="meta")).shape
+    torch.Size([2])
+    """
     found = _found(op)
     return found.register_fake if func is None else found.register_fake(func)
 
 
 def register_kernel(op: Any, device_types: Any, func: Any = None, /, *, lib: Any = None) -> Any:
-    """`CustomOpDef.register_kernel` of the operator ``op``, or its name."""
+    """`CustomOpDef.register_kernel` of the operator ``op``, or its name.
+
+    >>> @torch.library.custom_op("reference::twice", mutates_args=())
+    ... def twice(x: torch.Tensor) -> torch.Tensor:
+    ...     return 2 * x
+    >>> _ = torch.library.register_kernel(twice, "cpu", lambda x: x + x)
+    >>> twice(torch.tensor([1.0, 2.0]))
+    tensor([2., 4.])
+    """
     return _found(op).register_kernel(device_types, func)
 
 
 def register_autograd(op: Any, backward: Callable[..., Any], /, *, setup_context: Any = None, lib: Any = None) -> None:
-    """`CustomOpDef.register_autograd` of the operator ``op``, or its name."""
+    """`CustomOpDef.register_autograd` of the operator ``op``, or its name.
+
+    >>> @torch.library.custom_op("reference::cube", mutates_args=())
+    ... def cube(x: torch.Tensor) -> torch.Tensor:
+    ...     return x * x * x
+    >>> def keep(ctx, inputs, output):
+    ...     ctx.save_for_backward(*inputs)
+    >>> def backward(ctx, grad):
+    ...     return 3 * ctx.saved_tensors[0] ** 2 * grad
+    >>> torch.library.register_autograd(cube, backward, setup_context=keep)
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> cube(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
     _found(op).register_autograd(backward, setup_context=setup_context)
 
 

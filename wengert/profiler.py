@@ -25,7 +25,12 @@ __all__ = [
 
 
 class ProfilerActivity(Enum):
-    """What to measure: only the CPU is there."""
+    """What to measure: only the CPU is there.
+
+    >>> from wengert import profiler
+    >>> profiler.ProfilerActivity.CPU.name
+    'CPU'
+    """
 
     CPU = 0
     XPU = 1
@@ -33,7 +38,12 @@ class ProfilerActivity(Enum):
 
 
 class ProfilerAction(Enum):
-    """What a step of a schedule does."""
+    """What a step of a schedule does.
+
+    >>> from wengert import profiler
+    >>> [action.name for action in profiler.ProfilerAction]
+    ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE']
+    """
 
     NONE = 0
     WARMUP = 1
@@ -42,12 +52,22 @@ class ProfilerAction(Enum):
 
 
 def kineto_available() -> bool:
-    """False: there is no Kineto."""
+    """False: there is no Kineto.
+
+    >>> from wengert import profiler
+    >>> profiler.kineto_available()
+    False
+    """
     return False
 
 
 def supported_activities() -> set[ProfilerActivity]:
-    """The CPU."""
+    """The CPU.
+
+    >>> from wengert import profiler
+    >>> [activity.name for activity in profiler.supported_activities()][:1]
+    ['CPU']
+    """
     return {ProfilerActivity.CPU}
 
 
@@ -55,7 +75,13 @@ def schedule(
     *, wait: int, warmup: int, active: int, repeat: int = 0, skip_first: int = 0, **options: Any
 ) -> Callable[[int], ProfilerAction]:
     """A schedule of steps: ``wait`` and ``warmup`` that do not count, ``active`` that do, and again, ``repeat`` times
-    (0: for ever), after ``skip_first`` steps."""
+    (0: for ever), after ``skip_first`` steps.
+
+    >>> from wengert import profiler
+    >>> plan = profiler.schedule(wait=1, warmup=1, active=2, repeat=1)
+    >>> [plan(step).name for step in range(5)]
+    ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
+    """
     if wait < 0 or warmup < 0 or active < 1 or repeat < 0 or skip_first < 0:
         raise AssertionError("Invalid profiler schedule arguments")
 
@@ -76,6 +102,12 @@ class profile(_base.profile):
     """Measures what runs inside; with a ``schedule``, the steps that it marks, of which `step` tells the end.
 
     ``on_trace_ready(profile)`` is called when the context ends, or after the last active step of each cycle.
+
+    >>> from wengert import profiler
+    >>> with profiler.profile(activities=[profiler.ProfilerActivity.CPU]) as seen:
+    ...     _ = torch.ones(3, 3).exp()
+    >>> any("exp" in event.key for event in seen.key_averages())
+    True
     """
 
     def __init__(self, *, activities: Iterable[ProfilerActivity] | None = None,
@@ -120,7 +152,15 @@ def tensorboard_trace_handler(
     dir_name: str, worker_name: str | None = None, use_gzip: bool = False
 ) -> Callable[[profile], None]:
     """A function for ``on_trace_ready`` that writes a Chrome trace into a folder, which TensorBoard's profile page and
-    chrome://tracing show: times of operations on the CPU, and no kernels or memory. ``use_gzip`` compresses it."""
+    chrome://tracing show: times of operations on the CPU, and no kernels or memory. ``use_gzip`` compresses it.
+
+    >>> from wengert import profiler
+    >>> with profiler.profile(on_trace_ready=profiler.tensorboard_trace_handler("traces")):
+    ...     _ = torch.ones(3, 3).exp()
+    >>> from pathlib import Path
+    >>> len(list(Path("traces").iterdir()))
+    1
+    """
     os.makedirs(dir_name, exist_ok=True)
 
     def handle(prof: profile) -> None:

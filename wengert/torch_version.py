@@ -18,6 +18,7 @@ class TorchVersion(str):
     """The version of an API as a text, ``"2.13.0"``. Comparisons with versions, texts and tuples or lists of their
     parts are those of versions (PEP 440); with texts that are none, those of texts.
 
+    >>> from wengert.torch_version import TorchVersion
     >>> TorchVersion("2.13.0") >= (2, 4), TorchVersion("2.13.0") > "2.9", TorchVersion("2.13.0") == "2.13"
     (True, True, True)
     """

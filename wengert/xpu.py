@@ -38,7 +38,11 @@ synchronize = _absent("synchronize")
 
 
 def get_rng_state_all() -> list[Any]:
-    """The states of the generators of all devices: none."""
+    """The states of the generators of all devices: none.
+
+    >>> torch.xpu.get_rng_state_all()
+    []
+    """
     return []
 
 

@@ -27,6 +27,7 @@ from wengert.core import errors
 from wengert.core.primitive import P
 
 from .calls import with_arguments, with_tensors
+from .pages import BORROWED, NAMESAKES, RENAMED
 from .pages import PAGES as PAGES
 from .refusals import dtypes
 from .refusals import errors as refusals
@@ -48,7 +49,7 @@ def lacking() -> list[str]:
             home = shown[id(value)]
             if not summary(value):
                 found.append(f"{page}.{name}: no summary")
-            elif not example(value) and base(home, shown) is None:
+            elif not example(value) and not standing_in(value) and base(home, shown) is None:
                 found.append(f"{page}.{name}: no example")
     return found
 
@@ -77,6 +78,11 @@ def unsaid(*pages: str) -> list[str]:
 def summary(value: Any) -> str:
     """What a docstring says before its first example."""
     return (inspect.getdoc(value) or "").partition(">>>")[0].strip()
+
+
+def standing_in(value: Any) -> bool:
+    """Whether a function only stands for one of PyTorch's, with one answer or one error whatever it is asked."""
+    return getattr(value, "__module__", "") == "wengert._missing"
 
 
 def example(value: Any) -> bool:
@@ -171,13 +177,18 @@ def homes() -> dict[int, str]:
 def base(name: str, shown: dict[int, str]) -> str | None:
     """The full name of the function of which ``name`` is the form in place, or that copies, or the old name, if it has
     an example."""
-    page, _, own = name.rpartition(".")
+    page = next(page for page in sorted(PAGES, key=len, reverse=True) if name.startswith(f"{page}."))
+    own = name.removeprefix(f"{page}.")
     for plain in (own.removesuffix("_"), own.removesuffix("_copy"), f"{own}_"):
         if plain != own:
             for owner in (page, TENSOR, "wengert"):
                 value = getattr(_owner(owner), plain, None)
                 if value is not None and example(value) and id(value) in shown:
                     return shown[id(value)]
+    for owner in NAMESAKES.get(page, ()):
+        value = getattr(_owner(owner), RENAMED.get(own, own.removeprefix("linalg_")), None)
+        if value is not None and example(value) and id(value) in shown:
+            return shown[id(value)]
     return None
 
 
@@ -216,23 +227,75 @@ def places() -> dict[str, str]:
 
 def members(page: str) -> Iterator[tuple[str, Any]]:
     """The public callables of a page, by name."""
-    owner = _owner(page)
-    # What is imported late is not in the package's __all__, which would import it.
-    names = dir(owner) if page in (TENSOR, "wengert") else getattr(owner, "__all__", None) or [
-        name for name, value in vars(owner).items() if str(getattr(value, "__module__", "")).startswith("wengert")]
-    for name in sorted(set(names), key=lambda name: (name.lower(), name)):
-        value = getattr(owner, name, None)
-        if not name.startswith("_") and not isinstance(value, ModuleType) and callable(value) and value.__doc__ \
+    for name in _names(page):
+        value = _named(page, name)
+        if not isinstance(value, ModuleType) and callable(value) and value.__doc__ \
                 and getattr(value, "__module__", "wengert").startswith(("wengert", "torch")):
             yield name, value
+
+
+def _names(page: str) -> list[str]:
+    """The public names of a page, in order; of a package that only holds modules, of these."""
+    owner = _owner(page)
+    # What is imported late is not in the package's __all__, which would import it.
+    if page in (TENSOR, "wengert"):
+        found = dir(owner)
+    elif getattr(owner, "__all__", None):
+        found = owner.__all__
+    else:
+        found = [name for name, value in vars(owner).items() if not standing_in(value) or name != value.__name__]
+        found = [name for name in found if str(getattr(_named(page, name), "__module__", "")).startswith("wengert")]
+    if not found:
+        modules = [name for name, value in vars(owner).items() if isinstance(value, ModuleType)]
+        found = [f"{name}.{inner}" for name in modules for inner in _names(f"{page}.{name}")]
+    found = [name for name in found if not name.startswith("_") and name not in BORROWED.get(page, ())]
+    return sorted(set(found), key=lambda name: (name.lower(), name))
+
+
+def _named(page: str, name: str) -> Any:
+    """What a name of a page stands for."""
+    value = _owner(page)
+    for part in name.split("."):
+        value = getattr(value, part, None)
+    return value
 
 
 def page_of(page: str, known: dict[str, str]) -> str:
     """The text of a page."""
     head = [f"# {PAGES[page]}: `{page}`", ""]
     head += [*markdown(_about(page), known), ""]
-    parts = [entry(page, name, value, known) for name, value in members(page)]
-    return "\n".join([*head, *[line for part in parts for line in (*part, "")]])
+    parts = [entry(page, name, value, known) for name, value in members(page) if not standing_in(value)]
+    return "\n".join([*head, *[line for part in (*parts, *standing(page), *values(page)) for line in (*part, "")]])
+
+
+def standing(page: str) -> Iterator[list[str]]:
+    """The lines about the names that only stand in for PyTorch's, those together of which the same is to be said."""
+    alike: dict[str, list[str]] = {}
+    for name, value in members(page):
+        if standing_in(value):
+            alike.setdefault(inspect.getdoc(value) or "", []).append(name)
+    for text, names in alike.items():
+        first, *others = [f"{page}.{name}(*args, **kwargs)" for name in names]
+        under = [" " * len(f"{FENCE}{{py:function}} ") + other for other in others]
+        yield [f"{FENCE}{{py:function}} {first}", *under, "", *markdown(text, {}), "",
+               "The name is there for programs that ask for it, and does the same whatever it is given.", FENCE]
+
+
+def values(page: str) -> Iterator[list[str]]:
+    """The lines about the names of a page that are no functions and classes of wengert's."""
+    shown = {name for name, _ in members(page)}
+    others = {name: value for name in _names(page) if name not in shown
+              and not isinstance(value := _named(page, name), ModuleType) and value is not None}
+    foreign = [name for name, value in others.items()
+               if callable(value) and not getattr(value, "__module__", "wengert").startswith("wengert")]
+    for name, value in others.items():
+        if name not in foreign:
+            text = repr(value)
+            said = f" `{text}`" if len(text) < 80 and " at 0x" not in text and "\n" not in text else ""
+            kind = f"`{type(value).__name__}`"
+            yield [f"{FENCE}{{py:data}} {page}.{name}", "", f"A value of type {kind}{':' * bool(said)}{said}.", FENCE]
+    if foreign:
+        yield ["Names of Python's own, as they are there: " + ", ".join(f"`{name}`" for name in foreign) + "."]
 
 
 def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:

@@ -22,6 +22,12 @@ import wengert
 SWITCHES = ("set_", "enter_", "exit_")
 """How the names begin of what changes the process."""
 
+LARGE = ("wengert.vision.models.alexnet", "wengert.vision.models.resnet", "wengert.vision.models.vgg")
+"""Modules whose functions make more than should be made again and again."""
+
+PROCESSES = ("wengert.distributed", "wengert.multiprocessing")
+"""Packages whose examples start processes: they are not run again."""
+
 Path = tuple[Any, ...]
 """Where an argument is: in which call of a chain, by which parameter, and in which places of lists from there."""
 
@@ -90,6 +96,8 @@ class _Noted(ast.NodeTransformer):
 def chain(value: Any) -> Chain | None:
     """The last call of a name in its own example that takes or gives tensors, or the last one at all."""
     found: list[tuple[Chain, Any]] = []
+    if (getattr(value, "__module__", None) or "").startswith(PROCESSES):
+        return None
 
     def noted(function: Any, *args: Any, **kwargs: Any) -> Any:
         own = getattr(function, "__func__", None) is value
@@ -132,6 +140,8 @@ def chain(value: Any) -> Chain | None:
 def _runs(link: Chain) -> bool:
     """Whether the calls can be made again: not those of a tape that is used up, or of tensors of a transformation, and
     not what switches something in the process."""
+    if (getattr(link.target, "__module__", None) or "").startswith(LARGE):
+        return False
     if getattr(link.target, "__name__", "").startswith(SWITCHES) and not any(
             isinstance(part, wengert.Tensor) for _, part in link.leaves()):
         return False

@@ -35,5 +35,72 @@ PAGES = {
     "wengert.amp": "Mixed precision",
     "wengert.testing": "Testing",
     "wengert.core.errors": "Errors",
+    "wengert.nn.attention": "Which attention is used",
+    "wengert.nn.parallel": "Models in several processes",
+    "wengert.distributions.constraints": "Constraints of distributions",
+    "wengert.distributed": "Several processes",
+    "wengert.distributed.nn": "Collectives with derivatives",
+    "wengert.distributed.zero": "Optimisers in several processes",
+    "wengert.distributed.algorithms.ddp_comm_hooks.default_hooks": "Ways of putting gradients together",
+    "wengert.distributed.algorithms.ddp_comm_hooks.powerSGD_hook": "Gradients of low rank",
+    "wengert.multiprocessing": "Processes",
+    "wengert.futures": "Futures",
+    "wengert.fx": "Programs as graphs",
+    "wengert.fx.passes.shape_prop": "Shapes of a program's nodes",
+    "wengert.jit": "TorchScript's names",
+    "wengert.library": "Operators of your own",
+    "wengert.onnx": "ONNX",
+    "wengert.hub": "Models from elsewhere",
+    "wengert.serialization": "Saving and loading",
+    "wengert.autograd.profiler": "Where the time goes",
+    "wengert.profiler": "PyTorch's profiler",
+    "wengert.utils.benchmark": "Timing",
+    "wengert.utils.hooks": "Handles of hooks",
+    "wengert.utils.dlpack": "Exchange with other libraries",
+    "wengert.return_types": "Results with names",
+    "wengert.types": "Names for annotations",
+    "wengert.torch_version": "The version",
+    "wengert.accelerator": "Accelerators",
+    "wengert.cpu": "The CPU as a device",
+    "wengert.cuda": "Questions about CUDA",
+    "wengert.xpu": "Questions about Intel's accelerators",
+    "wengert.backends": "Switches of back ends",
+    "wengert.array_api": "The array API standard",
+    "wengert.array_api.linalg": "Linear algebra of the array API standard",
+    "wengert.array_api.fft": "Fourier transforms of the array API standard",
+    "wengert.vision": "Images",
+    "wengert.vision.datasets": "Data sets of images",
+    "wengert.vision.transforms": "Transforms of images",
+    "wengert.vision.transforms.functional": "Transforms of images as functions",
+    "wengert.vision.transforms.v2": "Transforms of images, masks and boxes",
+    "wengert.vision.transforms.v2.functional": "Transforms of images, masks and boxes as functions",
+    "wengert.vision.tv_tensors": "Images, masks and boxes as tensors",
+    "wengert.vision.models": "Networks for images",
+    "wengert.vision.models.feature_extraction": "Features of networks",
+    "wengert.vision.ops": "Boxes, regions and blocks",
+    "wengert.vision.io": "Files of images",
+    "wengert.vision.utils": "Grids of images",
 }
 """The public modules (and a class) that get a page, and its title."""
+
+NAMESAKES = {
+    "wengert.array_api": ("wengert",),
+    "wengert.array_api.linalg": ("wengert.linalg", "wengert"),
+    "wengert.array_api.fft": ("wengert.fft",),
+    "wengert.distributed.nn": ("wengert.distributed",),
+    "wengert.return_types": ("wengert", "wengert.linalg"),
+    "wengert.vision.transforms.v2": ("wengert.vision.transforms",),
+    "wengert.vision.transforms.v2.functional": ("wengert.vision.transforms.functional",),
+}
+"""The pages whose names do what the same names on other pages do, with those, where the examples are."""
+
+BORROWED = {
+    "wengert.fx.passes.shape_prop": ("Interpreter", "Node", "map_aggregate"),
+    "wengert.vision.transforms.v2.functional": (
+        "expanded", "four_sides", "horizontal_flip", "inverse_affine", "mode", "resized", "two_sizes", "vertical_flip"),
+    "wengert.vision.tv_tensors": ("DisableTorchFunctionSubclass",),
+}
+"""What modules without an ``__all__`` hold for their own use."""
+
+RENAMED = {"bitwise_invert": "bitwise_not"}
+"""What names of those pages are called on the others."""

@@ -13,7 +13,12 @@ from .promotion import Axis, Number, as_array, axes_of, by_numpy, place, togethe
 
 
 def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
-    """The arrays, each seen in the shape that they have together."""
+    """The arrays, each seen in the shape that they have together.
+
+    >>> from wengert import array_api as xp
+    >>> [array.shape for array in xp.broadcast_arrays(xp.ones((2, 1)), xp.ones(3))]
+    [torch.Size([2, 3]), torch.Size([2, 3])]
+    """
     return list(torch.broadcast_tensors(*arrays))
 
 
@@ -31,7 +36,12 @@ def concat(arrays: tuple[Tensor, ...] | list[Tensor], /, *, axis: int | None = 0
 
 
 def expand_dims(x: Tensor, /, axis: int | tuple[int, ...] = 0) -> Tensor:
-    """``x`` with a dimension of size 1 at ``axis`` of the result."""
+    """``x`` with a dimension of size 1 at ``axis`` of the result.
+
+    >>> from wengert import array_api as xp
+    >>> xp.expand_dims(xp.ones((2, 3)), axis=1).shape
+    torch.Size([2, 1, 3])
+    """
     axes = (axis,) if isinstance(axis, int) else axis
     for each in sorted(axes_of(axes, x.ndim + len(axes))):
         x = x.unsqueeze(each)
@@ -50,19 +60,34 @@ def moveaxis(x: Tensor, source: int | tuple[int, ...], destination: int | tuple[
 
 
 def permute_dims(x: Tensor, /, axes: tuple[int, ...]) -> Tensor:
-    """``x`` with its axes in another order."""
+    """``x`` with its axes in another order.
+
+    >>> from wengert import array_api as xp
+    >>> xp.permute_dims(xp.ones((2, 3, 4)), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
     return torch.permute(x, axes)
 
 
 def matrix_transpose(x: Tensor, /) -> Tensor:
-    """The matrices of ``x`` (..., M, N) as (..., N, M)."""
+    """The matrices of ``x`` (..., M, N) as (..., N, M).
+
+    >>> from wengert import array_api as xp
+    >>> xp.matrix_transpose(xp.ones((2, 3, 4))).shape
+    torch.Size([2, 4, 3])
+    """
     if x.ndim < 2:
         raise ValueError(f"[matrix_transpose] two dimensions or more were expected; got shape {tuple(x.shape)}")
     return x.mT
 
 
 def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
-    """Every element, or slice along ``axis``, ``repeats`` times, one number or one for each."""
+    """Every element, or slice along ``axis``, ``repeats`` times, one number or one for each.
+
+    >>> from wengert import array_api as xp
+    >>> xp.repeat(xp.asarray([1, 2]), 2)
+    tensor([1, 1, 2, 2])
+    """
     if axis is None:
         x, axis = x.reshape(-1), 0
     return torch.repeat_interleave(x, repeats, dim=axis)
@@ -110,7 +135,12 @@ def tile(x: Tensor, repetitions: tuple[int, ...], /) -> Tensor:
 
 
 def unstack(x: Tensor, /, *, axis: int = 0) -> tuple[Tensor, ...]:
-    """The slices along ``axis``."""
+    """The slices along ``axis``.
+
+    >>> from wengert import array_api as xp
+    >>> xp.unstack(xp.asarray([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     return tuple(torch.unbind(x, axis))
 
 
@@ -124,7 +154,12 @@ def take(x: Tensor, indices: Tensor, /, *, axis: int | None = None) -> Tensor:
 
 
 def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
-    """Elements along ``axis`` by ``indices``, which has the shape of ``x`` but for ``axis``, or one that fits."""
+    """Elements along ``axis`` by ``indices``, which has the shape of ``x`` but for ``axis``, or one that fits.
+
+    >>> from wengert import array_api as xp
+    >>> xp.take_along_axis(xp.asarray([[3, 1]]), xp.asarray([[1, 0]]), axis=1)
+    tensor([[1, 3]])
+    """
     axis = place(axis, x.ndim)
     return torch.take_along_dim(x, _from_zero(indices, x.shape[axis]), axis)
 
@@ -235,19 +270,34 @@ def unique_all(x: Tensor, /) -> UniqueAll:
 
 
 def unique_counts(x: Tensor, /) -> UniqueCounts:
-    """The different elements, and how often each is there."""
+    """The different elements, and how often each is there.
+
+    >>> from wengert import array_api as xp
+    >>> xp.unique_counts(xp.asarray([2, 1, 2])).counts
+    tensor([1, 2])
+    """
     found = unique_all(x)
     return UniqueCounts(found.values, found.counts)
 
 
 def unique_inverse(x: Tensor, /) -> UniqueInverse:
-    """The different elements, and which of them each element of ``x`` is."""
+    """The different elements, and which of them each element of ``x`` is.
+
+    >>> from wengert import array_api as xp
+    >>> xp.unique_inverse(xp.asarray([2, 1, 2])).inverse_indices
+    tensor([1, 0, 1])
+    """
     found = unique_all(x)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
 def unique_values(x: Tensor, /) -> Tensor:
-    """The different elements."""
+    """The different elements.
+
+    >>> from wengert import array_api as xp
+    >>> xp.unique_values(xp.asarray([2, 1, 2]))
+    tensor([1, 2])
+    """
     return unique_all(x).values
 
 

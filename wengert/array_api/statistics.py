@@ -64,7 +64,12 @@ def cumulative_sum(x: Tensor, /, *, axis: int | None = None, dtype: torch.dtype 
 
 def cumulative_prod(x: Tensor, /, *, axis: int | None = None, dtype: torch.dtype | None = None,
                     include_initial: bool = False) -> Tensor:
-    """The products up to each element along ``axis``, as `cumulative_sum` has the sums."""
+    """The products up to each element along ``axis``, as `cumulative_sum` has the sums.
+
+    >>> from wengert import array_api as xp
+    >>> xp.cumulative_prod(xp.asarray([1, 2, 3]))
+    tensor([1, 2, 6])
+    """
     return _cumulative("cumprod", 1, x, axis, dtype, include_initial)
 
 

@@ -30,7 +30,13 @@ _COLUMNS = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg"
 
 @dataclass
 class Event:
-    """One measured thing: its name, when it started and how long it took (ns), and how much of that is its parts'."""
+    """One measured thing: its name, when it started and how long it took (ns), and how much of that is its parts'.
+
+    >>> with torch.autograd.profiler.profile() as seen:
+    ...     _ = torch.ones(3, 3).exp()
+    >>> [event.name for event in seen.events()][-1]
+    'aten::exp'
+    """
 
     name: str
     start: int
@@ -47,7 +53,14 @@ class Event:
 
 @dataclass
 class EventAverage:
-    """All events of one name; times in microseconds."""
+    """All events of one name; times in microseconds.
+
+    >>> with torch.autograd.profiler.profile() as seen:
+    ...     for _ in range(3):
+    ...         _ = torch.ones(3, 3).exp()
+    >>> [average.count for average in seen.key_averages() if "exp" in average.key]
+    [3]
+    """
 
     key: str
     count: int = 0

@@ -21,7 +21,11 @@ matmul = _Matmul()
 
 
 def is_built() -> bool:
-    """False: there is no CUDA back end yet."""
+    """False: there is no CUDA back end yet.
+
+    >>> torch.backends.cuda.is_built()
+    False
+    """
     return False
 
 

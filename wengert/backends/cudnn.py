@@ -14,23 +14,40 @@ allow_tf32 = True
 
 
 def is_available() -> bool:
-    """False."""
+    """False.
+
+    >>> torch.backends.cudnn.is_available()
+    False
+    """
     return False
 
 
 def version() -> None:
-    """None: there is no cuDNN."""
+    """None: there is no cuDNN.
+
+    >>> torch.backends.cudnn.version() is None
+    True
+    """
     return None
 
 
 def is_acceptable(tensor: Any) -> bool:
-    """False."""
+    """False.
+
+    >>> torch.backends.cudnn.is_acceptable(torch.ones(2))
+    False
+    """
     return False
 
 
 @contextlib.contextmanager
 def flags(**settings: Any) -> Iterator[None]:
-    """A context with the given settings in force."""
+    """A context with the given settings in force.
+
+    >>> with torch.backends.cudnn.flags(enabled=False):
+    ...     torch.backends.cudnn.enabled
+    False
+    """
     before = {name: globals()[name] for name in settings}
     globals().update(settings)
     try:

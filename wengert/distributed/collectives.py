@@ -97,6 +97,14 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None, a
 
     Of half precision the sum is that of float32, rounded once. Returns a `Work` with ``async_op``. Raises DTypeError
     for an ``op`` that the dtype has not, and DistError where the ranks disagree or one is gone.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> dist.all_reduce(x)
+    >>> x
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
     """
     found = group_of(group)
     array = writable("all_reduce", tensor)
@@ -140,7 +148,16 @@ def root_of(group: ProcessGroup | None, rank: int | None, group_rank: int | None
 
 def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM, group: Any = None,
            async_op: bool = False, group_dst: int | None = None) -> Work | None:
-    """`all_reduce` for rank ``dst`` alone; on others ``tensor`` stays as it is."""
+    """`all_reduce` for rank ``dst`` alone; on others ``tensor`` stays as it is.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> dist.reduce(x, dst=0)
+    >>> x
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     root = root_of(found, dst, group_dst, "reduce")
     array = writable("reduce", tensor)
@@ -157,7 +174,16 @@ def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM, 
 
 def broadcast(tensor: Tensor, src: int | None = None, group: Any = None, async_op: bool = False,
               group_src: int | None = None) -> Work | None:
-    """Gives all ranks the values that ``tensor`` has on rank ``src``."""
+    """Gives all ranks the values that ``tensor`` has on rank ``src``.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> dist.broadcast(x, src=0)
+    >>> x
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     root = root_of(found, src, group_src, "broadcast")
     array = writable("broadcast", tensor)
@@ -172,7 +198,16 @@ def broadcast(tensor: Tensor, src: int | None = None, group: Any = None, async_o
 
 
 def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Any = None, async_op: bool = False) -> Work | None:
-    """Writes the tensor of rank i into ``tensor_list[i]``, on all ranks; all tensors have one shape and dtype."""
+    """Writes the tensor of rank i into ``tensor_list[i]``, on all ranks; all tensors have one shape and dtype.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> parts = [torch.zeros(2)]
+    >>> dist.all_gather(parts, torch.tensor([1.0, 2.0]))
+    >>> parts
+    [tensor([1., 2.])]
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -190,7 +225,16 @@ def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Any = None, asy
 
 def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: Any = None, async_op: bool = False
                            ) -> Work | None:
-    """`all_gather` into one tensor: along the first dimension, or stacked along a new one."""
+    """`all_gather` into one tensor: along the first dimension, or stacked along a new one.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> whole = torch.zeros(2)
+    >>> dist.all_gather_into_tensor(whole, torch.tensor([1.0, 2.0]))
+    >>> whole
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -208,7 +252,16 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: A
 
 def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | None = None, group: Any = None,
            async_op: bool = False, group_dst: int | None = None) -> Work | None:
-    """`all_gather` for rank ``dst`` (0) alone; others give no list."""
+    """`all_gather` for rank ``dst`` (0) alone; others give no list.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> parts = [torch.zeros(2)]
+    >>> dist.gather(torch.tensor([1.0, 2.0]), parts, dst=0)
+    >>> parts
+    [tensor([1., 2.])]
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -234,7 +287,16 @@ def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | N
 
 def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int | None = None, group: Any = None,
             async_op: bool = False, group_src: int | None = None) -> Work | None:
-    """Writes ``scatter_list[i]`` of rank ``src`` (0) into ``tensor`` of rank i."""
+    """Writes ``scatter_list[i]`` of rank ``src`` (0) into ``tensor`` of rank i.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> mine = torch.zeros(2)
+    >>> dist.scatter(mine, [torch.tensor([1.0, 2.0])], src=0)
+    >>> mine
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -260,7 +322,16 @@ def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int |
 
 def reduce_scatter(output: Tensor, input_list: list[Tensor], op: ReduceOp = ReduceOp.SUM, group: Any = None,
                    async_op: bool = False) -> Work | None:
-    """Puts the ranks' ``input_list[i]`` together in ``output`` of rank i."""
+    """Puts the ranks' ``input_list[i]`` together in ``output`` of rank i.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> mine = torch.zeros(2)
+    >>> dist.reduce_scatter(mine, [torch.tensor([1.0, 2.0])])
+    >>> mine
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -278,7 +349,16 @@ def reduce_scatter(output: Tensor, input_list: list[Tensor], op: ReduceOp = Redu
 
 def reduce_scatter_tensor(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None,
                           async_op: bool = False) -> Work | None:
-    """`reduce_scatter` of one tensor, whose parts are along the first dimension."""
+    """`reduce_scatter` of one tensor, whose parts are along the first dimension.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> mine = torch.zeros(2)
+    >>> dist.reduce_scatter_tensor(mine, torch.tensor([1.0, 2.0]))
+    >>> mine
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -298,7 +378,16 @@ def reduce_scatter_tensor(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp
 
 def all_to_all(output_tensor_list: list[Tensor], input_tensor_list: list[Tensor], group: Any = None,
                async_op: bool = False) -> Work | None:
-    """Sends ``input_tensor_list[i]`` to rank i, and fills ``output_tensor_list[i]`` from it."""
+    """Sends ``input_tensor_list[i]`` to rank i, and fills ``output_tensor_list[i]`` from it.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> parts = [torch.zeros(2)]
+    >>> dist.all_to_all(parts, [torch.tensor([1.0, 2.0])])
+    >>> parts
+    [tensor([1., 2.])]
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -332,7 +421,16 @@ def _exchange(call: Call, parts: Sequence[Array], outs: Sequence[Array]) -> None
 def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: Sequence[int] | None = None,
                       input_split_sizes: Sequence[int] | None = None, group: Any = None, async_op: bool = False
                       ) -> Work | None:
-    """`all_to_all` of the parts of one tensor along the first dimension: equal ones, or as the sizes say."""
+    """`all_to_all` of the parts of one tensor along the first dimension: equal ones, or as the sizes say.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> whole = torch.zeros(2)
+    >>> dist.all_to_all_single(whole, torch.tensor([1.0, 2.0]))
+    >>> whole
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -365,12 +463,24 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: Sequenc
 
 
 def barrier(group: Any = None, async_op: bool = False, device_ids: Any = None) -> Work | None:
-    """Waits until all ranks are here."""
+    """Waits until all ranks are here.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.barrier()
+    >>> dist.destroy_process_group()
+    """
     return _run(group_of(group), "barrier", "", lambda call: None, async_op)
 
 
 def monitored_barrier(group: Any = None, timeout: Any = None, wait_all_ranks: bool = False) -> None:
-    """`barrier` with a timeout of its own. Raises DistBackendError that names who did not come."""
+    """`barrier` with a timeout of its own. Raises DistBackendError that names who did not come.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.monitored_barrier()
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is not None:
         found.run("monitored_barrier", "", lambda call: None, timeout=seconds(timeout))

@@ -23,6 +23,13 @@ class DeviceMesh:
     All ranks of the world make it, with the same numbers; one that is not in it has no groups. ``device_type`` is
     "cpu". Joins the world by the environment (`init_process_group`) where that has not been done. Raises ValueError for
     ranks that there are not, or that come twice.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> mesh = dist.init_device_mesh("cpu", (1,), mesh_dim_names=("dp",))
+    >>> isinstance(mesh, dist.DeviceMesh), mesh.mesh_dim_names
+    (True, ('dp',))
+    >>> dist.destroy_process_group()
     """
 
     def __init__(self, device_type: str, mesh: Any = None, *, mesh_dim_names: Sequence[str] | None = None,
@@ -171,6 +178,12 @@ def init_device_mesh(device_type: str, mesh_shape: tuple[int, ...], *, mesh_dim_
 
     Raises RuntimeError for names that are not different, or not as many as axes, and ValueError for a shape of more
     ranks than there are.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.init_device_mesh("cpu", (1,)).size()
+    1
+    >>> dist.destroy_process_group()
     """
     if mesh_dim_names is not None and len(set(mesh_dim_names)) != len(mesh_dim_names):
         raise RuntimeError("Each mesh_dim_name must be unique. Found repeated mesh_dim_name in mesh_dim_names "

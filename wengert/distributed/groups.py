@@ -101,6 +101,12 @@ class ProcessGroup:
     """Some of the ranks: those that take part in a collective. Made by `new_group` and `init_process_group`.
 
     ``ranks`` are their numbers in the world, in the order that their numbers in the group have.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> isinstance(dist.new_group([0]), dist.ProcessGroup)
+    True
+    >>> dist.destroy_process_group()
     """
 
     world: World

@@ -106,7 +106,16 @@ def _call(group: ProcessGroup, name: str, text: str, peers: list[int]) -> Call:
 
 def isend(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None
           ) -> Work | None:
-    """Begins to send ``tensor`` to rank ``dst``; the `Work` says when it may be written again."""
+    """Begins to send ``tensor`` to rank ``dst``; the `Work` says when it may be written again.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.isend(torch.zeros(2), dst=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -123,7 +132,16 @@ def isend(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 
 
 def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None
           ) -> Work | None:
-    """Begins to receive what rank ``src``, or any, sends, into ``tensor``."""
+    """Begins to receive what rank ``src``, or any, sends, into ``tensor``.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.irecv(torch.zeros(2), src=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return None
@@ -192,14 +210,32 @@ def _await_any(call: Call, group: ProcessGroup, tag: int, status: Any) -> None:
 
 
 def send(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0, group_dst: int | None = None) -> None:
-    """Sends ``tensor`` to rank ``dst``, which calls `recv` with one of the same size."""
+    """Sends ``tensor`` to rank ``dst``, which calls `recv` with one of the same size.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.send(torch.zeros(2), dst=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    >>> dist.destroy_process_group()
+    """
     work = isend(tensor, dst, group, tag, group_dst)
     if work is not None:
         work.wait()
 
 
 def recv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None) -> int:
-    """Receives into ``tensor`` what rank ``src``, or any, sends. Returns the sender's rank, -1 outside of the group."""
+    """Receives into ``tensor`` what rank ``src``, or any, sends. Returns the sender's rank, -1 outside of the group.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.recv(torch.zeros(2), src=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    >>> dist.destroy_process_group()
+    """
     work = irecv(tensor, src, group, tag, group_src)
     if not isinstance(work, Message):
         return -1
@@ -208,7 +244,16 @@ def recv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0
 
 
 class P2POp:
-    """One message of a batch: ``op`` is `isend` or `irecv`. See `batch_isend_irecv`."""
+    """One message of a batch: ``op`` is `isend` or `irecv`. See `batch_isend_irecv`.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.P2POp(dist.all_reduce, torch.zeros(2), 0)
+    Traceback (most recent call last):
+        ...
+    ValueError: Invalid ``op``. Expected ``op`` to be of type ...
+    >>> dist.destroy_process_group()
+    """
 
     def __init__(self, op: Callable[..., Any], tensor: Tensor, peer: int | None = None, group: Any = None, tag: int = 0,
                  group_peer: int | None = None) -> None:
@@ -220,7 +265,16 @@ class P2POp:
 
 
 def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
-    """Begins all messages of a list; returns their `Work`."""
+    """Begins all messages of a list; returns their `Work`.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.batch_isend_irecv([])
+    Traceback (most recent call last):
+        ...
+    ValueError: [batch_isend_irecv] a list of P2POp was expected; got something else
+    >>> dist.destroy_process_group()
+    """
     if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
         raise ValueError("[batch_isend_irecv] a list of P2POp was expected; got something else")
     receives_first = sorted(p2p_op_list, key=lambda each: each.op is isend)

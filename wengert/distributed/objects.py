@@ -58,7 +58,16 @@ def _parts(values: Sequence[Any]) -> tuple[list[Any], Any, Exception | None]:
 
 
 def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> None:
-    """Puts the object of rank i into ``object_list[i]``, on all ranks."""
+    """Puts the object of rank i into ``object_list[i]``, on all ranks.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> found = [None]
+    >>> dist.all_gather_object(found, {"rank": dist.get_rank()})
+    >>> found
+    [{'rank': 0}]
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return
@@ -82,7 +91,16 @@ def _gathered(call: Call, value: Any, root: int | None) -> Any:
 
 def gather_object(obj: Any, object_gather_list: list[Any] | None = None, dst: int | None = None, group: Any = None,
                   group_dst: int | None = None) -> None:
-    """`all_gather_object` for rank ``dst`` (0) alone; others give no list."""
+    """`all_gather_object` for rank ``dst`` (0) alone; others give no list.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> found = [None]
+    >>> dist.gather_object("mine", found, dst=0)
+    >>> found
+    ['mine']
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return
@@ -96,7 +114,16 @@ def gather_object(obj: Any, object_gather_list: list[Any] | None = None, dst: in
 
 def broadcast_object_list(object_list: list[Any], src: int | None = None, group: Any = None, device: Any = None,
                           group_src: int | None = None) -> None:
-    """Replaces the objects in the list by those of rank ``src`` (0)."""
+    """Replaces the objects in the list by those of rank ``src`` (0).
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> found = ["any object"]
+    >>> dist.broadcast_object_list(found, src=0)
+    >>> found
+    ['any object']
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return
@@ -121,7 +148,16 @@ def broadcast_object_list(object_list: list[Any], src: int | None = None, group:
 
 def scatter_object_list(scatter_object_output_list: list[Any], scatter_object_input_list: list[Any] | None = None,
                         src: int | None = None, group: Any = None, group_src: int | None = None) -> None:
-    """Puts the i-th object of rank ``src`` (0) at the first place of rank i's list."""
+    """Puts the i-th object of rank ``src`` (0) at the first place of rank i's list.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> found = [None]
+    >>> dist.scatter_object_list(found, ["mine"], src=0)
+    >>> found
+    ['mine']
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return
@@ -156,7 +192,16 @@ def scatter_object_list(scatter_object_output_list: list[Any], scatter_object_in
 
 def send_object_list(object_list: list[Any], dst: int | None = None, group: Any = None, device: Any = None,
                      group_dst: int | None = None, use_batch: bool = False) -> None:
-    """Sends objects to rank ``dst``, which calls `recv_object_list` with as many places."""
+    """Sends objects to rank ``dst``, which calls `recv_object_list` with as many places.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.send_object_list(["any object"], dst=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return
@@ -170,7 +215,16 @@ def send_object_list(object_list: list[Any], dst: int | None = None, group: Any 
 
 def recv_object_list(object_list: list[Any], src: int | None = None, group: Any = None, device: Any = None,
                      group_src: int | None = None, use_batch: bool = False) -> int:
-    """Replaces the objects in the list by those that rank ``src``, or any, sends; returns the sender's rank."""
+    """Replaces the objects in the list by those that rank ``src``, or any, sends; returns the sender's rank.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.recv_object_list([None], src=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         return -1

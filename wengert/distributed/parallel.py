@@ -63,6 +63,14 @@ class DistributedDataParallel(Module):
 
     Raises ValueError before `init_process_group`, RuntimeError for a module without parameters that need gradients, and
     DistError where the ranks' modules differ.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(2, 1))
+    >>> model(torch.ones(3, 2)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[3., 3.]])
+    >>> dist.destroy_process_group()
     """
 
     module: Module

@@ -63,7 +63,21 @@ class Bucket:
 
 
 class GradBucket:
-    """What a communication hook is given: the gradients of some parameters, in one flat tensor."""
+    """What a communication hook is given: the gradients of some parameters, in one flat tensor.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> def doubled(state, bucket: dist.GradBucket):
+    ...     future = torch.futures.Future()
+    ...     future.set_result(2 * bucket.buffer())
+    ...     return future
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> model.register_comm_hook(None, doubled)
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[2.]])
+    >>> dist.destroy_process_group()
+    """
 
     def __init__(self, bucket: Bucket, index: int, last: bool, parameters: Sequence[Tensor]) -> None:
         self._bucket, self._index, self._last = bucket, index, last

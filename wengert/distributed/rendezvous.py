@@ -48,7 +48,14 @@ class Backend(str):
 
 
 class GroupMember:
-    """What a process may be in a group."""
+    """What a process may be in a group.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.GroupMember.WORLD is dist.group.WORLD
+    True
+    >>> dist.destroy_process_group()
+    """
 
     NON_GROUP_MEMBER = -100
 
@@ -78,7 +85,20 @@ _joined = _Joined()
 
 
 def is_available() -> bool:
-    """Whether several processes can work together here: whether mpi4py is installed."""
+    """Whether several processes can work together here: whether mpi4py is installed.
+
+    >>> from wengert import distributed as dist
+    >>> dist.is_available()
+    True
+
+    >>> from wengert import distributed as dist
+    >>> dist.is_gloo_available()
+    True
+
+    >>> from wengert import distributed as dist
+    >>> isinstance(dist.is_mpi_available(), bool)
+    True
+    """
     return find_spec("mpi4py") is not None
 
 
@@ -86,7 +106,12 @@ is_gloo_available = is_mpi_available = is_available
 
 
 def is_nccl_available() -> bool:
-    """False: it is for GPUs."""
+    """False: it is for GPUs.
+
+    >>> from wengert import distributed as dist
+    >>> dist.is_nccl_available()
+    False
+    """
     return False
 
 
@@ -105,12 +130,22 @@ def is_backend_available(backend: str) -> bool:
 
 
 def is_torchelastic_launched() -> bool:
-    """Whether a launcher (`wengert launch`) started this process."""
+    """Whether a launcher (`wengert launch`) started this process.
+
+    >>> from wengert import distributed as dist
+    >>> dist.is_torchelastic_launched()
+    False
+    """
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def is_initialized() -> bool:
-    """Whether `init_process_group` was called."""
+    """Whether `init_process_group` was called.
+
+    >>> from wengert import distributed as dist
+    >>> dist.is_initialized()
+    False
+    """
     return current.default is not None
 
 
@@ -298,6 +333,12 @@ def init_process_group(backend: str | None = None, init_method: str | None = Non
     Raises ImportError where the extra ``wengert[distributed]`` is not installed, ValueError for a backend that is not
     there and for what is not said, DistStoreError that names the ranks that did not come, DistNetworkError where rank 0
     is not found, RuntimeError for ranks that MPI cannot bring together.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_rank(), dist.get_world_size()
+    (0, 1)
+    >>> dist.destroy_process_group()
     """
     if current.default is not None:
         raise ValueError("trying to initialize the default process group twice!")
@@ -333,7 +374,14 @@ def _tell_lower_floors(begun: bool) -> None:
 
 
 def destroy_process_group(group: Any = None) -> None:
-    """Ends a group, or with none given all of them. Waits for what is under way in it."""
+    """Ends a group, or with none given all of them. Waits for what is under way in it.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.is_initialized()
+    True
+    >>> dist.destroy_process_group()
+    """
     if group in (None, current.default):
         default = default_group()
         default.drain()
@@ -351,19 +399,38 @@ def _rank_not_in_group(group: Any) -> bool:
 
 
 def get_rank(group: Any = None) -> int:
-    """This process's number in the group; -1 outside of it."""
+    """This process's number in the group; -1 outside of it.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_rank()
+    0
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     return -1 if found is None else found.rank()
 
 
 def get_world_size(group: Any = None) -> int:
-    """How many ranks the group has; -1 outside of it."""
+    """How many ranks the group has; -1 outside of it.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_world_size()
+    1
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     return -1 if found is None else found.size()
 
 
 def get_node_local_rank(fallback_rank: int | None = None) -> int:
-    """``LOCAL_RANK``: this process's number on its machine."""
+    """``LOCAL_RANK``: this process's number on its machine.
+
+    >>> from wengert import distributed as dist
+    >>> dist.get_node_local_rank(fallback_rank=0)
+    0
+    """
     text = says("LOCAL_RANK")
     if text is not None:
         return int(text)
@@ -374,7 +441,14 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
 
 
 def get_backend(group: Any = None) -> str:
-    """The name that the group's backend was asked for by."""
+    """The name that the group's backend was asked for by.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_backend()
+    'gloo'
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         raise ValueError("Invalid process group specified")
@@ -382,13 +456,27 @@ def get_backend(group: Any = None) -> str:
 
 
 def get_process_group_ranks(group: Any = None) -> list[int]:
-    """The ranks of a group."""
+    """The ranks of a group.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_process_group_ranks(dist.new_group([0]))
+    [0]
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     return [] if found is None else list(found.ranks)
 
 
 def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
-    """The rank in the world of one in a group."""
+    """The rank in the world of one in a group.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_global_rank(dist.new_group([0]), 0)
+    0
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None or not 0 <= group_rank < found.size():
         raise ValueError(f"Group rank {group_rank} is not part of group {group}")
@@ -396,7 +484,14 @@ def get_global_rank(group: ProcessGroup, group_rank: int) -> int:
 
 
 def get_group_rank(group: ProcessGroup, global_rank: int) -> int:
-    """The rank in a group of one in the world."""
+    """The rank in a group of one in the world.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_group_rank(dist.new_group([0]), 0)
+    0
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         raise ValueError(f"Group {group} is not registered, please create group with torch.distributed.new_group API")

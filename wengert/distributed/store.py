@@ -25,7 +25,12 @@ OWN = "wengert/"
 
 
 class QueueEmptyError(DistStoreError):
-    """A queue of a store had nothing."""
+    """A queue of a store had nothing.
+
+    >>> from wengert import distributed as dist
+    >>> issubclass(dist.QueueEmptyError, dist.DistStoreError)
+    True
+    """
 
 
 QueueEmptyError.__module__ = DistStoreError.__module__
@@ -39,6 +44,10 @@ class Store:
     """Keys and values. Made by `TCPStore`, `FileStore`, `HashStore` or `PrefixStore`.
 
     Values are bytes; a string is stored as UTF-8. `get` and `wait` wait for a key at most ``timeout``.
+
+    >>> from wengert import distributed as dist
+    >>> isinstance(dist.HashStore(), dist.Store)
+    True
     """
 
     def __init__(self) -> None:
@@ -160,6 +169,12 @@ class TCPStore(Store):
     With ``world_size`` the master waits until so many have come, at most ``timeout``. Port 0 lets the system choose;
     see ``port`` then. Raises DistNetworkError where there is no server in time, and from then on where it does not
     answer.
+
+    >>> from wengert import distributed as dist
+    >>> store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    >>> store.set("epoch", "3")
+    >>> store.get("epoch")
+    b'3'
     """
 
     def __init__(self, host_name: str, port: int, world_size: int | None = None, is_master: bool = False,
@@ -227,7 +242,14 @@ class TCPStore(Store):
 
 
 class HashStore(Store):
-    """A store of this process's threads alone."""
+    """A store of this process's threads alone.
+
+    >>> from wengert import distributed as dist
+    >>> store = dist.HashStore()
+    >>> store.set("epoch", "3")
+    >>> store.get("epoch"), store.add("count", 2)
+    (b'3', 2)
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -248,6 +270,12 @@ class FileStore(Store):
     where the number is not said (-1). The file must not be there before, or belong to the same job: one that an earlier
     job has left has its keys. Every change is written behind the last, under a lock (`fcntl.lockf`, which network file
     systems have too). Raises DistStoreError where the path cannot be written.
+
+    >>> from wengert import distributed as dist
+    >>> store = dist.FileStore("keys", 1)
+    >>> store.set("epoch", "3")
+    >>> store.get("epoch")
+    b'3'
     """
 
     _LOCK = threading.Lock()
@@ -328,7 +356,14 @@ in_child(_renew)
 
 
 class PrefixStore(Store):
-    """A store with ``prefix/`` before all keys of another."""
+    """A store with ``prefix/`` before all keys of another.
+
+    >>> from wengert import distributed as dist
+    >>> store = dist.HashStore()
+    >>> dist.PrefixStore("run", store).set("epoch", "3")
+    >>> store.get("run/epoch")
+    b'3'
+    """
 
     def __init__(self, prefix: str, store: Store) -> None:
         super().__init__()

@@ -17,7 +17,14 @@ def new_group(ranks: Sequence[int] | None = None, timeout: timedelta | None = No
               pg_options: Any = None, use_local_synchronization: bool = False, group_desc: str | None = None,
               device_id: Any = None) -> Any:
     """A group of some ranks. All ranks of the world call it, in the same order; those that are not in it get a value of
-    which collectives do nothing."""
+    which collectives do nothing.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.new_group([0]).size()
+    1
+    >>> dist.destroy_process_group()
+    """
     world_group = default_group()
     world = world_group.world
     name = chosen_backend(backend if backend is not None else world_group.backend)
@@ -41,7 +48,15 @@ def new_subgroups(group_size: int | None = None, group: Any = None, timeout: tim
                   backend: str | None = None, pg_options: Any = None, group_desc: str | None = None
                   ) -> tuple[Any, list[Any]]:
     """Groups of ``group_size`` ranks that follow each other in ``group``, as many as this machine has if none is said;
-    returns this rank's, and all of them. All ranks of the world call it."""
+    returns this rank's, and all of them. All ranks of the world call it.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> mine, every = dist.new_subgroups(group_size=1)
+    >>> mine.size(), len(every)
+    (1, 1)
+    >>> dist.destroy_process_group()
+    """
     found = group_of(group)
     if found is None:
         raise ValueError("[new_subgroups] a group that this rank is in was expected; it is not in that one")
@@ -59,7 +74,15 @@ def new_subgroups(group_size: int | None = None, group: Any = None, timeout: tim
 def new_subgroups_by_enumeration(ranks_per_subgroup_list: Sequence[Sequence[int]], timeout: timedelta | None = None,
                                  backend: str | None = None, pg_options: Any = None, group_desc: str | None = None
                                  ) -> tuple[Any, list[Any]]:
-    """Groups of the given ranks; returns this rank's, and all of them."""
+    """Groups of the given ranks; returns this rank's, and all of them.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> mine, every = dist.new_subgroups_by_enumeration([[0]])
+    >>> mine.size(), len(every)
+    (1, 1)
+    >>> dist.destroy_process_group()
+    """
     if not ranks_per_subgroup_list:
         raise ValueError("The arg 'ranks_per_subgroup_list' cannot be empty")
     given = [rank for ranks in ranks_per_subgroup_list for rank in ranks]
@@ -77,6 +100,12 @@ def split_group(parent_pg: ProcessGroup | None = None, split_ranks: Sequence[Seq
     none. All ranks of ``parent_pg``, and no others, call it with the same numbers.
 
     (PyTorch does this for NCCL alone.)
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.split_group(split_ranks=[[0]]).size()
+    1
+    >>> dist.destroy_process_group()
     """
     if not split_ranks:
         raise ValueError("split_ranks cannot be None or empty")

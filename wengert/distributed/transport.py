@@ -23,7 +23,16 @@ PIECE = 1 << 30
 
 
 class ReduceOp(Enum):
-    """How values of several processes are put together."""
+    """How values of several processes are put together.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> dist.all_reduce(x, op=dist.ReduceOp.MAX)
+    >>> x
+    tensor([1., 2.])
+    >>> dist.destroy_process_group()
+    """
 
     SUM = 0
     AVG = 1

@@ -34,19 +34,39 @@ LEAST_SILENCE = 3.0
 
 
 class DistError(RuntimeError):
-    """Something that concerns several ranks: one has failed or left, or they called different things."""
+    """Something that concerns several ranks: one has failed or left, or they called different things.
+
+    >>> from wengert import distributed as dist
+    >>> issubclass(dist.DistError, RuntimeError)
+    True
+    """
 
 
 class DistBackendError(DistError):
-    """What carries the messages failed: a rank is gone, or did not come in time."""
+    """What carries the messages failed: a rank is gone, or did not come in time.
+
+    >>> from wengert import distributed as dist
+    >>> issubclass(dist.DistBackendError, dist.DistError)
+    True
+    """
 
 
 class DistNetworkError(DistError):
-    """A connection could not be made."""
+    """A connection could not be made.
+
+    >>> from wengert import distributed as dist
+    >>> issubclass(dist.DistNetworkError, dist.DistError)
+    True
+    """
 
 
 class DistStoreError(DistError):
-    """A key was not there in time."""
+    """A key was not there in time.
+
+    >>> from wengert import distributed as dist
+    >>> issubclass(dist.DistStoreError, dist.DistError)
+    True
+    """
 
 
 for _error in (DistError, DistBackendError, DistNetworkError, DistStoreError):

@@ -19,6 +19,14 @@ class Work:
     """What ``async_op=True`` returns. The tensors given to the collective may be read, and written, after `wait` alone.
 
     An error of the collective is raised by `wait`.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> x = torch.tensor([1.0, 2.0])
+    >>> work = dist.all_reduce(x, async_op=True)
+    >>> work.wait(), x
+    (True, tensor([1., 2.]))
+    >>> dist.destroy_process_group()
     """
 
     def __init__(self, name: str = "", call: Any = None) -> None:

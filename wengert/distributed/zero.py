@@ -20,6 +20,15 @@ class ZeroRedundancyOptimizer(Optimizer):
     Parameters are dealt out by size, the largest first, to the rank that has least. `step` moves a rank's own, and then
     all get all. All ranks call everything here in the same order. ``parameters_as_bucket_view`` changes nothing;
     ``overlap_with_ddp`` raises NotImplementedError.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> from wengert.distributed.zero import ZeroRedundancyOptimizer
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = ZeroRedundancyOptimizer(model.parameters(), torch.optim.SGD, lr=0.1)
+    >>> model(torch.ones(1, 2)).sum().backward()
+    >>> optimizer.step()
+    >>> dist.destroy_process_group()
     """
 
     def __init__(self, params: Iterable[Any], optimizer_class: type[Optimizer], process_group: Any = None,

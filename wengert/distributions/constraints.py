@@ -22,7 +22,12 @@ __all__ = [
 
 
 class Constraint:
-    """A set of values. A subclass defines `check`, and the two attributes where they differ."""
+    """A set of values. A subclass defines `check`, and the two attributes where they differ.
+
+    >>> from wengert.distributions import constraints
+    >>> isinstance(constraints.positive, constraints.Constraint)
+    True
+    """
 
     is_discrete: Any = False
     event_dim: Any = 0
@@ -38,7 +43,12 @@ class Constraint:
 
 
 class _Dependent(Constraint):
-    """A set that depends on other parameters; only an instance of the distribution knows it."""
+    """A set that depends on other parameters; only an instance of the distribution knows it.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.is_dependent(constraints.dependent)
+    True
+    """
 
     def __init__(self, *, is_discrete: Any = NotImplemented, event_dim: Any = NotImplemented) -> None:
         self._is_discrete, self._event_dim = is_discrete, event_dim
@@ -69,7 +79,13 @@ class _Dependent(Constraint):
 
 
 class _DependentProperty(property, _Dependent):
-    """A property of a distribution that returns a constraint: itself a dependent constraint when read of the class."""
+    """A property of a distribution that returns a constraint: itself a dependent constraint when read of the class.
+
+    >>> from wengert.distributions import constraints
+    >>> from wengert.distributions import Uniform
+    >>> constraints.is_dependent(Uniform.support), Uniform(0.0, 2.0).support
+    (True, Interval(lower_bound=0.0, upper_bound=2.0))
+    """
 
     def __init__(self, fn: Callable[..., Any] | None = None, *, is_discrete: Any = NotImplemented,
                  event_dim: Any = NotImplemented) -> None:
@@ -82,12 +98,22 @@ class _DependentProperty(property, _Dependent):
 
 
 def is_dependent(constraint: Any) -> bool:
-    """Whether the constraint is one that only an instance knows."""
+    """Whether the constraint is one that only an instance knows.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.is_dependent(constraints.positive)
+    False
+    """
     return isinstance(constraint, _Dependent)
 
 
 class _IndependentConstraint(Constraint):
-    """Events of ``reinterpreted_batch_ndims`` more dimensions, all of whose parts lie in ``base_constraint``."""
+    """Events of ``reinterpreted_batch_ndims`` more dimensions, all of whose parts lie in ``base_constraint``.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.independent(constraints.positive, 1).check(torch.tensor([[1.0, 2.0], [-1.0, 3.0]]))
+    tensor([ True, False])
+    """
 
     def __init__(self, base_constraint: Constraint, reinterpreted_batch_ndims: int) -> None:
         self.base_constraint, self.reinterpreted_batch_ndims = base_constraint, reinterpreted_batch_ndims
@@ -116,7 +142,12 @@ class _IndependentConstraint(Constraint):
 
 
 class MixtureSameFamilyConstraint(Constraint):
-    """The values of a mixture: those of the component's constraint ``base_constraint``, for every component."""
+    """The values of a mixture: those of the component's constraint ``base_constraint``, for every component.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.MixtureSameFamilyConstraint(constraints.positive).check(torch.tensor([1.0, -1.0]))
+    tensor([ True, False])
+    """
 
     def __init__(self, base_constraint: Constraint) -> None:
         self.base_constraint = base_constraint
@@ -158,6 +189,13 @@ class _OneHot(Constraint):
 
 
 class _IntegerInterval(Constraint):
+    """Whole numbers from ``lower_bound`` to ``upper_bound``, both counted.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.integer_interval(0, 2).check(torch.tensor([0.0, 1.5, 2.0]))
+    tensor([ True, False,  True])
+    """
+
     is_discrete = True
     _shown = ("lower_bound", "upper_bound")
 
@@ -185,6 +223,13 @@ class _Real(Constraint):
 
 
 class _GreaterThan(_IntegerGreaterThan):
+    """Numbers above ``lower_bound``.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.greater_than(1.0).check(torch.tensor([1.0, 2.0]))
+    tensor([False,  True])
+    """
+
     is_discrete = False
 
     def check(self, value: Tensor) -> Tensor:
@@ -192,11 +237,25 @@ class _GreaterThan(_IntegerGreaterThan):
 
 
 class _GreaterThanEq(_GreaterThan):
+    """Numbers that are ``lower_bound`` or above.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.greater_than_eq(1.0).check(torch.tensor([1.0, 0.5]))
+    tensor([ True, False])
+    """
+
     def check(self, value: Tensor) -> Tensor:
         return value >= self.lower_bound
 
 
 class _LessThan(Constraint):
+    """Numbers below ``upper_bound``.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.less_than(1.0).check(torch.tensor([1.0, 0.5]))
+    tensor([False,  True])
+    """
+
     _shown = ("upper_bound",)
 
     def __init__(self, upper_bound: Any) -> None:
@@ -207,6 +266,13 @@ class _LessThan(Constraint):
 
 
 class _Interval(_IntegerInterval):
+    """Numbers from ``lower_bound`` to ``upper_bound``, both counted.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.interval(0.0, 1.0).check(torch.tensor([1.0, 2.0]))
+    tensor([ True, False])
+    """
+
     is_discrete = False
 
     def check(self, value: Tensor) -> Tensor:
@@ -214,6 +280,13 @@ class _Interval(_IntegerInterval):
 
 
 class _HalfOpenInterval(_Interval):
+    """Numbers from ``lower_bound`` to below ``upper_bound``.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.half_open_interval(0.0, 1.0).check(torch.tensor([0.0, 1.0]))
+    tensor([ True, False])
+    """
+
     def check(self, value: Tensor) -> Tensor:
         return (value >= self.lower_bound) & (value < self.upper_bound)
 
@@ -226,6 +299,13 @@ class _Simplex(Constraint):
 
 
 class _Multinomial(Constraint):
+    """Counts along the last dimension, none below 0, that add up to ``upper_bound`` at most.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.multinomial(3).check(torch.tensor([[1.0, 2.0], [1.0, 3.0]]))
+    tensor([ True, False])
+    """
+
     is_discrete, event_dim = True, 1
 
     def __init__(self, upper_bound: Any) -> None:
@@ -294,7 +374,13 @@ class _Joint(Constraint):
 
 
 class _Cat(_Joint):
-    """Parts of the given lengths along ``dim``, each in its own set."""
+    """Parts of the given lengths along ``dim``, each in its own set.
+
+    >>> from wengert.distributions import constraints
+    >>> both = constraints.cat([constraints.positive, constraints.real], dim=0, lengths=[1, 2])
+    >>> both.check(torch.tensor([1.0, -1.0, -2.0]))
+    tensor([True, True, True])
+    """
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0, lengths: Sequence[int] | None = None) -> None:
         super().__init__(cseq, dim)
@@ -319,7 +405,12 @@ class _Cat(_Joint):
 
 
 class _Stack(_Joint):
-    """Slices along ``dim``, each in its own set."""
+    """Slices along ``dim``, each in its own set.
+
+    >>> from wengert.distributions import constraints
+    >>> constraints.stack([constraints.positive, constraints.real], dim=0).check(torch.tensor([1.0, -1.0]))
+    tensor([True, True])
+    """
 
     def __init__(self, cseq: Sequence[Constraint], dim: int = 0) -> None:
         super().__init__(cseq, dim)

@@ -106,7 +106,13 @@ def _annotations(function: Any) -> dict[str, Any]:
 
 class Tracer(TracerBase):
     """Traces modules and functions. Derived classes say by `is_leaf_module` which modules are one node, and may change
-    how nodes are made. ``autowrap_modules`` and ``autowrap_functions`` are leaves wherever they are called."""
+    how nodes are made. ``autowrap_modules`` and ``autowrap_functions`` are leaves wherever they are called.
+
+    >>> from wengert import fx
+    >>> graph = fx.Tracer().trace(nn.Sequential(nn.ReLU(), nn.Tanh()))
+    >>> [node.target for node in graph.nodes]
+    ['input', '0', '1', 'output']
+    """
 
     root: nn.Module
 
@@ -291,6 +297,7 @@ def symbolic_trace(root: nn.Module | Callable[..., Any], concrete_args: dict[str
     """A module or function as a `GraphModule`: the graph of what it does, and code made of it.
 
     >>> import wengert as torch
+    >>> from wengert.fx import symbolic_trace
     >>> traced = symbolic_trace(lambda x, y: torch.relu(x + 1) @ y)
     >>> print(traced.graph)
     graph():

@@ -34,7 +34,12 @@ INPLACE = {f"i{name.rstrip('_')}": f"{{}} {sign}= {{}}" for name, sign in _BINAR
 
 @dataclass
 class PythonCode:
-    """The text ``src`` of a function ``forward``, and its ``globals``."""
+    """The text ``src`` of a function ``forward``, and its ``globals``.
+
+    >>> code = torch.fx.symbolic_trace(lambda x: x + 1).graph.python_code("self")
+    >>> "x + 1" in code.src, "torch" in code.globals
+    (True, True)
+    """
 
     src: str
     globals: dict[str, Any] = field(default_factory=dict)
@@ -49,7 +54,11 @@ def _reaches(path: str, value: Any) -> bool:
 
 
 class CodeGen:
-    """Writes the Python of a graph."""
+    """Writes the Python of a graph.
+
+    >>> torch.fx.CodeGen().add_global("print", print)
+    'print'
+    """
 
     def __init__(self) -> None:
         self._namespace = Namespace()

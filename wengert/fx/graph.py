@@ -49,6 +49,7 @@ class Graph:
     """A list of nodes in an order in which they can be computed.
 
     >>> import wengert as torch
+    >>> from wengert.fx import Graph
     >>> graph = Graph()
     >>> x = graph.placeholder("x")
     >>> y = graph.call_function(torch.relu, (x,))

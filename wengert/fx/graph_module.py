@@ -48,7 +48,13 @@ def _copy_path(source: Any, made: nn.Module, path: str) -> None:
 class GraphModule(nn.Module):
     """A module with the ``graph``, the ``code`` made of it, and those parameters, buffers and submodules of ``root`` (a
     module, or a dict by path) that the graph names. Setting the graph, or `recompile` after changing it, makes the code
-    anew. It can be pickled and copied, and is traced and trained like any module."""
+    anew. It can be pickled and copied, and is traced and trained like any module.
+
+    >>> from wengert import fx
+    >>> model = fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    >>> fx.GraphModule(model, model.graph)(torch.ones(1, 2)).shape
+    torch.Size([1, 3])
+    """
 
     def __new__(cls, *args: Any, **kwargs: Any) -> GraphModule:
         # A class of its own, whose forward is its graph's.

@@ -16,7 +16,13 @@ from .proxy import Proxy
 
 class Interpreter:
     """Runs the graph of a `GraphModule` (or a graph for a module). Derived classes change what a node does by the
-    methods that are named like its operation, or by `run_node`."""
+    methods that are named like its operation, or by `run_node`.
+
+    >>> from wengert import fx
+    >>> model = fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    >>> fx.Interpreter(model).run(torch.ones(1, 2)).shape
+    torch.Size([1, 3])
+    """
 
     def __init__(self, module: nn.Module, garbage_collect_values: bool = True, graph: Graph | None = None) -> None:
         self.module = module
@@ -117,7 +123,13 @@ class Interpreter:
 
 
 class Transformer(Interpreter):
-    """Makes another `GraphModule`: each node's method gives proxies, whose nodes are the new graph."""
+    """Makes another `GraphModule`: each node's method gives proxies, whose nodes are the new graph.
+
+    >>> from wengert import fx
+    >>> model = fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    >>> fx.Transformer(model).transform()(torch.ones(1, 2)).shape
+    torch.Size([1, 3])
+    """
 
     def __init__(self, module: GraphModule) -> None:
         super().__init__(module)

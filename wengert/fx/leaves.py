@@ -14,6 +14,7 @@ def wrap(fn_or_name: str | Callable[..., Any]) -> Any:
     """Makes a leaf of a function of the module in which ``wrap`` is called, by its name or as a decorator: in graphs it
     is one node. Raises RuntimeError for other things, NotImplementedError below the module's level.
 
+    >>> from wengert.fx import wrap
     >>> wrap("len")
     'len'
     """

@@ -38,7 +38,14 @@ def map_aggregate(a: Any, fn: Callable[[Any], Any]) -> Any:
 
 
 def map_arg(a: Any, fn: Callable[[Node], Any]) -> Any:
-    """`map_aggregate` of the nodes in ``a``; other leaves stay."""
+    """`map_aggregate` of the nodes in ``a``; other leaves stay.
+
+    >>> from wengert import fx
+    >>> model = fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    >>> node = next(iter(model.graph.nodes))
+    >>> fx.map_arg([node, 1], lambda one: one.name)
+    ['input_1', 1]
+    """
     return map_aggregate(a, lambda leaf: fn(leaf) if isinstance(leaf, Node) else leaf)
 
 
@@ -103,7 +110,13 @@ def _argument_text(a: Any) -> str:
 class Node:
     """One step of a graph: ``op`` is one of `OPERATIONS`, ``target`` what is called or read (a function; the name of a
     method, a submodule or an attribute), ``args`` and ``kwargs`` what with. ``users`` are the nodes that use its
-    result, ``meta`` is for whoever works on the graph."""
+    result, ``meta`` is for whoever works on the graph.
+
+    >>> from wengert import fx
+    >>> model = fx.symbolic_trace(nn.Sequential(nn.Linear(2, 3), nn.ReLU()))
+    >>> [(node.op, node.name) for node in model.graph.nodes]
+    [('placeholder', 'input_1'), ('call_module', '_0'), ('call_module', '_1'), ('output', 'output')]
+    """
 
     def __init__(self, graph: Any, name: str, op: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
                  return_type: Any = None) -> None:
@@ -286,6 +299,13 @@ _impure: set[Any] = set()
 
 
 def has_side_effect(fn: Any) -> Any:
-    """Marks a function as one that does more than compute its result; returns it."""
+    """Marks a function as one that does more than compute its result; returns it.
+
+    >>> from wengert import fx
+    >>> def said(text):
+    ...     print(text)
+    >>> fx.has_side_effect(said) is said
+    True
+    """
     _impure.add(fn)
     return fn

@@ -112,7 +112,13 @@ class GraphAppendingTracer(TracerBase):
 
 
 class Proxy:
-    """Stands for the value of a node."""
+    """Stands for the value of a node.
+
+    >>> from wengert import fx
+    >>> traced = fx.symbolic_trace(lambda x: torch.relu(x) + 1)
+    >>> [node.op for node in traced.graph.nodes]
+    ['placeholder', 'call_function', 'call_function', 'output']
+    """
 
     def __init__(self, node: Node, tracer: TracerBase | None = None) -> None:
         self.tracer = GraphAppendingTracer(node.graph) if tracer is None else tracer

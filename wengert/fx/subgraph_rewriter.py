@@ -80,6 +80,7 @@ def replace_pattern(gm: GraphModule, pattern: Callable[..., Any] | Graph, replac
     on its way must be used inside it alone. Returns the parts.
 
     >>> import wengert as torch
+    >>> from wengert.fx import replace_pattern, symbolic_trace
     >>> traced = symbolic_trace(lambda x: torch.relu(x + x))
     >>> len(replace_pattern(traced, lambda x: x + x, lambda x: 2 * x))
     1

@@ -255,6 +255,12 @@ def add_safe_globals(safe_globals: list[Any]) -> None:
     """Lets `load` with ``weights_only=True`` bring in these classes and functions (or pairs of one and its full name).
 
     Files may then make objects of these classes, set their state, and call these functions, with any arguments.
+
+    >>> import datetime
+    >>> torch.serialization.add_safe_globals([datetime.date])
+    >>> datetime.date in torch.serialization.get_safe_globals()
+    True
+    >>> torch.serialization.clear_safe_globals()
     """
     for item in safe_globals:
         value, name = item if isinstance(item, tuple) else (item, f"{item.__module__}.{item.__qualname__}")
@@ -262,18 +268,34 @@ def add_safe_globals(safe_globals: list[Any]) -> None:
 
 
 def get_safe_globals() -> list[Any]:
-    """What `add_safe_globals` has been given."""
+    """What `add_safe_globals` has been given.
+
+    >>> torch.serialization.get_safe_globals()
+    []
+    """
     return list(_safe.values())
 
 
 def clear_safe_globals() -> None:
-    """Forgets what `add_safe_globals` has been given."""
+    """Forgets what `add_safe_globals` has been given.
+
+    >>> torch.serialization.clear_safe_globals()
+    >>> torch.serialization.get_safe_globals()
+    []
+    """
     _safe.clear()
 
 
 @contextmanager
 def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
-    """A context in which these classes and functions are safe, as after `add_safe_globals`."""
+    """A context in which these classes and functions are safe, as after `add_safe_globals`.
+
+    >>> import datetime
+    >>> torch.save({"day": datetime.date(2026, 1, 1)}, "day.pt")
+    >>> with torch.serialization.safe_globals([datetime.date]):
+    ...     torch.load("day.pt")
+    {'day': datetime.date(2026, 1, 1)}
+    """
     before = dict(_safe)
     add_safe_globals(safe_globals)
     try:

@@ -42,12 +42,20 @@ register()
 
 
 def get_all_sharing_strategies() -> set[str]:
-    """The names that `set_sharing_strategy` takes."""
+    """The names that `set_sharing_strategy` takes.
+
+    >>> sorted(torch.multiprocessing.get_all_sharing_strategies())
+    ['file_descriptor', 'file_system']
+    """
     return {"file_descriptor", "file_system"}
 
 
 def get_sharing_strategy() -> str:
-    """The name that was set last."""
+    """The name that was set last.
+
+    >>> torch.multiprocessing.get_sharing_strategy() in torch.multiprocessing.get_all_sharing_strategies()
+    True
+    """
     return _strategy
 
 
@@ -56,6 +64,10 @@ def set_sharing_strategy(new_strategy: str) -> None:
 
     Descriptors are passed whichever it is. PyTorch's users choose "file_system" where a program would have too many
     files open; tensors from the workers of a `DataLoader` hold none open here.
+
+    >>> torch.multiprocessing.set_sharing_strategy("file_descriptor")
+    >>> torch.multiprocessing.get_sharing_strategy()
+    'file_descriptor'
     """
     global _strategy
     if new_strategy not in get_all_sharing_strategies():

@@ -33,11 +33,21 @@ class ProcessException(Exception):
 
 
 class ProcessRaisedException(ProcessException):
-    """The function raised in one of the processes; the message has its traceback."""
+    """The function raised in one of the processes; the message has its traceback.
+
+    >>> error = torch.multiprocessing.ProcessRaisedException("ValueError: no", 0, 123)
+    >>> error.error_index, str(error)
+    (0, 'ValueError: no')
+    """
 
 
 class ProcessExitedException(ProcessException):
-    """One of the processes ended with ``exit_code``, or by the signal ``signal_name``."""
+    """One of the processes ended with ``exit_code``, or by the signal ``signal_name``.
+
+    >>> error = torch.multiprocessing.ProcessExitedException("it ended", error_index=1, error_pid=123, exit_code=3)
+    >>> error.error_index, error.exit_code
+    (1, 3)
+    """
 
     def __init__(
         self, msg: str, error_index: int, error_pid: int, exit_code: int, signal_name: str | None = None
@@ -67,7 +77,12 @@ def _run(fn: Callable[..., Any], number: int, args: tuple[Any, ...], report: Any
 
 
 class ProcessContext:
-    """Processes that run; `join` waits for them."""
+    """Processes that run; `join` waits for them.
+
+    >>> context = torch.multiprocessing.start_processes(print, ("done",), nprocs=1, join=False, start_method="fork")
+    >>> context.join()
+    True
+    """
 
     def __init__(self, processes: Sequence[Any], reports: Sequence[Any]) -> None:
         self.processes = list(processes)
@@ -136,7 +151,11 @@ class ProcessContext:
 
 
 class SpawnContext(ProcessContext):
-    """What `spawn` returns for ``join=False``."""
+    """What `spawn` returns for ``join=False``.
+
+    >>> issubclass(torch.multiprocessing.SpawnContext, torch.multiprocessing.ProcessContext)
+    True
+    """
 
 
 def start_processes(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: int = 1, join: bool = True,
@@ -144,6 +163,8 @@ def start_processes(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: 
     """Starts ``nprocs`` processes that call ``fn(number, *args)``; waits for them, or returns a `ProcessContext`.
 
     Raises what `ProcessContext.join` raises, and ValueError for ``numa_options``, which there are none of.
+
+    >>> torch.multiprocessing.start_processes(divmod, (2,), nprocs=2, start_method="fork")
     """
     if numa_options is not None:
         raise ValueError("[start_processes] numa_options cannot be honoured; leave them out")
@@ -176,6 +197,8 @@ def spawn(fn: Callable[..., Any], args: tuple[Any, ...] = (), nprocs: int = 1, j
           start_method: str = "spawn") -> Any:
     """`start_processes` by the start method "spawn": each process imports the program anew, so what is given to it must
     be picklable, and the program's own start belongs under ``if __name__ == "__main__"``.
+
+    >>> torch.multiprocessing.spawn(divmod, (2,), nprocs=2)
     """
     if start_method != "spawn":
         warn(

@@ -19,7 +19,12 @@ WARN_FOR_UNFUSED_KERNELS = False
 
 
 class SDPBackend(IntEnum):
-    """The implementations between which PyTorch chooses."""
+    """The implementations between which PyTorch chooses.
+
+    >>> from wengert.nn.attention import SDPBackend, sdpa_kernel
+    >>> SDPBackend.MATH.name
+    'MATH'
+    """
 
     ERROR = -1
     MATH = 0
@@ -34,6 +39,12 @@ def sdpa_kernel(backends: list[SDPBackend] | SDPBackend, set_priority: bool = Fa
     """A context in which attention may be computed by ``backends`` alone: here it is computed as always.
 
     Raises AssertionError for anything but an `SDPBackend` or a list of them.
+
+    >>> from wengert.nn.attention import SDPBackend, sdpa_kernel
+    >>> query = torch.ones(1, 2, 4)
+    >>> with sdpa_kernel(SDPBackend.MATH):
+    ...     F.scaled_dot_product_attention(query, query, query).shape
+    torch.Size([1, 2, 4])
     """
     chosen = [backends] if isinstance(backends, SDPBackend) else backends
     if not isinstance(chosen, list):

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 class TrainingMode(enum.Enum):
-    """In which mode a model is exported: eval, its own, or train."""
+    """In which mode a model is exported: eval, its own, or train.
+
+    >>> torch.onnx.TrainingMode.EVAL.name
+    'EVAL'
+    """
 
     EVAL = 0
     PRESERVE = 1
@@ -28,7 +32,11 @@ class TrainingMode(enum.Enum):
 
 
 class OperatorExportTypes(enum.Enum):
-    """What operators a model may be written with; it is always ONNX's own."""
+    """What operators a model may be written with; it is always ONNX's own.
+
+    >>> torch.onnx.OperatorExportTypes.ONNX.name
+    'ONNX'
+    """
 
     ONNX = 0
     ONNX_ATEN = 1

@@ -6,7 +6,11 @@ __all__ = ["OnnxExporterError", "OnnxExporterWarning", "SymbolicValueError", "Un
 
 
 class OnnxExporterError(RuntimeError):
-    """A model that cannot be written as ONNX, or a file that cannot be read."""
+    """A model that cannot be written as ONNX, or a file that cannot be read.
+
+    >>> issubclass(torch.onnx.OnnxExporterError, RuntimeError)
+    True
+    """
 
 
 class UnsupportedOperatorError(OnnxExporterError):

@@ -73,7 +73,12 @@ def _read(source: Any) -> tuple[Any, str]:
 
 
 class OnnxModule(nn.Module):
-    """An ONNX model, as `load` makes it. ``input_names`` and ``output_names`` are the model's."""
+    """An ONNX model, as `load` makes it. ``input_names`` and ``output_names`` are the model's.
+
+    >>> model = torch.onnx.load("model.onnx")  # doctest: +SKIP
+    >>> model.input_names                      # doctest: +SKIP
+    ['x']
+    """
 
     def __init__(self, proto: Any, folder: str = "") -> None:
         super().__init__()

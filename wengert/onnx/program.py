@@ -24,6 +24,10 @@ class ONNXProgram:
 
     ``model_proto`` is the model as the package onnx has it (``onnx.ModelProto``). Called with tensors, it runs in
     onnxruntime, which has to be installed for that, and gives a tuple of tensors.
+
+    >>> program = torch.onnx.export(torch.nn.Linear(3, 2), (torch.ones(4, 3),))  # doctest: +SKIP
+    >>> [node.op_type for node in program.model_proto.graph.node]                # doctest: +SKIP
+    ['Gemm']
     """
 
     def __init__(self, model_proto: Any) -> None:

@@ -537,7 +537,15 @@ def shown_as(out: Any, word: str) -> Any:
 
 
 class RemovableHandle:
-    """What registering a hook returns; ``remove()`` takes the hook off. Usable as a context manager."""
+    """What registering a hook returns; ``remove()`` takes the hook off. Usable as a context manager.
+
+    >>> x = torch.tensor(1.0, requires_grad=True)
+    >>> handle = x.register_hook(lambda grad: 10 * grad)
+    >>> handle.remove()
+    >>> (2 * x).backward()
+    >>> x.grad
+    tensor(2.)
+    """
 
     _next_id = itertools.count().__next__
 

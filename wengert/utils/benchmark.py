@@ -18,7 +18,12 @@ _UNITS = ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s"))
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a `Timer` found. ``raw_times`` are the seconds of each repetition, of ``number_per_run`` runs each."""
+    """What a `Timer` found. ``raw_times`` are the seconds of each repetition, of ``number_per_run`` runs each.
+
+    >>> found = torch.utils.benchmark.Measurement(number_per_run=2, raw_times=[0.2, 0.6, 0.4])
+    >>> found.median
+    0.2
+    """
 
     number_per_run: int
     raw_times: list[float]
@@ -81,6 +86,7 @@ class Timer:
     ``label``, ``sub_label`` and ``description`` are only printed. Statements of C++ raise NotImplementedError.
 
     >>> import wengert as torch
+    >>> from wengert.utils.benchmark import Timer
     >>> timer = Timer("x + 1", globals={"x": torch.ones(3)})
     >>> timer.timeit(10).number_per_run
     10

@@ -20,12 +20,21 @@ if TYPE_CHECKING:
 
 
 def get_image_backend() -> str:
-    """The library that reads pictures: ``"PIL"``, which is Pillow."""
+    """The library that reads pictures: ``"PIL"``, which is Pillow.
+
+    >>> from wengert import vision
+    >>> vision.get_image_backend()
+    'PIL'
+    """
     return "PIL"
 
 
 def set_image_backend(backend: str) -> None:
-    """Sets the library that reads pictures. There is one, ``"PIL"``; ValueError for others."""
+    """Sets the library that reads pictures. There is one, ``"PIL"``; ValueError for others.
+
+    >>> from wengert import vision
+    >>> vision.set_image_backend("PIL")
+    """
     if backend != "PIL":
         raise ValueError(f"[set_image_backend] 'PIL' was expected, the one library that wengert uses; got {backend!r}")
 

@@ -22,7 +22,16 @@ _returned = "Tensor"
 
 class set_return_type(AbstractContextManager[None]):
     """Says what is computed with these tensors: ``"Tensor"`` (as at first) or ``"TVTensor"``; as a context, until its
-    end."""
+    end. Raises ValueError for another word.
+
+    >>> from wengert.vision import tv_tensors
+    >>> image = tv_tensors.Image(torch.zeros(3, 2, 2))
+    >>> with tv_tensors.set_return_type("TVTensor"):
+    ...     type(image + 1).__name__
+    'Image'
+    >>> type(image + 1).__name__
+    'Tensor'
+    """
 
     def __init__(self, return_type: str) -> None:
         global _returned
@@ -36,7 +45,12 @@ class set_return_type(AbstractContextManager[None]):
 
 
 class TVTensor(Tensor):
-    """What all of them derive from."""
+    """What all of them derive from.
+
+    >>> from wengert.vision import tv_tensors
+    >>> isinstance(tv_tensors.Mask(torch.zeros(2, 2)), tv_tensors.TVTensor)
+    True
+    """
 
     @staticmethod
     def _plain(data: Any, dtype: Any, device: Any, requires_grad: bool | None) -> Tensor:
@@ -80,7 +94,12 @@ _KEEPING = frozenset({"clone", "to", "detach", "requires_grad_", "pin_memory"})
 
 class Image(TVTensor):
     """An image (..., C, H, W), or (H, W), which becomes (1, H, W); from a tensor, an array or a picture of Pillow's.
-    Raises ValueError for fewer dimensions."""
+    Raises ValueError for fewer dimensions.
+
+    >>> from wengert.vision import tv_tensors
+    >>> tv_tensors.Image(torch.zeros(3, 2, 2)).shape
+    torch.Size([3, 2, 2])
+    """
 
     def __new__(cls, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool | None = None) -> Any:
         tensor = cls._plain(_pixels(data), dtype, device, requires_grad)
@@ -93,7 +112,12 @@ class Image(TVTensor):
 
 
 class Video(TVTensor):
-    """A film (..., T, C, H, W). Raises ValueError for fewer dimensions."""
+    """A film (..., T, C, H, W). Raises ValueError for fewer dimensions.
+
+    >>> from wengert.vision import tv_tensors
+    >>> tv_tensors.Video(torch.zeros(5, 3, 2, 2)).shape
+    torch.Size([5, 3, 2, 2])
+    """
 
     def __new__(cls, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool | None = None) -> Any:
         tensor = cls._plain(data, dtype, device, requires_grad)
@@ -103,7 +127,12 @@ class Video(TVTensor):
 
 
 class Mask(TVTensor):
-    """What of an image belongs to what: (..., H, W) of classes, or of ones and zeros for each object."""
+    """What of an image belongs to what: (..., H, W) of classes, or of ones and zeros for each object.
+
+    >>> from wengert.vision import tv_tensors
+    >>> tv_tensors.Mask(torch.tensor([[0, 1], [1, 1]])).sum()
+    tensor(3)
+    """
 
     def __new__(cls, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool | None = None) -> Any:
         return cls._plain(_pixels(data), dtype, device, requires_grad).as_subclass(cls)
@@ -120,7 +149,12 @@ def _pixels(data: Any) -> Any:
 
 class BoundingBoxFormat(Enum):
     """How boxes are written: by two corners, by a corner or the centre and the sides, with an angle or by all
-    corners."""
+    corners.
+
+    >>> from wengert.vision import tv_tensors
+    >>> tv_tensors.BoundingBoxFormat("xywh".upper()).value
+    'XYWH'
+    """
 
     XYXY = "XYXY"
     XYWH = "XYWH"
@@ -131,7 +165,12 @@ class BoundingBoxFormat(Enum):
 
 
 def is_rotated_bounding_format(format: BoundingBoxFormat | str) -> bool:
-    """Whether boxes of a format have an angle."""
+    """Whether boxes of a format have an angle.
+
+    >>> from wengert.vision import tv_tensors
+    >>> tv_tensors.is_rotated_bounding_format("XYWHR")
+    True
+    """
     if not isinstance(format, (BoundingBoxFormat, str)):
         raise ValueError(f"format should be str or BoundingBoxFormat, got {type(format)}")
     name = format.value if isinstance(format, BoundingBoxFormat) else format
@@ -140,7 +179,13 @@ def is_rotated_bounding_format(format: BoundingBoxFormat | str) -> bool:
 
 class BoundingBoxes(TVTensor):
     """Boxes (N, 4), or one (4), in a ``format``, of an image of ``canvas_size`` (height, width). Raises ValueError for
-    more dimensions and for integer boxes with an angle."""
+    more dimensions and for integer boxes with an angle.
+
+    >>> from wengert.vision import tv_tensors
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 3, 4]]), format="XYXY", canvas_size=(6, 8))
+    >>> boxes.shape, boxes.format.value, boxes.canvas_size
+    (torch.Size([1, 4]), 'XYXY', (6, 8))
+    """
 
     format: BoundingBoxFormat
     canvas_size: tuple[int, int]
@@ -207,7 +252,13 @@ class KeyPoints(TVTensor):
 
 
 def wrap(wrappee: Tensor, *, like: Any, **options: Any) -> Any:
-    """``wrappee`` as a tensor of the kind of ``like``, with what that says of itself, or what is given by name."""
+    """``wrappee`` as a tensor of the kind of ``like``, with what that says of itself, or what is given by name.
+
+    >>> from wengert.vision import tv_tensors
+    >>> image = tv_tensors.Image(torch.zeros(3, 2, 2))
+    >>> type(tv_tensors.wrap(image.as_subclass(torch.Tensor) + 1, like=image)).__name__
+    'Image'
+    """
     if isinstance(like, TVTensor):
         return type(like).wrap(wrappee, like, **options)
     return wrappee.as_subclass(type(like))

@@ -26,6 +26,7 @@ def make_grid(tensor: Tensor | list[Tensor], nrow: int = 8, padding: int = 2, no
     ``normalize`` maps ``value_range`` (default: from the smallest to the largest value that there is) to ``(0, 1)``,
     with ``scale_each`` for each image by itself. A single image comes back as it is, without a frame. Raises TypeError.
 
+    >>> from wengert.vision.utils import make_grid
     >>> make_grid(torch.ones(3, 1, 4, 4), nrow=2).shape
     torch.Size([3, 14, 14])
     """
@@ -82,6 +83,11 @@ def save_image(
 
     ``fp`` is a path or a binary file; ``format`` (such as ``"png"``) is needed where the name does not tell. The other
     arguments go to `make_grid`. Values are rounded to 0…255, those outside cut off.
+
+    >>> from wengert.vision import io, utils
+    >>> utils.save_image(torch.rand(4, 3, 5, 5), "grid.png", nrow=2)
+    >>> io.read_image("grid.png").shape
+    torch.Size([3, 16, 16])
     """
     grid = make_grid(tensor, **kwargs)
     pixels = grid.mul(255).add_(0.5).clamp_(0, 255).permute(1, 2, 0).to(torch.uint8).numpy()

@@ -11,7 +11,15 @@ from ..node import Node, map_aggregate
 
 
 class TensorMetadata(NamedTuple):
-    """What is known of a tensor without its elements."""
+    """What is known of a tensor without its elements.
+
+    >>> from wengert import fx
+    >>> from wengert.fx.passes.shape_prop import ShapeProp
+    >>> model = fx.symbolic_trace(nn.Linear(2, 3))
+    >>> _ = ShapeProp(model).propagate(torch.ones(4, 2))
+    >>> next(iter(model.graph.nodes)).meta["tensor_meta"].dtype
+    torch.float32
+    """
 
     shape: Any
     dtype: Any
@@ -32,7 +40,15 @@ def _extract_tensor_metadata(result: torch.Tensor, include_contiguity: bool = Tr
 
 
 class ShapeProp(Interpreter):
-    """Runs a graph, and notes ``meta["tensor_meta"]`` and ``meta["type"]`` on its nodes."""
+    """Runs a graph, and notes ``meta["tensor_meta"]`` and ``meta["type"]`` on its nodes.
+
+    >>> from wengert import fx
+    >>> from wengert.fx.passes.shape_prop import ShapeProp
+    >>> model = fx.symbolic_trace(nn.Linear(2, 3))
+    >>> _ = ShapeProp(model).propagate(torch.ones(4, 2))
+    >>> [tuple(node.meta["tensor_meta"].shape) for node in model.graph.nodes]
+    [(4, 2), (3, 2), (3,), (4, 3), (4, 3)]
+    """
 
     def run_node(self, n: Node) -> Any:
         """What a node gives, noted."""

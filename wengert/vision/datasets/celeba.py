@@ -32,6 +32,12 @@ class CelebA(VisionDataset):
     ``target_type`` is one of the following, or a list of them: ``"attr"`` (40 times 0 or 1), ``"identity"`` (who it
     is), ``"bbox"`` (x, y, width, height), ``"landmarks"`` (ten coordinates). It cannot be downloaded by a program: its
     home asks for consent. Raises RuntimeError if files are missing or differ from the published ones.
+
+    >>> from wengert.vision import datasets
+    >>> datasets.CelebA("nowhere")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found or corrupted; get img_align_celeba.zip ...
     """
 
     base_folder = "celeba"

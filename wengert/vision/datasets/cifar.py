@@ -21,6 +21,12 @@ class CIFAR10(VisionDataset):
     for testing; ``download=True`` gets what is not there. ``data`` is an array of bytes ``(N, 32, 32, 3)``, ``targets``
     a list of 0…9. The files' checksums are verified, and they are read without running what is in them. Raises
     RuntimeError if files are missing, differ from the published ones or cannot be downloaded.
+
+    >>> from wengert.vision import datasets
+    >>> datasets.CIFAR10("nowhere")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found or corrupted. You can use download=True ...
     """
 
     base_folder = "cifar-10-batches-py"
@@ -99,7 +105,14 @@ class CIFAR10(VisionDataset):
 
 
 class CIFAR100(CIFAR10):
-    """60 000 photographs of 32 × 32 pixels in 100 classes; see `CIFAR10`. The targets are the fine labels."""
+    """60 000 photographs of 32 × 32 pixels in 100 classes; see `CIFAR10`. The targets are the fine labels.
+
+    >>> from wengert.vision import datasets
+    >>> datasets.CIFAR100("nowhere")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found or corrupted. You can use download=True ...
+    """
 
     base_folder = "cifar-100-python"
     url = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"

@@ -15,6 +15,11 @@ class FakeData(VisionDataset):
 
     ``image_size`` is ``(channels, height, width)``; the image of an index is drawn from the seed index +
     ``random_offset``, and the generator's state is put back.
+
+    >>> from wengert.vision import datasets
+    >>> image, label = datasets.FakeData(size=2, image_size=(3, 8, 8))[0]
+    >>> image.size
+    (8, 8)
     """
 
     def __init__(

@@ -80,6 +80,15 @@ class DatasetFolder(VisionDataset):
 
     ``loader`` makes a sample of a path. Which files count is said by ``extensions`` or ``is_valid_file``. ``samples``
     are the paths with their classes' numbers, ``targets`` the numbers, ``classes`` the names. Raises FileNotFoundError.
+
+    >>> from wengert.vision import datasets
+    >>> from pathlib import Path
+    >>> for name in ("cats", "dogs"):
+    ...     Path("pets", name).mkdir(parents=True)
+    ...     _ = Path("pets", name, "a.txt").write_text(name)
+    >>> data = datasets.DatasetFolder("pets", loader=lambda path: Path(path).read_text(), extensions=(".txt",))
+    >>> data.classes, list(data)
+    (['cats', 'dogs'], [('cats', 0), ('dogs', 1)])
     """
 
     def __init__(self, root: str | Path, loader: Callable[[str], Any], extensions: tuple[str, ...] | None = None,
@@ -112,7 +121,17 @@ class DatasetFolder(VisionDataset):
 
 
 class ImageFolder(DatasetFolder):
-    """Images in folders, ``root/class/name.png``: pictures in the mode RGB. See `DatasetFolder`."""
+    """Images in folders, ``root/class/name.png``: pictures in the mode RGB. See `DatasetFolder`. Raises
+    FileNotFoundError for a folder without classes, or a class without pictures.
+
+    >>> from wengert.vision import datasets, io
+    >>> from pathlib import Path
+    >>> Path("photos", "cats").mkdir(parents=True)
+    >>> io.write_png(torch.zeros(3, 4, 4, dtype=torch.uint8), "photos/cats/a.png")
+    >>> data = datasets.ImageFolder("photos")
+    >>> data.classes, data[0][0].size
+    (['cats'], (4, 4))
+    """
 
     def __init__(self, root: str | Path, transform: Transform | None = None, target_transform: Transform | None = None,
                  loader: Callable[[str], Any] = default_loader, is_valid_file: Check | None = None,

@@ -80,6 +80,20 @@ class MNIST(VisionDataset):
     60 000 images for training or the 10 000 for testing. ``download=True`` gets what is not there. ``data`` are the
     pixels, uint8 of shape ``(N, 28, 28)``, ``targets`` int64 of shape ``(N,)``. Raises RuntimeError if files are
     missing, damaged or cannot be downloaded.
+
+    >>> from wengert.vision import datasets
+    >>> from pathlib import Path
+    >>> def written(array):
+    ...     sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    ...     return bytes([0, 0, 8, array.ndim]) + sizes + array.astype(np.uint8).tobytes()
+    >>> raw = Path("MNIST", "raw")
+    >>> raw.mkdir(parents=True)
+    >>> for part in ("train", "t10k"):
+    ...     _ = (raw / f"{part}-images-idx3-ubyte").write_bytes(written(np.zeros((2, 28, 28))))
+    ...     _ = (raw / f"{part}-labels-idx1-ubyte").write_bytes(written(np.array([5, 0])))
+    >>> data = datasets.MNIST(".")
+    >>> data.data.shape, data.targets, data[0][0].size
+    (torch.Size([2, 28, 28]), tensor([5, 0]), (28, 28))
     """
 
     mirrors = ["https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"]
@@ -206,7 +220,16 @@ class MNIST(VisionDataset):
 
 
 class FashionMNIST(MNIST):
-    """70 000 pieces of clothing in the format of `MNIST` (Xiao et al., 2017)."""
+    """70 000 pieces of clothing in the format of `MNIST` (Xiao et al., 2017).
+
+    >>> from wengert.vision import datasets
+    >>> datasets.FashionMNIST.classes[:3]
+    ['T-shirt/top', 'Trouser', 'Pullover']
+    >>> datasets.FashionMNIST("nowhere")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found. You can use download=True to download ...
+    """
 
     mirrors = ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"]
     resources = [
@@ -230,7 +253,16 @@ class FashionMNIST(MNIST):
 
 
 class KMNIST(MNIST):
-    """70 000 handwritten Japanese characters in the format of `MNIST` (Clanuwat et al., 2018)."""
+    """70 000 handwritten Japanese characters in the format of `MNIST` (Clanuwat et al., 2018).
+
+    >>> from wengert.vision import datasets
+    >>> datasets.KMNIST.classes[:3]
+    ['o', 'ki', 'su']
+    >>> datasets.KMNIST("nowhere")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found. You can use download=True to download ...
+    """
 
     mirrors = ["http://codh.rois.ac.jp/kmnist/dataset/kmnist/"]
     resources = [
@@ -252,6 +284,14 @@ class EMNIST(MNIST):
 
     ``split`` is ``"byclass"``, ``"bymerge"``, ``"balanced"``, ``"letters"``, ``"digits"`` or ``"mnist"``. The other
     arguments are those of `MNIST`.
+
+    >>> from wengert.vision import datasets
+    >>> datasets.EMNIST.classes_split_dict["letters"][:3]
+    ['N/A', 'a', 'b']
+    >>> datasets.EMNIST("nowhere", split="letters")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found. You can use download=True to download ...
     """
 
     url = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"

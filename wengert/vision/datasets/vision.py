@@ -18,6 +18,15 @@ class VisionDataset(Dataset[Any]):
 
     ``root`` is the folder of its files. ``transform`` changes the image and ``target_transform`` the target; or
     ``transforms``, called with both, returns both. Raises ValueError if both kinds are given.
+
+    >>> from wengert.vision import datasets
+    >>> class Pairs(datasets.VisionDataset):
+    ...     def __getitem__(self, index):
+    ...         return index, index * index
+    ...     def __len__(self):
+    ...         return 3
+    >>> Pairs(root=".")[2]
+    (2, 4)
     """
 
     _repr_indent = 4

@@ -23,7 +23,12 @@ if TYPE_CHECKING:
 
 
 class ImageReadMode(Enum):
-    """The channels that a reader gives, whatever is in the file; UNCHANGED: those of the file."""
+    """The channels that a reader gives, whatever is in the file; UNCHANGED: those of the file.
+
+    >>> from wengert.vision import io
+    >>> io.ImageReadMode.RGB.value
+    3
+    """
 
     UNCHANGED = 0
     GRAY = 1
@@ -42,7 +47,13 @@ _MODES = {
 
 
 def read_file(path: str | os.PathLike[str]) -> Tensor:
-    """The bytes of a file, as a tensor of uint8 of shape ``(N,)``. Raises RuntimeError if there is none."""
+    """The bytes of a file, as a tensor of uint8 of shape ``(N,)``. Raises RuntimeError if there is none.
+
+    >>> from wengert.vision import io
+    >>> io.write_file("two.bin", torch.tensor([1, 2], dtype=torch.uint8))
+    >>> io.read_file("two.bin")
+    tensor([1, 2], dtype=torch.uint8)
+    """
     try:
         with open(path, "rb") as file:
             return torch.from_numpy(np.frombuffer(bytearray(file.read()), np.uint8))
@@ -51,7 +62,13 @@ def read_file(path: str | os.PathLike[str]) -> Tensor:
 
 
 def write_file(filename: str | os.PathLike[str], data: Tensor) -> None:
-    """Writes a tensor of uint8 of shape ``(N,)`` as the bytes of a file."""
+    """Writes a tensor of uint8 of shape ``(N,)`` as the bytes of a file.
+
+    >>> from wengert.vision import io
+    >>> io.write_file("two.bin", torch.tensor([1, 2], dtype=torch.uint8))
+    >>> io.read_file("two.bin").tolist()
+    [1, 2]
+    """
     if data.dtype != torch.uint8 or data.dim() != 1:
         raise RuntimeError(f"[write_file] uint8 of one dimension was expected; got {data.dtype} of {data.dim()}")
     with open(filename, "wb") as file:
@@ -64,6 +81,23 @@ def decode_image(input: Tensor | str | os.PathLike[str], mode: ImageReadMode | s
 
     ``mode`` says which channels are wanted, ``apply_exif_orientation`` turns a photograph upright as its file says.
     Raises RuntimeError for what is no image, and for images of more than 8 bits per channel.
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.decode_image(io.encode_png(image))
+    tensor([[[10, 20],
+             [30, 40]]], dtype=torch.uint8)
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.decode_jpeg(io.encode_jpeg(image)).shape
+    torch.Size([1, 2, 2])
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.decode_png(io.encode_png(image))
+    tensor([[[10, 20],
+             [30, 40]]], dtype=torch.uint8)
     """
     data = input if isinstance(input, Tensor) else read_file(input)
     if data.dtype != torch.uint8 or data.dim() != 1:
@@ -88,7 +122,15 @@ decode_png = decode_jpeg = decode_image
 
 def read_image(path: str | os.PathLike[str], mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
                apply_exif_orientation: bool = False) -> Tensor:
-    """The image in a file as ``(C, H, W)`` of uint8; see `decode_image`."""
+    """The image in a file as ``(C, H, W)`` of uint8; see `decode_image`. Raises FileNotFoundError where there is no
+    such file, and RuntimeError for one that is no image.
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.write_png(image, "grey.png")
+    >>> io.read_image("grey.png", io.ImageReadMode.RGB).shape
+    torch.Size([3, 2, 2])
+    """
     return decode_image(read_file(path), mode, apply_exif_orientation)
 
 
@@ -111,14 +153,26 @@ def _pixels(picture: Image) -> Tensor:
 
 
 def encode_png(input: Tensor, compression_level: int = 6) -> Tensor:
-    """The bytes of a PNG file of an image, uint8 of shape ``(1 or 3, H, W)``."""
+    """The bytes of a PNG file of an image, uint8 of shape ``(1 or 3, H, W)``.
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> bytes(io.encode_png(image)[1:4].tolist())
+    b'PNG'
+    """
     if not 0 <= compression_level <= 9:
         raise RuntimeError("Compression level should be between 0 and 9")
     return _encode(input, "png", compress_level=compression_level)
 
 
 def encode_jpeg(input: Tensor, quality: int = 75) -> Tensor:
-    """The bytes of a JPEG file of an image, uint8 of shape ``(1 or 3, H, W)``; ``quality`` is 1…100."""
+    """The bytes of a JPEG file of an image, uint8 of shape ``(1 or 3, H, W)``; ``quality`` is 1…100.
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.encode_jpeg(image)[:2]
+    tensor([255, 216], dtype=torch.uint8)
+    """
     if not 1 <= quality <= 100:
         raise ValueError("Image quality should be a positive number between 1 and 100")
     return _encode(input, "jpeg", quality=quality)
@@ -136,10 +190,25 @@ def _encode(input: Tensor, format: str, **options: Any) -> Tensor:
 
 
 def write_png(input: Tensor, filename: str | os.PathLike[str], compression_level: int = 6) -> None:
-    """Writes an image, uint8 of shape ``(1 or 3, H, W)``, as a PNG file."""
+    """Writes an image, uint8 of shape ``(1 or 3, H, W)``, as a PNG file.
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.write_png(image, "grey.png")
+    >>> io.read_image("grey.png")
+    tensor([[[10, 20],
+             [30, 40]]], dtype=torch.uint8)
+    """
     write_file(filename, encode_png(input, compression_level))
 
 
 def write_jpeg(input: Tensor, filename: str | os.PathLike[str], quality: int = 75) -> None:
-    """Writes an image, uint8 of shape ``(1 or 3, H, W)``, as a JPEG file."""
+    """Writes an image, uint8 of shape ``(1 or 3, H, W)``, as a JPEG file.
+
+    >>> from wengert.vision import io
+    >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
+    >>> io.write_jpeg(image, "grey.jpg")
+    >>> io.read_image("grey.jpg").shape
+    torch.Size([1, 2, 2])
+    """
     write_file(filename, encode_jpeg(input, quality))

@@ -11,14 +11,25 @@ from .weights import WeightsEnum, builder
 
 
 class AlexNet_Weights(WeightsEnum):
-    """Trained weights of `alexnet`."""
+    """Trained weights of `alexnet`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.AlexNet_Weights]
+    ['IMAGENET1K_V1']
+    """
 
     IMAGENET1K_V1 = "alexnet-owt-7be5be79.pth"
     DEFAULT = IMAGENET1K_V1
 
 
 class AlexNet(nn.Module):
-    """Five convolutions and three linear layers, for images ``(N, 3, H, W)`` of 63 × 63 pixels or more."""
+    """Five convolutions and three linear layers, for images ``(N, 3, H, W)`` of 63 × 63 pixels or more. Calling it
+    raises an error where the images are too small or have not three channels.
+
+    >>> from wengert.vision import models
+    >>> models.AlexNet(num_classes=10).classifier[-1]
+    Linear(in_features=4096, out_features=10, bias=True)
+    """
 
     def __init__(self, num_classes: int = 1000, dropout: float = 0.5) -> None:
         super().__init__()
@@ -54,5 +65,12 @@ class AlexNet(nn.Module):
 
 @builder(AlexNet_Weights)
 def alexnet(**kwargs: Any) -> AlexNet:
-    """AlexNet; the arguments are those of the class."""
+    """AlexNet; the arguments are those of the class.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.alexnet()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    61100840
+    """
     return AlexNet(**kwargs)

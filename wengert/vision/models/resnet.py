@@ -90,7 +90,13 @@ class ResNet(nn.Module):
 
     ``block`` is the kind of its blocks and ``layers`` their number in each of the four stages. ``zero_init_residual``
     begins with blocks that only pass on their input; ``replace_stride_with_dilation`` says for the last three stages
-    whether they keep the size. ``norm_layer`` makes a normalisation of a number of channels.
+    whether they keep the size. ``norm_layer`` makes a normalisation of a number of channels. Raises ValueError for a
+    ``replace_stride_with_dilation`` of other than three; calling it, where the images have not three channels.
+
+    >>> from wengert.vision import models
+    >>> from wengert.vision.models.resnet import BasicBlock
+    >>> models.ResNet(BasicBlock, [1, 1, 1, 1], num_classes=10)(torch.zeros(2, 3, 32, 32)).shape
+    torch.Size([2, 10])
     """
 
     def __init__(self, block: Block, layers: Sequence[int], num_classes: int = 1000, zero_init_residual: bool = False,
@@ -157,7 +163,12 @@ class ResNet(nn.Module):
 
 
 class ResNet18_Weights(WeightsEnum):
-    """Trained weights of `resnet18`."""
+    """Trained weights of `resnet18`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNet18_Weights]
+    ['IMAGENET1K_V1']
+    """
 
     IMAGENET1K_V1 = "resnet18-f37072fd.pth"
     DEFAULT = IMAGENET1K_V1
@@ -165,12 +176,24 @@ class ResNet18_Weights(WeightsEnum):
 
 @builder(ResNet18_Weights)
 def resnet18(**kwargs: Any) -> ResNet:
-    """ResNet of 18 layers, with the other arguments of `ResNet`."""
+    """ResNet of 18 layers, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnet18()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    11689512
+    """
     return ResNet(BasicBlock, [2, 2, 2, 2], **kwargs)
 
 
 class ResNet34_Weights(WeightsEnum):
-    """Trained weights of `resnet34`."""
+    """Trained weights of `resnet34`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNet34_Weights]
+    ['IMAGENET1K_V1']
+    """
 
     IMAGENET1K_V1 = "resnet34-b627a593.pth"
     DEFAULT = IMAGENET1K_V1
@@ -178,12 +201,24 @@ class ResNet34_Weights(WeightsEnum):
 
 @builder(ResNet34_Weights)
 def resnet34(**kwargs: Any) -> ResNet:
-    """ResNet of 34 layers, with the other arguments of `ResNet`."""
+    """ResNet of 34 layers, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnet34()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    21797672
+    """
     return ResNet(BasicBlock, [3, 4, 6, 3], **kwargs)
 
 
 class ResNet50_Weights(WeightsEnum):
-    """Trained weights of `resnet50`."""
+    """Trained weights of `resnet50`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNet50_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "resnet50-0676ba61.pth"
     IMAGENET1K_V2 = "resnet50-11ad3fa6.pth"
@@ -192,12 +227,24 @@ class ResNet50_Weights(WeightsEnum):
 
 @builder(ResNet50_Weights)
 def resnet50(**kwargs: Any) -> ResNet:
-    """ResNet of 50 layers, with the other arguments of `ResNet`."""
+    """ResNet of 50 layers, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnet50()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    25557032
+    """
     return ResNet(Bottleneck, [3, 4, 6, 3], **kwargs)
 
 
 class ResNet101_Weights(WeightsEnum):
-    """Trained weights of `resnet101`."""
+    """Trained weights of `resnet101`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNet101_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "resnet101-63fe2227.pth"
     IMAGENET1K_V2 = "resnet101-cd907fc2.pth"
@@ -206,12 +253,24 @@ class ResNet101_Weights(WeightsEnum):
 
 @builder(ResNet101_Weights)
 def resnet101(**kwargs: Any) -> ResNet:
-    """ResNet of 101 layers, with the other arguments of `ResNet`."""
+    """ResNet of 101 layers, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnet101()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    44549160
+    """
     return ResNet(Bottleneck, [3, 4, 23, 3], **kwargs)
 
 
 class ResNet152_Weights(WeightsEnum):
-    """Trained weights of `resnet152`."""
+    """Trained weights of `resnet152`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNet152_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "resnet152-394f9c45.pth"
     IMAGENET1K_V2 = "resnet152-f82ba261.pth"
@@ -220,12 +279,24 @@ class ResNet152_Weights(WeightsEnum):
 
 @builder(ResNet152_Weights)
 def resnet152(**kwargs: Any) -> ResNet:
-    """ResNet of 152 layers, with the other arguments of `ResNet`."""
+    """ResNet of 152 layers, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnet152()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    60192808
+    """
     return ResNet(Bottleneck, [3, 8, 36, 3], **kwargs)
 
 
 class ResNeXt50_32X4D_Weights(WeightsEnum):
-    """Trained weights of `resnext50_32x4d`."""
+    """Trained weights of `resnext50_32x4d`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNeXt50_32X4D_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "resnext50_32x4d-7cdf4587.pth"
     IMAGENET1K_V2 = "resnext50_32x4d-1a0047aa.pth"
@@ -234,12 +305,24 @@ class ResNeXt50_32X4D_Weights(WeightsEnum):
 
 @builder(ResNeXt50_32X4D_Weights)
 def resnext50_32x4d(**kwargs: Any) -> ResNet:
-    """ResNeXt of 50 layers in 32 groups of 4 (Xie et al., 2016), with the other arguments of `ResNet`."""
+    """ResNeXt of 50 layers in 32 groups of 4 (Xie et al., 2016), with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnext50_32x4d()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    25028904
+    """
     return ResNet(Bottleneck, [3, 4, 6, 3], **{"groups": 32, "width_per_group": 4, **kwargs})
 
 
 class ResNeXt101_32X8D_Weights(WeightsEnum):
-    """Trained weights of `resnext101_32x8d`."""
+    """Trained weights of `resnext101_32x8d`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.ResNeXt101_32X8D_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "resnext101_32x8d-8ba56ff5.pth"
     IMAGENET1K_V2 = "resnext101_32x8d-110c445d.pth"
@@ -248,12 +331,24 @@ class ResNeXt101_32X8D_Weights(WeightsEnum):
 
 @builder(ResNeXt101_32X8D_Weights)
 def resnext101_32x8d(**kwargs: Any) -> ResNet:
-    """ResNeXt of 101 layers in 32 groups of 8, with the other arguments of `ResNet`."""
+    """ResNeXt of 101 layers in 32 groups of 8, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.resnext101_32x8d()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    88791336
+    """
     return ResNet(Bottleneck, [3, 4, 23, 3], **{"groups": 32, "width_per_group": 8, **kwargs})
 
 
 class Wide_ResNet50_2_Weights(WeightsEnum):
-    """Trained weights of `wide_resnet50_2`."""
+    """Trained weights of `wide_resnet50_2`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.Wide_ResNet50_2_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "wide_resnet50_2-95faca4d.pth"
     IMAGENET1K_V2 = "wide_resnet50_2-9ba9bcbe.pth"
@@ -263,12 +358,24 @@ class Wide_ResNet50_2_Weights(WeightsEnum):
 @builder(Wide_ResNet50_2_Weights)
 def wide_resnet50_2(**kwargs: Any) -> ResNet:
     """ResNet of 50 layers, twice as wide within its blocks (Zagoruyko and Komodakis, 2016), with the other arguments of
-    `ResNet`."""
+    `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.wide_resnet50_2()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    68883240
+    """
     return ResNet(Bottleneck, [3, 4, 6, 3], **{"width_per_group": 128, **kwargs})
 
 
 class Wide_ResNet101_2_Weights(WeightsEnum):
-    """Trained weights of `wide_resnet101_2`."""
+    """Trained weights of `wide_resnet101_2`.
+
+    >>> from wengert.vision import models
+    >>> [weights.name for weights in models.Wide_ResNet101_2_Weights]
+    ['IMAGENET1K_V1', 'IMAGENET1K_V2']
+    """
 
     IMAGENET1K_V1 = "wide_resnet101_2-32ee1156.pth"
     IMAGENET1K_V2 = "wide_resnet101_2-d733dc28.pth"
@@ -277,5 +384,12 @@ class Wide_ResNet101_2_Weights(WeightsEnum):
 
 @builder(Wide_ResNet101_2_Weights)
 def wide_resnet101_2(**kwargs: Any) -> ResNet:
-    """ResNet of 101 layers, twice as wide within its blocks, with the other arguments of `ResNet`."""
+    """ResNet of 101 layers, twice as wide within its blocks, with the other arguments of `ResNet`.
+
+    >>> from wengert.vision import models
+    >>> with torch.device("meta"):
+    ...     model = models.wide_resnet101_2()
+    >>> sum(parameter.numel() for parameter in model.parameters())
+    126886696
+    """
     return ResNet(Bottleneck, [3, 4, 23, 3], **{"width_per_group": 128, **kwargs})

@@ -40,7 +40,12 @@ class ImageClassification:
 
 
 class WeightsEnum(Enum):
-    """The weights that there are for one network; the value of each is the name of its file."""
+    """The weights that there are for one network; the value of each is the name of its file.
+
+    >>> from wengert.vision import models
+    >>> issubclass(models.ResNet18_Weights, models.WeightsEnum)
+    True
+    """
 
     @property
     def url(self) -> str:
@@ -96,12 +101,22 @@ def builder(kind: type[WeightsEnum]) -> Callable[[Build], Build]:
 
 
 def list_models() -> list[str]:
-    """The names of the networks that there are."""
+    """The names of the networks that there are.
+
+    >>> from wengert.vision import models
+    >>> models.list_models()[:2]
+    ['alexnet', 'resnet101']
+    """
     return sorted(BUILDERS)
 
 
 def get_model(name: str, **config: Any) -> Any:
-    """A network by its name. Raises ValueError if there is none."""
+    """A network by its name. Raises ValueError if there is none.
+
+    >>> from wengert.vision import models
+    >>> models.get_model("resnet18", num_classes=10).fc
+    Linear(in_features=512, out_features=10, bias=True)
+    """
     if name.lower() not in BUILDERS:
         raise ValueError(f"Unknown model {name}; there are {', '.join(list_models())}")
     return BUILDERS[name.lower()](**config)

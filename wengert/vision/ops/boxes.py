@@ -50,7 +50,13 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
     """`nms` of each category by itself: ``idxs`` (N,) says of which one a box is. The indices are in the order of the
-    scores."""
+    scores.
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.batched_nms(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.tensor([0, 0, 1]), iou_threshold=0.4)
+    tensor([0, 2])
+    """
     if not boxes.numel():
         return torch.empty(0, dtype=torch.int64)
     if boxes.numel() <= _ONE_BY_ONE:  # categories are moved apart, so that one pass does for all
@@ -65,13 +71,27 @@ def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: floa
 
 
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
-    """The indices of the boxes (N, 4) with both sides at least ``min_size``."""
+    """The indices of the boxes (N, 4) with both sides at least ``min_size``.
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.remove_small_boxes(boxes, min_size=3.0)
+    tensor([0, 2])
+    """
     sides = boxes[..., 2:] - boxes[..., :2]
     return torch.where((sides >= min_size).all(-1))[0]
 
 
 def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The boxes (..., 4) cut to an image of ``size`` (height, width)."""
+    """The boxes (..., 4) cut to an image of ``size`` (height, width).
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.clip_boxes_to_image(boxes, size=(5, 5))
+    tensor([[0., 0., 4., 4.],
+            [0., 0., 4., 2.],
+            [5., 5., 5., 5.]])
+    """
     height, width = size
     x, y = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
     return torch.stack((x, y), boxes.ndim).reshape(boxes.shape)
@@ -145,7 +165,15 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
     """The boxes (..., 4, 5 or 8) in another format: corners ``"xyxy"``, a corner or the centre with the sides
     ``"xywh"`` and ``"cxcywh"``; with an angle in degrees, against the clock, ``"xywhr"`` and ``"cxcywhr"``, or their
     four corners ``"xyxyxyxy"``. Raises ValueError for another word, NotImplementedError between boxes with an angle
-    and without."""
+    and without.
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.box_convert(boxes, in_fmt="xyxy", out_fmt="cxcywh")
+    tensor([[2.0000, 2.0000, 4.0000, 4.0000],
+            [2.0000, 1.0000, 4.0000, 2.0000],
+            [7.5000, 7.5000, 3.0000, 3.0000]])
+    """
     if in_fmt not in ALIGNED + ROTATED or out_fmt not in ALIGNED + ROTATED:
         raise ValueError(f"Unsupported Bounding Box Conversions for given in_fmt {in_fmt} and out_fmt {out_fmt}")
     if in_fmt == out_fmt:
@@ -167,7 +195,13 @@ def wide(numbers: Tensor) -> Tensor:
 
 
 def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
-    """The areas of boxes (..., 4) in the format ``"xyxy"``, ``"xywh"`` or ``"cxcywh"``; ValueError for another."""
+    """The areas of boxes (..., 4) in the format ``"xyxy"``, ``"xywh"`` or ``"cxcywh"``; ValueError for another.
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.box_area(boxes)
+    tensor([16.,  8.,  9.])
+    """
     if fmt not in ALIGNED:
         raise ValueError(f"Unsupported Bounding Box area for given format {fmt}")
     boxes = wide(boxes)
@@ -211,7 +245,16 @@ def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
 
 def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """`box_iou` less the share of the smallest box around both that neither fills (Rezatofighi et al., 2019)."""
+    """`box_iou` less the share of the smallest box around both that neither fills (Rezatofighi et al., 2019).
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> others = torch.tensor([[0.0, 0.0, 2.0, 4.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.generalized_box_iou(boxes, others)
+    tensor([[ 0.5000, -0.6914],
+            [ 0.0833, -0.7901],
+            [-0.7901,  1.0000]])
+    """
     inside, union = _box_inter_union(boxes1, boxes2)
     sides = _around(boxes1, boxes2)
     area = sides[..., 0] * sides[..., 1]
@@ -220,7 +263,16 @@ def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
 def distance_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tensor:
     """`box_iou` less the squared distance of the centres, measured by the diagonal of the smallest box around both
-    (Zheng et al., 2019, equation 7)."""
+    (Zheng et al., 2019, equation 7).
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> others = torch.tensor([[0.0, 0.0, 2.0, 4.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.distance_box_iou(boxes, others)
+    tensor([[ 0.4688, -0.3735],
+            [ 0.2708, -0.4475],
+            [-0.4475,  1.0000]])
+    """
     boxes1, boxes2 = wide(boxes1), wide(boxes2)
     sides = _around(boxes1, boxes2)
     diagonal = (sides**2).sum(-1) + eps
@@ -230,7 +282,16 @@ def distance_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tenso
 
 
 def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tensor:
-    """`distance_box_iou` less what the ratios of the sides differ by (Zheng et al., 2019, equation 10)."""
+    """`distance_box_iou` less what the ratios of the sides differ by (Zheng et al., 2019, equation 10).
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> others = torch.tensor([[0.0, 0.0, 2.0, 4.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.complete_box_iou(boxes, others)
+    tensor([[ 0.4655, -0.3735],
+            [ 0.2371, -0.4492],
+            [-0.4492,  1.0000]])
+    """
     boxes1, boxes2 = wide(boxes1), wide(boxes2)
     first, second = (torch.atan((boxes[..., 2] - boxes[..., 0]) / (boxes[..., 3] - boxes[..., 1]))
                      for boxes in (boxes1, boxes2))
@@ -247,7 +308,12 @@ def weighed(ratios: Tensor, iou: Tensor, eps: float) -> Tensor:
 
 def masks_to_boxes(masks: Tensor) -> Tensor:
     """The smallest boxes (N, 4) around what is not zero in each of the ``masks`` (N, H, W). Raises ValueError for a
-    mask that is zero everywhere."""
+    mask that is zero everywhere.
+
+    >>> from wengert.vision import ops
+    >>> ops.masks_to_boxes(torch.tensor([[[False, True], [False, True]]]))
+    tensor([[1., 0., 1., 1.]])
+    """
     boxes = torch.zeros((masks.shape[0], 4), dtype=torch.float32)
     for box, mask in zip(boxes, masks, strict=True):
         y, x = torch.where(mask != 0)

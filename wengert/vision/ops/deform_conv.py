@@ -86,7 +86,13 @@ def _between(planes: Tensor, y: Tensor, x: Tensor, height: int, width: int) -> T
 
 
 class DeformConv2d(nn.Module):
-    """`deform_conv2d` with a weight and a bias of its own; offsets and masks are given with each input."""
+    """`deform_conv2d` with a weight and a bias of its own; offsets and masks are given with each input.
+
+    >>> from wengert.vision import ops
+    >>> image = torch.arange(64.0).reshape(1, 1, 8, 8)
+    >>> ops.DeformConv2d(1, 2, kernel_size=3)(image, torch.zeros(1, 18, 6, 6)).shape
+    torch.Size([1, 2, 6, 6])
+    """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int],
                  stride: int | tuple[int, int] = 1, padding: int | tuple[int, int] = 0,

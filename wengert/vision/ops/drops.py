@@ -11,7 +11,12 @@ from wengert import Tensor, nn
 def stochastic_depth(input: Tensor, p: float, mode: str, training: bool = True) -> Tensor:
     """``input`` (N, ...) with samples zeroed with probability ``p``, those that stay divided by 1 − p; ``mode`` is
     ``"row"`` (each sample by itself) or ``"batch"`` (all or none). Raises ValueError for others (Huang et al., *Deep
-    networks with stochastic depth*, 2016)."""
+    networks with stochastic depth*, 2016).
+
+    >>> from wengert.vision import ops
+    >>> ops.stochastic_depth(torch.ones(4, 2), p=0.5, mode="row").shape
+    torch.Size([4, 2])
+    """
     if p < 0.0 or p > 1.0:
         raise ValueError(f"drop probability has to be between 0 and 1, but got {p}")
     if mode not in ("batch", "row"):
@@ -27,7 +32,13 @@ def stochastic_depth(input: Tensor, p: float, mode: str, training: bool = True) 
 
 
 class StochasticDepth(nn.Module):
-    """`stochastic_depth` while training."""
+    """`stochastic_depth` while training.
+
+    >>> from wengert.vision import ops
+    >>> ops.StochasticDepth(0.5, "row").eval()(torch.ones(2, 2))
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
 
     def __init__(self, p: float, mode: str) -> None:
         super().__init__()
@@ -69,18 +80,33 @@ def _drop_block(input: Tensor, p: float, block_size: int, inplace: bool, eps: fl
 def drop_block2d(input: Tensor, p: float, block_size: int, inplace: bool = False, eps: float = 1e-6,
                  training: bool = True) -> Tensor:
     """``input`` (N, C, H, W) with squares of ``block_size`` zeroed, about a share ``p`` of it, the rest scaled up
-    (Ghiasi et al., *DropBlock*, 2018)."""
+    (Ghiasi et al., *DropBlock*, 2018).
+
+    >>> from wengert.vision import ops
+    >>> ops.drop_block2d(torch.ones(2, 3, 8, 8), p=0.2, block_size=3).shape
+    torch.Size([2, 3, 8, 8])
+    """
     return _drop_block(input, p, block_size, inplace, eps, training, 2)
 
 
 def drop_block3d(input: Tensor, p: float, block_size: int, inplace: bool = False, eps: float = 1e-6,
                  training: bool = True) -> Tensor:
-    """`drop_block2d` of (N, C, D, H, W)."""
+    """`drop_block2d` of (N, C, D, H, W).
+
+    >>> from wengert.vision import ops
+    >>> ops.drop_block3d(torch.ones(2, 3, 8, 8, 8), p=0.2, block_size=3).shape
+    torch.Size([2, 3, 8, 8, 8])
+    """
     return _drop_block(input, p, block_size, inplace, eps, training, 3)
 
 
 class DropBlock2d(nn.Module):
-    """`drop_block2d` while training."""
+    """`drop_block2d` while training.
+
+    >>> from wengert.vision import ops
+    >>> ops.DropBlock2d(p=0.2, block_size=3)(torch.ones(2, 3, 8, 8)).shape
+    torch.Size([2, 3, 8, 8])
+    """
 
     rank = 2
 
@@ -97,6 +123,11 @@ class DropBlock2d(nn.Module):
 
 
 class DropBlock3d(DropBlock2d):
-    """`drop_block3d` while training."""
+    """`drop_block3d` while training.
+
+    >>> from wengert.vision import ops
+    >>> ops.DropBlock3d(p=0.2, block_size=3)(torch.ones(2, 3, 8, 8, 8)).shape
+    torch.Size([2, 3, 8, 8, 8])
+    """
 
     rank = 3

@@ -16,7 +16,12 @@ def sigmoid_focal_loss(inputs: Tensor, targets: Tensor, alpha: float = 0.25, gam
     """Binary cross entropy of logits that counts what is right already less: times (1 - p)**``gamma`` for the
     probability p of what is true, and ``alpha`` where the target is 1, 1 - ``alpha`` where it is 0 (-1: neither).
     ``inputs`` and ``targets`` have one shape. Raises ValueError for another ``alpha`` or ``reduction`` (Lin et al.,
-    *Focal loss for dense object detection*, 2017)."""
+    *Focal loss for dense object detection*, 2017).
+
+    >>> from wengert.vision import ops
+    >>> ops.sigmoid_focal_loss(torch.tensor([2.0, -1.0]), torch.tensor([1.0, 0.0]), reduction="sum")
+    tensor(0.0174)
+    """
     if not 0 <= alpha <= 1 and alpha != -1:
         raise ValueError(f"Invalid alpha value: {alpha}. alpha must be in the range [0,1] or -1 for ignore.")
     p = torch.sigmoid(inputs)
@@ -62,7 +67,14 @@ def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:
 
 def generalized_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
     """1 less the generalized intersection over union of boxes (N, 4) with their counterparts (Rezatofighi et al.,
-    2019). ``reduction`` is ``"none"``, ``"mean"`` or ``"sum"``; ValueError for another."""
+    2019). ``reduction`` is ``"none"``, ``"mean"`` or ``"sum"``; ValueError for another.
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> others = torch.tensor([[0.0, 0.0, 2.0, 4.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.generalized_box_iou_loss(boxes[:2], others, reduction="sum")
+    tensor(2.2901)
+    """
     boxes1, boxes2 = _floating(boxes1), _floating(boxes2)
     inside, union = _shared(boxes1, boxes2)
     area = _around(boxes1, boxes2).prod(-1)
@@ -79,13 +91,27 @@ def _distance(boxes1: Tensor, boxes2: Tensor, eps: float) -> tuple[Tensor, Tenso
 
 def distance_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
     """1 less the intersection over union, and the squared distance of the centres by the diagonal around both (Zheng et
-    al., 2019, equation 7)."""
+    al., 2019, equation 7).
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> others = torch.tensor([[0.0, 0.0, 2.0, 4.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.distance_box_iou_loss(boxes[:2], others, reduction="mean")
+    tensor(0.9894)
+    """
     boxes1, boxes2 = _floating(boxes1), _floating(boxes2)
     return _boxes_reduced(_distance(boxes1, boxes2, eps)[0], reduction)
 
 
 def complete_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
-    """`distance_box_iou_loss` and what the ratios of the sides differ by (Zheng et al., 2019, equation 10)."""
+    """`distance_box_iou_loss` and what the ratios of the sides differ by (Zheng et al., 2019, equation 10).
+
+    >>> from wengert.vision import ops
+    >>> boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 2.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> others = torch.tensor([[0.0, 0.0, 2.0, 4.0], [6.0, 6.0, 9.0, 9.0]])
+    >>> ops.complete_box_iou_loss(boxes[:2], others, reduction="sum")
+    tensor(1.9837)
+    """
     boxes1, boxes2 = _floating(boxes1), _floating(boxes2)
     loss, iou = _distance(boxes1, boxes2, 1e-7)
     first, second = (torch.atan((boxes[..., 2] - boxes[..., 0]) / (boxes[..., 3] - boxes[..., 1]))

@@ -12,7 +12,12 @@ Maker = Callable[..., nn.Module]
 
 
 class FrozenBatchNorm2d(nn.Module):
-    """Batch normalisation of (N, C, H, W) whose statistics, weight and bias are fixed: buffers that nothing trains."""
+    """Batch normalisation of (N, C, H, W) whose statistics, weight and bias are fixed: buffers that nothing trains.
+
+    >>> from wengert.vision import ops
+    >>> ops.FrozenBatchNorm2d(3)(torch.ones(2, 3, 4, 4))[0, 0, 0]
+    tensor([1.0000, 1.0000, 1.0000, 1.0000])
+    """
 
     weight: Tensor
     bias: Tensor
@@ -73,11 +78,21 @@ def _several(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
 
 
 class Conv2dNormActivation(ConvNormActivation):
-    """`ConvNormActivation` of (N, C, H, W)."""
+    """`ConvNormActivation` of (N, C, H, W).
+
+    >>> from wengert.vision import ops
+    >>> ops.Conv2dNormActivation(3, 4, kernel_size=3)(torch.ones(1, 3, 5, 5)).shape
+    torch.Size([1, 4, 5, 5])
+    """
 
 
 class Conv3dNormActivation(ConvNormActivation):
-    """`ConvNormActivation` of (N, C, D, H, W)."""
+    """`ConvNormActivation` of (N, C, D, H, W).
+
+    >>> from wengert.vision import ops
+    >>> ops.Conv3dNormActivation(3, 4, kernel_size=3)(torch.ones(1, 3, 5, 5, 5)).shape
+    torch.Size([1, 4, 5, 5, 5])
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, ...] = 3,
@@ -90,7 +105,12 @@ class Conv3dNormActivation(ConvNormActivation):
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels weighed by what their means say (Hu et al., *Squeeze-and-excitation networks*, 2018, figure 1)."""
+    """Channels weighed by what their means say (Hu et al., *Squeeze-and-excitation networks*, 2018, figure 1).
+
+    >>> from wengert.vision import ops
+    >>> ops.SqueezeExcitation(4, 2)(torch.ones(1, 4, 3, 3)).shape
+    torch.Size([1, 4, 3, 3])
+    """
 
     def __init__(self, input_channels: int, squeeze_channels: int, activation: Maker = nn.ReLU,
                  scale_activation: Maker = nn.Sigmoid) -> None:
@@ -110,7 +130,12 @@ class SqueezeExcitation(nn.Module):
 
 
 class MLP(nn.Sequential):
-    """Linear layers, each with a norm, an activation and dropout behind it, the last with dropout alone."""
+    """Linear layers, each with a norm, an activation and dropout behind it, the last with dropout alone.
+
+    >>> from wengert.vision import ops
+    >>> ops.MLP(4, [8, 2])(torch.ones(3, 4)).shape
+    torch.Size([3, 2])
+    """
 
     def __init__(self, in_channels: int, hidden_channels: Sequence[int], norm_layer: Maker | None = None,
                  activation_layer: Maker | None = nn.ReLU, inplace: bool | None = None, bias: bool = True,
@@ -130,7 +155,12 @@ class MLP(nn.Sequential):
 
 
 class Permute(nn.Module):
-    """The dimensions of a tensor in another order."""
+    """The dimensions of a tensor in another order.
+
+    >>> from wengert.vision import ops
+    >>> ops.Permute([0, 2, 1])(torch.ones(2, 3, 4)).shape
+    torch.Size([2, 4, 3])
+    """
 
     def __init__(self, dims: Sequence[int]) -> None:
         super().__init__()

@@ -31,6 +31,12 @@ class MultiScaleRoIAlign(nn.Module):
 
     ``featmap_names`` are the levels that take part. The first call finds, by the sizes of features and images, how much
     smaller each level is; later ones use that.
+
+    >>> from wengert.vision import ops
+    >>> image = torch.arange(64.0).reshape(1, 1, 8, 8)
+    >>> pooler = ops.MultiScaleRoIAlign(["0"], output_size=2, sampling_ratio=2)
+    >>> pooler({"0": image}, [torch.tensor([[0.0, 0.0, 4.0, 4.0]])], [(8, 8)]).shape
+    torch.Size([1, 1, 2, 2])
     """
 
     scales: list[float] | None

@@ -152,7 +152,14 @@ def _position_sensitive(input: Tensor, regions: np.ndarray, size: tuple[int, int
 def ps_roi_align(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0, sampling_ratio: int = -1
                  ) -> Tensor:
     """`roi_align` in which each bin has channels of its own: ``input`` (N, C · bins, H, W) gives (K, C, *output_size)
-    (Li et al., *Light-head R-CNN*, 2017). Raises ValueError where the channels are no multiple of the bins."""
+    (Li et al., *Light-head R-CNN*, 2017). Raises ValueError where the channels are no multiple of the bins.
+
+    >>> from wengert.vision import ops
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.ps_roi_align(torch.ones(1, 4, 8, 8), regions, output_size=2)
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
+    """
     regions, size = _checked("ps_roi_align", input, boxes), _pair(output_size)
     channels = _groups("ps_roi_align", input, size)
     rows, columns = _matrices(regions, size, spatial_scale, sampling_ratio, True, 0, input)
@@ -175,7 +182,15 @@ def _spans(start: np.ndarray, length: np.ndarray, bins: int, most: int) -> tuple
 
 def roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0) -> Tensor:
     """The largest pixel in each bin of each region: ``input`` (N, C, H, W) gives (K, C, *output_size); a bin without a
-    pixel gives 0 (Girshick, *Fast R-CNN*, 2015). ``boxes`` as in `roi_align`, rounded to pixels."""
+    pixel gives 0 (Girshick, *Fast R-CNN*, 2015). ``boxes`` as in `roi_align`, rounded to pixels.
+
+    >>> from wengert.vision import ops
+    >>> image = torch.arange(64.0).reshape(1, 1, 8, 8)
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.roi_pool(image, regions, output_size=2)
+    tensor([[[[18., 20.],
+              [34., 36.]]]])
+    """
     regions, size = _checked("roi_pool", input, boxes), _pair(output_size)
     channels, height, width = input.shape[1:]
     corners = _pixels(regions, spatial_scale)
@@ -201,7 +216,14 @@ def roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: floa
 def ps_roi_pool(input: Tensor, boxes: Boxes, output_size: Size, spatial_scale: float = 1.0) -> Tensor:
     """The mean of the pixels in each bin of each region, each bin of its own channels: ``input`` (N, C · bins, H, W)
     gives (K, C, *output_size) (Dai et al., *R-FCN*, 2016). Raises ValueError where the channels are no multiple of
-    the bins."""
+    the bins.
+
+    >>> from wengert.vision import ops
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.ps_roi_pool(torch.ones(1, 4, 8, 8), regions, output_size=2)
+    tensor([[[[1., 1.],
+              [1., 1.]]]])
+    """
     regions, size = _checked("ps_roi_pool", input, boxes), _pair(output_size)
     channels = _groups("ps_roi_pool", input, size)
     corners = _pixels(regions, spatial_scale)
@@ -224,7 +246,14 @@ class _Pooling(nn.Module):
 
 
 class RoIAlign(_Pooling):
-    """`roi_align` as a module."""
+    """`roi_align` as a module.
+
+    >>> from wengert.vision import ops
+    >>> image = torch.arange(64.0).reshape(1, 1, 8, 8)
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.RoIAlign(2, spatial_scale=1.0, sampling_ratio=2)(image, regions).shape
+    torch.Size([1, 1, 2, 2])
+    """
 
     settings = ("output_size", "spatial_scale", "sampling_ratio", "aligned")
 
@@ -239,7 +268,15 @@ class RoIAlign(_Pooling):
 
 
 class RoIPool(_Pooling):
-    """`roi_pool` as a module."""
+    """`roi_pool` as a module.
+
+    >>> from wengert.vision import ops
+    >>> image = torch.arange(64.0).reshape(1, 1, 8, 8)
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.RoIPool(2, spatial_scale=1.0)(image, regions)
+    tensor([[[[18., 20.],
+              [34., 36.]]]])
+    """
 
     settings: Any = ("output_size", "spatial_scale")
     pool = staticmethod(roi_pool)
@@ -254,13 +291,25 @@ class RoIPool(_Pooling):
 
 
 class PSRoIPool(RoIPool):
-    """`ps_roi_pool` as a module."""
+    """`ps_roi_pool` as a module.
+
+    >>> from wengert.vision import ops
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.PSRoIPool(2, spatial_scale=1.0)(torch.ones(1, 4, 8, 8), regions).shape
+    torch.Size([1, 1, 2, 2])
+    """
 
     pool = staticmethod(ps_roi_pool)
 
 
 class PSRoIAlign(_Pooling):
-    """`ps_roi_align` as a module."""
+    """`ps_roi_align` as a module.
+
+    >>> from wengert.vision import ops
+    >>> regions = torch.tensor([[0.0, 0.0, 0.0, 4.0, 4.0]])
+    >>> ops.PSRoIAlign(2, spatial_scale=1.0, sampling_ratio=2)(torch.ones(1, 4, 8, 8), regions).shape
+    torch.Size([1, 1, 2, 2])
+    """
 
     settings = ("output_size", "spatial_scale", "sampling_ratio")
 

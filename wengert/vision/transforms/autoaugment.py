@@ -21,7 +21,12 @@ __all__ = ["AugMix", "AutoAugment", "AutoAugmentPolicy", "RandAugment", "Trivial
 
 
 class AutoAugmentPolicy(Enum):
-    """The data set that a list of changes was found for."""
+    """The data set that a list of changes was found for.
+
+    >>> from wengert.vision import transforms
+    >>> [policy.value for policy in transforms.AutoAugmentPolicy]
+    ['imagenet', 'cifar10', 'svhn']
+    """
 
     IMAGENET = "imagenet"
     CIFAR10 = "cifar10"
@@ -237,6 +242,11 @@ class AutoAugment(nn.Module):
     """One of 25 pairs of changes, each made with a probability of its own (Cubuk et al., 2019).
 
     ``policy`` says which list; ``interpolation`` and ``fill`` are those of turns and shears. Tensors must be of uint8.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.AutoAugment(transforms.AutoAugmentPolicy.CIFAR10)(image).shape
+    torch.Size([3, 4, 4])
     """
 
     def __init__(self, policy: AutoAugmentPolicy = AutoAugmentPolicy.IMAGENET,
@@ -279,7 +289,13 @@ def _parsed(change: str) -> tuple[str, float, int | None]:
 
 @in_words
 class RandAugment(nn.Module):
-    """``num_ops`` changes drawn, all of the strength ``magnitude`` of ``num_magnitude_bins`` (Cubuk et al., 2020)."""
+    """``num_ops`` changes drawn, all of the strength ``magnitude`` of ``num_magnitude_bins`` (Cubuk et al., 2020).
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandAugment(num_ops=2)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, num_ops: int = 2, magnitude: int = 9, num_magnitude_bins: int = 31,
                  interpolation: InterpolationMode = InterpolationMode.NEAREST, fill: Any = None) -> None:
@@ -308,7 +324,13 @@ class RandAugment(nn.Module):
 
 @in_words
 class TrivialAugmentWide(nn.Module):
-    """One change drawn, of a strength drawn from ``num_magnitude_bins`` (Müller and Hutter, 2021)."""
+    """One change drawn, of a strength drawn from ``num_magnitude_bins`` (Müller and Hutter, 2021).
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.TrivialAugmentWide()(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, num_magnitude_bins: int = 31, interpolation: InterpolationMode = InterpolationMode.NEAREST,
                  fill: Any = None) -> None:

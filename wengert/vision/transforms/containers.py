@@ -44,7 +44,12 @@ class Compose:
 
 @in_words
 class Lambda:
-    """A function as a transform. Raises TypeError if ``lambd`` cannot be called."""
+    """A function as a transform. Raises TypeError if ``lambd`` cannot be called.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.Lambda(lambda x: x * 2)(torch.tensor([1, 2]))
+    tensor([2, 4])
+    """
 
     def __init__(self, lambd: Transform) -> None:
         if not callable(lambd):
@@ -73,7 +78,13 @@ class RandomTransforms:
 
 @in_words
 class RandomOrder(RandomTransforms):
-    """All transforms, in an order drawn from Python's `random`."""
+    """All transforms, in an order drawn from Python's `random`.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomOrder([transforms.CenterCrop(3), transforms.Grayscale()])(image).shape
+    torch.Size([1, 3, 3])
+    """
 
     def __call__(self, img: Any) -> Any:
         order = list(range(len(self.transforms)))
@@ -85,7 +96,13 @@ class RandomOrder(RandomTransforms):
 
 @in_words
 class RandomChoice(RandomTransforms):
-    """One of the transforms, drawn from Python's `random` with the weights ``p``, by default equal ones."""
+    """One of the transforms, drawn from Python's `random` with the weights ``p``, by default equal ones.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomChoice([transforms.CenterCrop(2), transforms.CenterCrop(3)], p=[1.0, 0.0])(image).shape
+    torch.Size([3, 2, 2])
+    """
 
     def __init__(self, transforms: Sequence[Transform], p: Sequence[float] | None = None) -> None:
         super().__init__(transforms)
@@ -102,7 +119,13 @@ class RandomChoice(RandomTransforms):
 
 @in_words
 class RandomApply(nn.Module):
-    """All transforms, or with the probability 1 - ``p`` none."""
+    """All transforms, or with the probability 1 - ``p`` none.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomApply([transforms.Grayscale()], p=1.0)(image).shape
+    torch.Size([1, 4, 4])
+    """
 
     def __init__(self, transforms: Sequence[Transform] | nn.ModuleList, p: float = 0.5) -> None:
         super().__init__()

@@ -20,7 +20,12 @@ KERNEL_SIZES = "Kernel size should be a tuple/list of two integers"
 
 @in_words
 class ToTensor:
-    """A picture, or an array ``(H, W, C)``, as a tensor ``(C, H, W)``, bytes as numbers of 0…1."""
+    """A picture, or an array ``(H, W, C)``, as a tensor ``(C, H, W)``, bytes as numbers of 0…1.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.ToTensor()(np.array([[0, 255]], dtype=np.uint8))
+    tensor([[[0., 1.]]])
+    """
 
     def __call__(self, pic: Any) -> Tensor:
         return functional.to_tensor(pic)
@@ -31,7 +36,13 @@ class ToTensor:
 
 @in_words
 class PILToTensor:
-    """A picture as a tensor ``(C, H, W)`` of its own numbers."""
+    """A picture as a tensor ``(C, H, W)`` of its own numbers.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.PILToTensor()(transforms.ToPILImage()(image)).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __call__(self, pic: Any) -> Tensor:
         return functional.pil_to_tensor(pic)
@@ -42,7 +53,12 @@ class PILToTensor:
 
 @in_words
 class ConvertImageDtype(nn.Module):
-    """A tensor in another dtype, its values scaled to the dtype's range."""
+    """A tensor in another dtype, its values scaled to the dtype's range.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.ConvertImageDtype(torch.float32)(torch.tensor([[[0, 255]]], dtype=torch.uint8))
+    tensor([[[0., 1.]]])
+    """
 
     def __init__(self, dtype: torch.dtype) -> None:
         super().__init__()
@@ -54,7 +70,13 @@ class ConvertImageDtype(nn.Module):
 
 @in_words
 class ToPILImage:
-    """A picture, of the mode given or that of the channels, of a tensor ``(C, H, W)`` or an array ``(H, W, C)``."""
+    """A picture, of the mode given or that of the channels, of a tensor ``(C, H, W)`` or an array ``(H, W, C)``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.ToPILImage()(image).size
+    (4, 4)
+    """
 
     def __init__(self, mode: str | None = None) -> None:
         self.mode = mode
@@ -70,6 +92,7 @@ class ToPILImage:
 class Normalize(nn.Module):
     """``(image - mean) / std`` for each channel of a tensor ``(..., C, H, W)``.
 
+    >>> from wengert.vision.transforms import Normalize
     >>> Normalize((0.5,), (0.5,))(torch.tensor([[[0.0, 1.0]]]))
     tensor([[[-1.,  1.]]])
     """
@@ -87,7 +110,13 @@ class Normalize(nn.Module):
 
 @in_words
 class Resize(nn.Module):
-    """An image of another size: ``(height, width)``, or the length of the shorter edge. See `functional.resize`."""
+    """An image of another size: ``(height, width)``, or the length of the shorter edge. See `functional.resize`.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.Resize((2, 6))(image).shape
+    torch.Size([3, 2, 6])
+    """
 
     def __init__(self, size: int | Sequence[int], interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
                  max_size: int | None = None, antialias: bool | None = True) -> None:
@@ -111,7 +140,14 @@ class Resize(nn.Module):
 
 @in_words
 class CenterCrop(nn.Module):
-    """The middle of an image."""
+    """The middle of an image.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.CenterCrop(2)(image)[0]
+    tensor([[ 5,  6],
+            [ 9, 10]], dtype=torch.uint8)
+    """
 
     def __init__(self, size: int | Sequence[int]) -> None:
         super().__init__()
@@ -126,7 +162,13 @@ class CenterCrop(nn.Module):
 
 @in_words
 class FiveCrop(nn.Module):
-    """A tuple of the four corners and the middle of an image."""
+    """A tuple of the four corners and the middle of an image.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> [part.shape for part in transforms.FiveCrop(2)(image)][:2]
+    [torch.Size([3, 2, 2]), torch.Size([3, 2, 2])]
+    """
 
     def __init__(self, size: int | Sequence[int]) -> None:
         super().__init__()
@@ -141,7 +183,13 @@ class FiveCrop(nn.Module):
 
 @in_words
 class TenCrop(nn.Module):
-    """A tuple of the four corners and the middle, of the image and of the image flipped."""
+    """A tuple of the four corners and the middle, of the image and of the image flipped.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> len(transforms.TenCrop(2)(image))
+    10
+    """
 
     def __init__(self, size: int | Sequence[int], vertical_flip: bool = False) -> None:
         super().__init__()
@@ -156,7 +204,13 @@ class TenCrop(nn.Module):
 
 @in_words
 class Pad(nn.Module):
-    """An image with a frame. See `functional.pad`."""
+    """An image with a frame. See `functional.pad`.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.Pad(1)(image).shape
+    torch.Size([3, 6, 6])
+    """
 
     def __init__(self, padding: int | Sequence[int], fill: Any = 0, padding_mode: str = "constant") -> None:
         super().__init__()
@@ -177,7 +231,13 @@ class Pad(nn.Module):
 
 @in_words
 class Grayscale(nn.Module):
-    """An image in grey, of one channel or of three equal ones."""
+    """An image in grey, of one channel or of three equal ones.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.Grayscale()(image).shape
+    torch.Size([1, 4, 4])
+    """
 
     def __init__(self, num_output_channels: int = 1) -> None:
         super().__init__()
@@ -195,6 +255,11 @@ class LinearTransformation(nn.Module):
     """``(flat image - mean_vector) @ transformation_matrix``, such as a whitening, for tensors ``(..., C, H, W)``.
 
     ``transformation_matrix`` is ``(D, D)``, ``mean_vector`` ``(D,)`` with D = C · H · W. Raises ValueError.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.LinearTransformation(2 * torch.eye(4), torch.ones(4))(torch.ones(1, 2, 2) * 3)
+    tensor([[[4., 4.],
+             [4., 4.]]])
     """
 
     def __init__(self, transformation_matrix: Tensor, mean_vector: Tensor) -> None:

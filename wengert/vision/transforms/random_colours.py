@@ -23,6 +23,11 @@ class ColorJitter(nn.Module):
 
     ``brightness``, ``contrast`` and ``saturation`` are (from, to), or a number d for (1 - d, 1 + d); ``hue`` lies in
     -0.5…0.5, a number d stands for (-d, d). Raises TypeError and ValueError.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.ColorJitter(brightness=0.5, hue=0.1)(image).shape
+    torch.Size([3, 4, 4])
     """
 
     def __init__(self, brightness: float | Sequence[float] = 0, contrast: float | Sequence[float] = 0,
@@ -82,7 +87,13 @@ def _factors(
 
 @in_words
 class RandomGrayscale(ByChance):
-    """An image in grey, with as many channels as it has, with the probability ``p``."""
+    """An image in grey, with as many channels as it has, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomGrayscale(p=1.0)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, p: float = 0.1) -> None:
         super().__init__(p)
@@ -94,7 +105,13 @@ class RandomGrayscale(ByChance):
 
 @in_words
 class GaussianBlur(nn.Module):
-    """An image blurred by a normal distribution whose deviation is drawn from ``sigma``, (from, to) or one number."""
+    """An image blurred by a normal distribution whose deviation is drawn from ``sigma``, (from, to) or one number.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.GaussianBlur(3)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, kernel_size: int | Sequence[int], sigma: float | Sequence[float] = (0.1, 2.0)) -> None:
         super().__init__()
@@ -125,7 +142,13 @@ class GaussianBlur(nn.Module):
 
 
 class RandomInvert(ByChance):
-    """The negative, with the probability ``p``."""
+    """The negative, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomInvert(p=1.0)(image)[0, 0]
+    tensor([255, 254, 253, 252], dtype=torch.uint8)
+    """
 
     def _change(self, img: Any) -> Any:
         return functional.invert(img)
@@ -133,7 +156,12 @@ class RandomInvert(ByChance):
 
 @in_words
 class RandomPosterize(ByChance):
-    """Only the highest ``bits`` bits of each byte kept, with the probability ``p``."""
+    """Only the highest ``bits`` bits of each byte kept, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.RandomPosterize(bits=2, p=1.0)(torch.tensor([[[0, 100, 255]]], dtype=torch.uint8))
+    tensor([[[  0,  64, 192]]], dtype=torch.uint8)
+    """
 
     def __init__(self, bits: int, p: float = 0.5) -> None:
         super().__init__(p)
@@ -148,7 +176,13 @@ class RandomPosterize(ByChance):
 
 @in_words
 class RandomSolarize(ByChance):
-    """Values from ``threshold`` on inverted, with the probability ``p``."""
+    """Values from ``threshold`` on inverted, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomSolarize(threshold=10, p=1.0)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, threshold: float, p: float = 0.5) -> None:
         super().__init__(p)
@@ -163,7 +197,13 @@ class RandomSolarize(ByChance):
 
 @in_words
 class RandomAdjustSharpness(ByChance):
-    """The sharpness changed by ``sharpness_factor``, with the probability ``p``."""
+    """The sharpness changed by ``sharpness_factor``, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomAdjustSharpness(2.0, p=1.0)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, sharpness_factor: float, p: float = 0.5) -> None:
         super().__init__(p)
@@ -177,14 +217,26 @@ class RandomAdjustSharpness(ByChance):
 
 
 class RandomAutocontrast(ByChance):
-    """Each channel stretched to the full range, with the probability ``p``."""
+    """Each channel stretched to the full range, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomAutocontrast(p=1.0)(image)[0, 0]
+    tensor([ 0, 17, 34, 51], dtype=torch.uint8)
+    """
 
     def _change(self, img: Any) -> Any:
         return functional.autocontrast(img)
 
 
 class RandomEqualize(ByChance):
-    """Values spread so that each is about as frequent, with the probability ``p``."""
+    """Values spread so that each is about as frequent, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomEqualize(p=1.0)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def _change(self, img: Any) -> Any:
         return functional.equalize(img)

@@ -77,6 +77,11 @@ class RandomCrop(nn.Module):
 
     The image first gets a frame of ``padding`` and, with ``pad_if_needed``, as much as makes it large enough (see
     `functional.pad`). Raises ValueError for an image that is too small.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomCrop(3)(image).shape
+    torch.Size([3, 3, 3])
     """
 
     def __init__(self, size: int | Sequence[int], padding: int | Sequence[int] | None = None,
@@ -130,14 +135,26 @@ class ByChance(nn.Module):
 
 
 class RandomHorizontalFlip(ByChance):
-    """Left and right exchanged, with the probability ``p``."""
+    """Left and right exchanged, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomHorizontalFlip(p=1.0)(image)[0, 0]
+    tensor([3, 2, 1, 0], dtype=torch.uint8)
+    """
 
     def _change(self, img: Any) -> Any:
         return functional.hflip(img)
 
 
 class RandomVerticalFlip(ByChance):
-    """Top and bottom exchanged, with the probability ``p``."""
+    """Top and bottom exchanged, with the probability ``p``.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomVerticalFlip(p=1.0)(image)[0, :, 0]
+    tensor([12,  8,  4,  0], dtype=torch.uint8)
+    """
 
     def _change(self, img: Any) -> Any:
         return functional.vflip(img)
@@ -168,6 +185,11 @@ class RandomResizedCrop(nn.Module):
 
     Its area is ``scale`` (from, to) of the image's, its ratio of width to height within ``ratio``. If ten draws give
     none that fits, it is the largest one in the middle.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomResizedCrop(2)(image).shape
+    torch.Size([3, 2, 2])
     """
 
     def __init__(self, size: int | Sequence[int], scale: Sequence[float] = (0.08, 1.0),
@@ -210,7 +232,13 @@ class RandomResizedCrop(nn.Module):
 
 @in_words
 class RandomRotation(nn.Module):
-    """A turn by an angle drawn from ``degrees``: (from, to), or one number d for (-d, d). See `functional.rotate`."""
+    """A turn by an angle drawn from ``degrees``: (from, to), or one number d for (-d, d). See `functional.rotate`.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomRotation(45)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, degrees: float | Sequence[float],
                  interpolation: InterpolationMode | int = InterpolationMode.NEAREST, expand: bool = False,
@@ -247,6 +275,11 @@ class RandomAffine(nn.Module):
     The angle comes from ``degrees``, the shift from up to ``translate`` (fractions of width and height) either way, the
     scale from ``scale``, the shear in degrees from ``shear``: (from, to) along x, or four numbers for x and y. What is
     None is left out.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomAffine(degrees=30, translate=(0.1, 0.1))(image).shape
+    torch.Size([3, 4, 4])
     """
 
     def __init__(self, degrees: float | Sequence[float], translate: Sequence[float] | None = None,
@@ -305,7 +338,13 @@ class RandomAffine(nn.Module):
 
 @in_words
 class RandomPerspective(nn.Module):
-    """With the probability ``p`` a view at an angle: each corner moved in by up to ``distortion_scale`` / 2."""
+    """With the probability ``p`` a view at an angle: each corner moved in by up to ``distortion_scale`` / 2.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.RandomPerspective(p=1.0)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, distortion_scale: float = 0.5, p: float = 0.5,
                  interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Any = 0) -> None:
@@ -343,6 +382,10 @@ class RandomErasing(nn.Module):
 
     ``scale`` is the range of its area as a fraction of the image's, ``ratio`` that of its shape, ``value`` what it is
     filled with: a number, one for each channel, or ``"random"`` for normally distributed ones.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.RandomErasing(p=1.0)(torch.ones(3, 4, 4)).shape
+    torch.Size([3, 4, 4])
     """
 
     def __init__(self, p: float = 0.5, scale: Sequence[float] = (0.02, 0.33), ratio: Sequence[float] = (0.3, 3.3),
@@ -402,6 +445,11 @@ class ElasticTransform(nn.Module):
 
     ``alpha`` is their strength and ``sigma`` the width in pixels of the normal distribution that smooths them, each one
     number or one for x and one for y.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.ElasticTransform(alpha=10.0, sigma=0.5)(image).shape
+    torch.Size([3, 4, 4])
     """
 
     def __init__(self, alpha: float | Sequence[float] = 50.0, sigma: float | Sequence[float] = 5.0,

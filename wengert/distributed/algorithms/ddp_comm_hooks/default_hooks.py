@@ -26,7 +26,18 @@ def _mean(tensor: Tensor, process_group: Any) -> Future:
 
 
 def allreduce_hook(process_group: Any, bucket: GradBucket) -> Future:
-    """The mean, as without a hook."""
+    """The mean, as without a hook.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import default_hooks
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> model.register_comm_hook(None, default_hooks.allreduce_hook)
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     return _mean(bucket.buffer(), process_group)
 
 
@@ -36,12 +47,34 @@ def _compressed(dtype: DType, process_group: Any, bucket: GradBucket) -> Future:
 
 
 def fp16_compress_hook(process_group: Any, bucket: GradBucket) -> Future:
-    """The mean of gradients rounded to float16: half of the bytes."""
+    """The mean of gradients rounded to float16: half of the bytes.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import default_hooks
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> model.register_comm_hook(None, default_hooks.fp16_compress_hook)
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     return _compressed(float16, process_group, bucket)
 
 
 def bf16_compress_hook(process_group: Any, bucket: GradBucket) -> Future:
-    """The mean of gradients rounded to bfloat16, which keeps float32's range."""
+    """The mean of gradients rounded to bfloat16, which keeps float32's range.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import default_hooks
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> model.register_comm_hook(None, default_hooks.bf16_compress_hook)
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     return _compressed(bfloat16, process_group, bucket)
 
 
@@ -55,10 +88,32 @@ def _wrapper(dtype: DType, hook: Hook) -> Hook:
 
 
 def fp16_compress_wrapper(hook: Hook) -> Hook:
-    """``hook``, given float16 gradients."""
+    """``hook``, given float16 gradients.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import default_hooks
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> model.register_comm_hook(None, default_hooks.fp16_compress_wrapper(default_hooks.allreduce_hook))
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     return _wrapper(float16, hook)
 
 
 def bf16_compress_wrapper(hook: Hook) -> Hook:
-    """``hook``, given bfloat16 gradients."""
+    """``hook``, given bfloat16 gradients.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import default_hooks
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> model.register_comm_hook(None, default_hooks.bf16_compress_wrapper(default_hooks.allreduce_hook))
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     return _wrapper(bfloat16, hook)

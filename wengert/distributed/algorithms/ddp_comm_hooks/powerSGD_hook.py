@@ -23,6 +23,14 @@ class PowerSGDState:
 
     ``matrix_approximation_rank``: columns of the factors. The first ``start_powerSGD_iter`` steps take the plain mean.
     Matrices that a factorisation would make less than ``min_compression_rate`` times smaller stay as they are.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> state = powerSGD_hook.PowerSGDState(None, matrix_approximation_rank=2, start_powerSGD_iter=10)
+    >>> state.matrix_approximation_rank
+    2
+    >>> dist.destroy_process_group()
     """
 
     def __init__(self, process_group: Any, matrix_approximation_rank: int = 1, start_powerSGD_iter: int = 1000,
@@ -74,7 +82,19 @@ def _done(buffer: Any) -> Future:
 
 def powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
     """The mean of the ranks' gradients, its matrices approximated by products of rank
-    ``state.matrix_approximation_rank``."""
+    ``state.matrix_approximation_rank``.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> state = powerSGD_hook.PowerSGDState(None, matrix_approximation_rank=1, start_powerSGD_iter=2)
+    >>> model.register_comm_hook(state, powerSGD_hook.powerSGD_hook)
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     if state.iter < state.start_powerSGD_iter:
         state.iter += bucket.is_last()
         return allreduce_hook(state.process_group, bucket)

@@ -48,7 +48,14 @@ def _numbers(img: Tensor) -> torch.dtype:
 
 @in_words
 def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
-    """A grey image, of one channel or of three equal ones. For tensors 0.2989 R + 0.587 G + 0.114 B, cut off."""
+    """A grey image, of one channel or of three equal ones. For tensors 0.2989 R + 0.587 G + 0.114 B, cut off.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.rgb_to_grayscale(image)
+    tensor([[[  3,  36],
+             [ 68, 100]]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return to_grayscale(img, num_output_channels)
     _check(img, 3)
@@ -64,7 +71,13 @@ def rgb_to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
 
 @in_words
 def to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
-    """A picture in grey, of one channel (mode L) or of three equal ones (RGB)."""
+    """A picture in grey, of one channel (mode L) or of three equal ones (RGB).
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.to_grayscale(TF.to_pil_image(image)).mode
+    'L'
+    """
     if not is_picture(img):
         raise TypeError("Input should be PIL Image")
     if num_output_channels not in (1, 3):
@@ -79,7 +92,14 @@ def _enhanced(img: Any, kind: str, factor: float) -> Any:
 
 @in_words
 def adjust_brightness(img: Any, brightness_factor: float) -> Any:
-    """An image times ``brightness_factor``: 0 is black, 1 the image."""
+    """An image times ``brightness_factor``: 0 is black, 1 the image.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.adjust_brightness(image, 2.0)[0]
+    tensor([[20, 40],
+            [60, 80]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return _enhanced(img, "Brightness", brightness_factor)
     _check_factor("brightness_factor", brightness_factor)
@@ -89,7 +109,14 @@ def adjust_brightness(img: Any, brightness_factor: float) -> Any:
 
 @in_words
 def adjust_contrast(img: Any, contrast_factor: float) -> Any:
-    """An image of other contrast: 0 is its mean grey, 1 the image."""
+    """An image of other contrast: 0 is its mean grey, 1 the image.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.adjust_contrast(image, 0.5)[0]
+    tensor([[30, 35],
+            [40, 45]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return _enhanced(img, "Contrast", contrast_factor)
     _check_factor("contrast_factor", contrast_factor)
@@ -101,7 +128,13 @@ def adjust_contrast(img: Any, contrast_factor: float) -> Any:
 
 @in_words
 def adjust_saturation(img: Any, saturation_factor: float) -> Any:
-    """An image of other saturation: 0 is grey, 1 the image."""
+    """An image of other saturation: 0 is grey, 1 the image.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.adjust_saturation(image, 0.0)[:, 0, 0]
+    tensor([3, 3, 3], dtype=torch.uint8)
+    """
     if is_picture(img):
         return _enhanced(img, "Color", saturation_factor)
     _check_factor("saturation_factor", saturation_factor)
@@ -111,7 +144,12 @@ def adjust_saturation(img: Any, saturation_factor: float) -> Any:
 
 @in_words
 def adjust_sharpness(img: Any, sharpness_factor: float) -> Any:
-    """An image of other sharpness: 0 is smoothed, 1 the image. The outermost pixels stay as they are."""
+    """An image of other sharpness: 0 is smoothed, 1 the image. The outermost pixels stay as they are.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.adjust_sharpness(torch.arange(9.0).reshape(1, 3, 3) / 9, 2.0).shape
+    torch.Size([1, 3, 3])
+    """
     if is_picture(img):
         return _enhanced(img, "Sharpness", sharpness_factor)
     _check_factor("sharpness_factor", sharpness_factor)
@@ -144,6 +182,12 @@ def gaussian_blur(
 
     ``sigma`` is its standard deviation along x and y, by default 0.15 · size + 0.35. Pictures are blurred as tensors.
     Raises TypeError and ValueError for arguments that do not fit.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.gaussian_blur(torch.ones(1, 3, 3), kernel_size=3, sigma=1.0)
+    tensor([[[1.0000, 1.0000, 1.0000],
+             [1.0000, 1.0000, 1.0000],
+             [1.0000, 1.0000, 1.0000]]])
     """
     if not isinstance(kernel_size, (int, list, tuple)):
         raise TypeError(f"kernel_size should be int or a sequence of integers. Got {type(kernel_size)}")
@@ -177,7 +221,13 @@ def _bell(size: int, sigma: float, dtype: torch.dtype) -> Tensor:
 
 @in_words
 def adjust_hue(img: Any, hue_factor: float) -> Any:
-    """An image whose hues are turned by ``hue_factor``, -0.5…0.5, of the full circle."""
+    """An image whose hues are turned by ``hue_factor``, -0.5…0.5, of the full circle.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.adjust_hue(image, 0.25).shape
+    torch.Size([3, 2, 2])
+    """
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueError(f"hue_factor ({hue_factor}) is not in [-0.5, 0.5].")
     if is_picture(img):
@@ -229,7 +279,14 @@ def _from_hsv(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
 
 @in_words
 def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
-    """An image of the values ``gain`` · valueᵞ, values taken as 0…1."""
+    """An image of the values ``gain`` · valueᵞ, values taken as 0…1.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.adjust_gamma(image, 2.0)[1]
+    tensor([[ 0,  9],
+            [39, 88]], dtype=torch.uint8)
+    """
     if gamma < 0:
         raise ValueError("Gamma should be a non-negative real number")
     if is_picture(img):
@@ -242,7 +299,14 @@ def adjust_gamma(img: Any, gamma: float, gain: float = 1) -> Any:
 
 @in_words
 def invert(img: Any) -> Any:
-    """The negative of an image."""
+    """The negative of an image.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.invert(image)[0]
+    tensor([[245, 235],
+            [225, 215]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return pillow("ImageOps").invert(img)
     _check(img, 3)
@@ -251,7 +315,12 @@ def invert(img: Any) -> Any:
 
 @in_words
 def posterize(img: Any, bits: int) -> Any:
-    """An image of bytes with the highest ``bits`` bits of each kept."""
+    """An image of bytes with the highest ``bits`` bits of each kept.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.posterize(torch.tensor([[[0, 100, 255]]], dtype=torch.uint8), bits=1)
+    tensor([[[  0,   0, 128]]], dtype=torch.uint8)
+    """
     if not 0 <= bits <= 8:
         raise ValueError(f"The number if bits should be between 0 and 8. Got {bits}")
     if is_picture(img):
@@ -264,7 +333,14 @@ def posterize(img: Any, bits: int) -> Any:
 
 @in_words
 def solarize(img: Any, threshold: float) -> Any:
-    """An image with the values from ``threshold`` on inverted."""
+    """An image with the values from ``threshold`` on inverted.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.solarize(image, threshold=30)[0]
+    tensor([[ 10,  20],
+            [225, 215]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return pillow("ImageOps").solarize(img, threshold)
     _check(img, 3)
@@ -275,7 +351,14 @@ def solarize(img: Any, threshold: float) -> Any:
 
 @in_words
 def autocontrast(img: Any) -> Any:
-    """An image each of whose channels is stretched to the full range; a channel of one value stays."""
+    """An image each of whose channels is stretched to the full range; a channel of one value stays.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.autocontrast(image)[0]
+    tensor([[  0,  85],
+            [170, 255]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return pillow("ImageOps").autocontrast(img)
     _check(img, 3)
@@ -289,7 +372,14 @@ def autocontrast(img: Any) -> Any:
 
 @in_words
 def equalize(img: Any) -> Any:
-    """An image of bytes whose values are spread so that each is about as frequent."""
+    """An image of bytes whose values are spread so that each is about as frequent.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.equalize(image)[0]
+    tensor([[10, 20],
+            [30, 40]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return pillow("ImageOps").equalize(img)
     _check(img, 3)

@@ -24,7 +24,12 @@ _NUMBERS = {"I": np.int32, "I;16": np.int16, "F": np.float32}
 
 @in_words
 def get_dimensions(img: Any) -> list[int]:
-    """``[channels, height, width]`` of a picture or of a tensor ``(..., C, H, W)``."""
+    """``[channels, height, width]`` of a picture or of a tensor ``(..., C, H, W)``.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.get_dimensions(torch.zeros(3, 4, 5))
+    [3, 4, 5]
+    """
     if is_picture(img):
         width, height = img.size
         return [len(img.getbands()), height, width]
@@ -34,13 +39,23 @@ def get_dimensions(img: Any) -> list[int]:
 
 @in_words
 def get_image_size(img: Any) -> list[int]:
-    """``[width, height]`` of a picture or tensor."""
+    """``[width, height]`` of a picture or tensor.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.get_image_size(torch.zeros(3, 4, 5))
+    [5, 4]
+    """
     return get_dimensions(img)[:0:-1]
 
 
 @in_words
 def get_image_num_channels(img: Any) -> int:
-    """The number of channels of a picture or tensor."""
+    """The number of channels of a picture or tensor.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.get_image_num_channels(torch.zeros(3, 4, 5))
+    3
+    """
     return get_dimensions(img)[0]
 
 
@@ -50,6 +65,10 @@ def to_tensor(pic: Any) -> Tensor:
 
     Bytes become floating point numbers of 0…1; numbers of other dtypes stay as they are. Raises TypeError for what is
     neither, and ValueError for arrays of other dimensions.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.to_tensor(np.array([[0, 255]], dtype=np.uint8))
+    tensor([[[0., 1.]]])
     """
     if is_picture(pic):
         array = np.array(pic, _NUMBERS.get(pic.mode, np.uint8))
@@ -68,7 +87,13 @@ def to_tensor(pic: Any) -> Tensor:
 
 @in_words
 def pil_to_tensor(pic: Any) -> Tensor:
-    """A picture as a tensor ``(C, H, W)`` of its own numbers, not scaled."""
+    """A picture as a tensor ``(C, H, W)`` of its own numbers, not scaled.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.pil_to_tensor(TF.to_pil_image(image)).shape
+    torch.Size([3, 2, 2])
+    """
     if not is_picture(pic):
         raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
     array = np.array(pic)
@@ -87,6 +112,10 @@ def convert_image_dtype(image: Tensor, dtype: torch.dtype = torch.float) -> Tens
     """An image in another dtype, its values scaled: full brightness stays full brightness.
 
     Raises RuntimeError for casts to integers that the floating point dtype cannot tell apart.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.convert_image_dtype(torch.tensor([[[0, 51, 255]]], dtype=torch.uint8), torch.float32)
+    tensor([[[0.0000, 0.2000, 1.0000]]])
     """
     if not isinstance(image, Tensor):
         raise TypeError("Input img should be Tensor Image")
@@ -119,6 +148,11 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Image:
 
     Floating point numbers are scaled by 255 and cut off to bytes, unless ``mode`` is ``"F"``. ``mode`` is one of
     Pillow's; the default is that of the channels (L, LA, RGB, RGBA) and dtype. Raises TypeError and ValueError.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.to_pil_image(image).size
+    (2, 2)
     """
     if isinstance(pic, Tensor):
         pic = (pic.permute(1, 2, 0) if pic.ndim == 3 else pic).numpy(force=True)
@@ -160,6 +194,10 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
 
     ``mean`` and ``std`` hold a number for each channel, or one for all. Raises TypeError for integers and ValueError
     for a standard deviation of 0.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.normalize(torch.tensor([[[0.0, 0.5, 1.0]]]), mean=[0.5], std=[0.5])
+    tensor([[[-1.,  0.,  1.]]])
     """
     if not isinstance(tensor, Tensor):
         raise TypeError(f"img should be Tensor Image. Got {type(tensor)}")
@@ -196,7 +234,14 @@ def _kept_for_channels(values: tuple[float, ...], dtype: torch.dtype) -> tuple[n
 
 @in_words
 def erase(img: Tensor, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Tensor:
-    """An image ``(..., C, H, W)`` with ``v`` in the rectangle of height ``h`` and width ``w`` at row i, column j."""
+    """An image ``(..., C, H, W)`` with ``v`` in the rectangle of height ``h`` and width ``w`` at row i, column j.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.erase(torch.ones(1, 3, 3), i=0, j=1, h=2, w=2, v=torch.zeros(1, 1, 1))
+    tensor([[[1., 0., 0.],
+             [1., 0., 0.],
+             [1., 1., 1.]]])
+    """
     if not isinstance(img, Tensor):
         raise TypeError(f"img should be Tensor Image. Got {type(img)}")
     result = img if inplace else img.clone()

@@ -91,7 +91,13 @@ def resize(img: Any, size: int | Sequence[int], interpolation: InterpolationMode
 
 @in_words
 def crop(img: Any, top: int, left: int, height: int, width: int) -> Any:
-    """The rectangle of an image at row ``top``, column ``left``; what lies outside is 0."""
+    """The rectangle of an image at row ``top``, column ``left``; what lies outside is 0.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.crop(torch.arange(9).reshape(1, 3, 3), top=1, left=0, height=2, width=2)
+    tensor([[[3, 4],
+             [6, 7]]])
+    """
     if is_picture(img):
         return img.crop((left, top, left + width, top + height))
     _, rows, columns = get_dimensions(img)
@@ -121,7 +127,13 @@ def two_sizes(size: Any, what: str = "Please provide only two dimensions (h, w) 
 
 @in_words
 def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
-    """The middle of an image, of ``output_size``, ``(height, width)``; a smaller image is framed with 0."""
+    """The middle of an image, of ``output_size``, ``(height, width)``; a smaller image is framed with 0.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.center_crop(torch.arange(16).reshape(1, 4, 4), [2, 2])
+    tensor([[[ 5,  6],
+             [ 9, 10]]])
+    """
     height, width = two_sizes(output_size)
     _, rows, columns = get_dimensions(img)
     if width > columns or height > rows:
@@ -138,13 +150,25 @@ def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
 def resized_crop(img: Any, top: int, left: int, height: int, width: int, size: int | Sequence[int],
                  interpolation: InterpolationMode | int = InterpolationMode.BILINEAR,
                  antialias: bool | None = True) -> Any:
-    """`crop`, then `resize`."""
+    """`crop`, then `resize`.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.resized_crop(torch.ones(1, 6, 6), top=1, left=1, height=4, width=4, size=[2, 2]).shape
+    torch.Size([1, 2, 2])
+    """
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
 
 @in_words
 def hflip(img: Any) -> Any:
-    """An image with left and right exchanged."""
+    """An image with left and right exchanged.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.hflip(image)[0]
+    tensor([[20, 10],
+            [40, 30]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return img.transpose(pillow().Transpose.FLIP_LEFT_RIGHT)
     return check_image(img).flip(-1)
@@ -152,7 +176,14 @@ def hflip(img: Any) -> Any:
 
 @in_words
 def vflip(img: Any) -> Any:
-    """An image with top and bottom exchanged."""
+    """An image with top and bottom exchanged.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.vflip(image)[0]
+    tensor([[30, 40],
+            [10, 20]], dtype=torch.uint8)
+    """
     if is_picture(img):
         return img.transpose(pillow().Transpose.FLIP_TOP_BOTTOM)
     return check_image(img).flip(-2)
@@ -160,7 +191,12 @@ def vflip(img: Any) -> Any:
 
 @in_words
 def five_crop(img: Any, size: int | Sequence[int]) -> tuple[Any, Any, Any, Any, Any]:
-    """The corners (top left, top right, bottom left, bottom right) and the middle. ValueError if ``size`` is larger."""
+    """The corners (top left, top right, bottom left, bottom right) and the middle. ValueError if ``size`` is larger.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> [part.flatten().tolist() for part in TF.five_crop(torch.arange(9).reshape(1, 3, 3), [1, 1])]
+    [[0], [2], [6], [8], [4]]
+    """
     height, width = two_sizes(size)
     _, rows, columns = get_dimensions(img)
     if width > columns or height > rows:
@@ -173,7 +209,12 @@ def five_crop(img: Any, size: int | Sequence[int]) -> tuple[Any, Any, Any, Any, 
 
 @in_words
 def ten_crop(img: Any, size: int | Sequence[int], vertical_flip: bool = False) -> tuple[Any, ...]:
-    """`five_crop` of the image, and of the image flipped."""
+    """`five_crop` of the image, and of the image flipped.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> len(TF.ten_crop(torch.ones(1, 3, 3), [2, 2]))
+    10
+    """
     return five_crop(img, size) + five_crop(vflip(img) if vertical_flip else hflip(img), size)
 
 
@@ -196,6 +237,10 @@ def pad(img: Any, padding: int | Sequence[int], fill: float | Sequence[float] | 
     ``padding`` is one width, or that of the sides and of top and bottom, or left, top, right, bottom; negative ones cut
     off. ``padding_mode`` is ``"constant"`` (the value ``fill``; for pictures also one for each channel), ``"edge"``,
     ``"reflect"`` or ``"symmetric"`` (which repeats the edge, too). Raises TypeError and ValueError.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> TF.pad(torch.ones(1, 1, 1), [1, 0, 1, 0])
+    tensor([[[0., 1., 0.]]])
     """
     sides = four_sides(padding)
     if padding_mode not in PADDING_MODES:

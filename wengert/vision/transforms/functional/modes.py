@@ -8,7 +8,12 @@ from wengert import Tensor
 
 
 class InterpolationMode(Enum):
-    """How a value between pixels is made of theirs. Tensors know the first four, Pillow all."""
+    """How a value between pixels is made of theirs. Tensors know the first four, Pillow all.
+
+    >>> from wengert.vision import transforms
+    >>> transforms.InterpolationMode.BILINEAR.value
+    'bilinear'
+    """
 
     NEAREST = "nearest"
     NEAREST_EXACT = "nearest-exact"

@@ -59,6 +59,12 @@ def rotate(img: Any, angle: float, interpolation: InterpolationMode | int = Inte
 
     ``expand`` makes the result large enough for the whole image; what lies outside of the image becomes ``fill``.
     Raises TypeError and ValueError for arguments that do not fit.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.rotate(image, 90)[0]
+    tensor([[20, 40],
+            [10, 30]], dtype=torch.uint8)
     """
     mode = mode_of(interpolation)
     if not isinstance(angle, (int, float)):
@@ -81,6 +87,12 @@ def affine(img: Any, angle: float, translate: Sequence[float], scale: float, she
 
     ``center``, ``(x, y)``, stays where it is, by default the middle; what lies outside of the image becomes ``fill``.
     Raises TypeError and ValueError for arguments that do not fit.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.affine(image, angle=0.0, translate=[1, 0], scale=1.0, shear=[0.0, 0.0])[0]
+    tensor([[ 0, 10],
+            [ 0, 30]], dtype=torch.uint8)
     """
     mode = mode_of(interpolation)
     if not isinstance(angle, (int, float)):
@@ -183,7 +195,15 @@ def perspective(img: Any, startpoints: Sequence[Sequence[int]], endpoints: Seque
                 interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None,
                 coefficients: Sequence[float] | None = None) -> Any:
     """An image seen at an angle: the four ``startpoints``, ``(x, y)``, come to lie at the four ``endpoints``, or the
-    eight ``coefficients`` say where the end comes from."""
+    eight ``coefficients`` say where the end comes from.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> corners = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    >>> TF.perspective(image, corners, corners)[0]
+    tensor([[10, 20],
+            [30, 40]], dtype=torch.uint8)
+    """
     mode = mode_of(interpolation)
     if coefficients is not None:
         if is_picture(img):
@@ -224,7 +244,14 @@ def _perspective_grid(coefficients: Sequence[float], img: Tensor) -> Tensor:
 @in_words
 def elastic_transform(img: Any, displacement: Tensor,
                       interpolation: InterpolationMode | int = InterpolationMode.BILINEAR, fill: Fill = None) -> Any:
-    """An image whose pixels come from places moved by ``displacement``, ``(1, H, W, 2)``: x and y, in half sizes."""
+    """An image whose pixels come from places moved by ``displacement``, ``(1, H, W, 2)``: x and y, in half sizes.
+
+    >>> from wengert.vision.transforms import functional as TF
+    >>> image = torch.tensor([[[10, 20], [30, 40]], [[0, 50], [100, 150]], [[5, 6], [7, 8]]], dtype=torch.uint8)
+    >>> TF.elastic_transform(image, torch.zeros(1, 2, 2, 2))[0]
+    tensor([[10, 20],
+            [30, 40]], dtype=torch.uint8)
+    """
     mode = mode_of(interpolation)
     if not isinstance(displacement, Tensor):
         raise TypeError("Argument displacement should be a Tensor")

@@ -29,7 +29,13 @@ Moved = tuple[Tensor, tuple[int, int]]
 
 
 def is_pure_tensor(inpt: Any) -> bool:
-    """Whether this is a tensor of no kind."""
+    """Whether this is a tensor of no kind.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.is_pure_tensor(torch.ones(2)), TF.is_pure_tensor(tv_tensors.Image(torch.ones(3, 2, 2)))
+    (True, False)
+    """
     return isinstance(inpt, Tensor) and not isinstance(inpt, tv_tensors.TVTensor)
 
 
@@ -44,7 +50,12 @@ def get_dimensions(inpt: Any) -> list[int]:
 
 
 def get_size(inpt: Any) -> list[int]:
-    """[height, width]; of boxes and points, those of their image."""
+    """[height, width]; of boxes and points, those of their image.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.get_size(torch.zeros(3, 4, 5))
+    [4, 5]
+    """
     if isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)):
         return list(inpt.canvas_size)
     if isinstance(inpt, tv_tensors.Mask):
@@ -53,7 +64,12 @@ def get_size(inpt: Any) -> list[int]:
 
 
 def get_num_channels(inpt: Any) -> int:
-    """The number of channels."""
+    """The number of channels.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.get_num_channels(torch.zeros(3, 4, 5))
+    3
+    """
     return plain.get_image_num_channels(inpt)
 
 
@@ -107,7 +123,12 @@ def _clamped(corners: Tensor, size: tuple[int, int]) -> Moved:
 
 
 def to_image(inpt: Any) -> Any:
-    """A tensor, an array (H, W, C) or a picture as a `tv_tensors.Image`."""
+    """A tensor, an array (H, W, C) or a picture as a `tv_tensors.Image`.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.to_image(np.zeros((2, 2, 3), dtype=np.uint8)).shape
+    torch.Size([3, 2, 2])
+    """
     if isinstance(inpt, Tensor):
         return tv_tensors.Image(inpt)
     if hasattr(inpt, "getbands"):
@@ -129,7 +150,12 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Any:
 
 
 def to_dtype(inpt: Any, dtype: torch.dtype = torch.float32, scale: bool = False) -> Any:
-    """The numbers in another dtype; ``scale`` makes an image's largest number that of the new dtype."""
+    """The numbers in another dtype; ``scale`` makes an image's largest number that of the new dtype.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.to_dtype(torch.tensor([[[0, 255]]], dtype=torch.uint8), torch.float32, scale=True)
+    tensor([[[0., 1.]]])
+    """
     def convert(image: Tensor) -> Tensor:
         return plain.convert_image_dtype(image, dtype) if scale else image.to(dtype)
 
@@ -385,7 +411,12 @@ def to_grayscale(inpt: Any, num_output_channels: int = 1) -> Any:
 
 
 def grayscale_to_rgb(inpt: Any) -> Any:
-    """One channel as three alike; an image that has three stays as it is."""
+    """One channel as three alike; an image that has three stays as it is.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.grayscale_to_rgb(torch.ones(1, 2, 2)).shape
+    torch.Size([3, 2, 2])
+    """
     def convert(image: Any) -> Any:
         if hasattr(image, "getbands"):
             return image.convert("RGB")
@@ -396,7 +427,12 @@ def grayscale_to_rgb(inpt: Any) -> Any:
 
 def gaussian_noise(inpt: Any, mean: float = 0.0, sigma: float = 0.1, clip: bool = True) -> Any:
     """Normal noise added, cut to what the dtype of the image holds if ``clip``. Raises ValueError for a negative
-    ``sigma``, and for dtypes other than floating ones and bytes."""
+    ``sigma``, and for dtypes other than floating ones and bytes.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.gaussian_noise(torch.zeros(3, 4, 4)).shape
+    torch.Size([3, 4, 4])
+    """
     if sigma < 0:
         raise ValueError(f"sigma shouldn't be negative. Got {sigma}")
 
@@ -413,7 +449,12 @@ def gaussian_noise(inpt: Any, mean: float = 0.0, sigma: float = 0.1, clip: bool 
 
 
 def permute_channels(inpt: Any, permutation: Sequence[int]) -> Any:
-    """The channels in another order."""
+    """The channels in another order.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.permute_channels(torch.tensor([[[1]], [[2]], [[3]]]), [2, 0, 1]).flatten()
+    tensor([3, 1, 2])
+    """
     def permute(image: Any) -> Any:
         if hasattr(image, "getbands"):
             return to_pil_image(plain.pil_to_tensor(image)[list(permutation)], image.mode)
@@ -425,7 +466,14 @@ def permute_channels(inpt: Any, permutation: Sequence[int]) -> Any:
 def convert_bounding_box_format(inpt: Any, old_format: Any = None, new_format: Any = None, inplace: bool = False
                                 ) -> Any:
     """Boxes in another format; ``old_format`` is for plain tensors alone. Raises ValueError or TypeError where these
-    are not as expected."""
+    are not as expected.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> boxes = torch.tensor([[1, 1, 9, 9]])
+    >>> TF.convert_bounding_box_format(boxes, tv_tensors.BoundingBoxFormat.XYXY, tv_tensors.BoundingBoxFormat.XYWH)
+    tensor([[1, 1, 8, 8]])
+    """
     if new_format is None:
         raise TypeError("convert_bounding_box_format() missing 1 required argument: 'new_format'")
     words = [None if each is None else (each.value if isinstance(each, tv_tensors.BoundingBoxFormat) else each).lower()
@@ -442,7 +490,14 @@ def convert_bounding_box_format(inpt: Any, old_format: Any = None, new_format: A
 
 def clamp_bounding_boxes(inpt: Any, format: Any = None, canvas_size: tuple[int, int] | None = None,
                          clamping_mode: str | None = "auto") -> Any:
-    """Boxes cut to their image; ``format`` and ``canvas_size`` are for plain tensors alone."""
+    """Boxes cut to their image; ``format`` and ``canvas_size`` are for plain tensors alone.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> TF.clamp_bounding_boxes(boxes).tolist()
+    [[1, 1, 8, 6]]
+    """
     if is_pure_tensor(inpt):
         if format is None or canvas_size is None:
             raise ValueError("For pure tensor inputs, `format` and `canvas_size` have to be passed.")

@@ -57,7 +57,13 @@ class Resize(Transform):
 
 
 class RandomResize(Transform):
-    """The shorter side drawn from ``min_size`` to before ``max_size``."""
+    """The shorter side drawn from ``min_size`` to before ``max_size``.
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.RandomResize(2, 3)(image).shape
+    torch.Size([3, 2, 2])
+    """
 
     def __init__(self, min_size: int, max_size: int, interpolation: Any = "bilinear", antialias: bool | None = True
                  ) -> None:

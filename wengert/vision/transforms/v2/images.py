@@ -17,7 +17,12 @@ from .transform import ByChance, Check, Transform, is_picture, query_chw
 
 
 class ToImage(Transform):
-    """Tensors, arrays and pictures as images, `tv_tensors.Image`, whose numbers stay."""
+    """Tensors, arrays and pictures as images, `tv_tensors.Image`, whose numbers stay.
+
+    >>> from wengert.vision.transforms import v2
+    >>> type(v2.ToImage()(np.zeros((2, 2, 3), dtype=np.uint8))).__name__
+    'Image'
+    """
 
     _transformed_types: tuple[Check, ...] = (functional.is_pure_tensor, is_picture, np.ndarray)
 
@@ -51,7 +56,14 @@ class ToPILImage(Transform):
 
 
 class ToPureTensor(Transform):
-    """Images, masks and boxes as plain tensors."""
+    """Images, masks and boxes as plain tensors.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> type(v2.ToPureTensor()(boxes)).__name__
+    'Tensor'
+    """
 
     _transformed_types: tuple[Check, ...] = (tv_tensors.TVTensor,)
 
@@ -63,7 +75,12 @@ class ToPureTensor(Transform):
 class ToDtype(Transform):
     """Numbers in another dtype: images and films in ``dtype``, or each kind in that of a dictionary ``{kind: dtype,
     "others": dtype}``, where None leaves it. ``scale`` makes the largest number that of the new dtype. Raises
-    ValueError where a dictionary does not say what to do."""
+    ValueError where a dictionary does not say what to do.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.ToDtype(torch.float32, scale=True)(torch.tensor([[[0, 255]]], dtype=torch.uint8))
+    tensor([[[0., 1.]]])
+    """
 
     def __init__(self, dtype: Any, scale: bool = False) -> None:
         super().__init__()
@@ -160,7 +177,12 @@ class RandomGrayscale(ByChance):
 
 
 class RGB(Transform):
-    """Three channels."""
+    """Three channels.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.RGB()(torch.ones(1, 2, 2)).shape
+    torch.Size([3, 2, 2])
+    """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """One in three channels."""
@@ -197,7 +219,13 @@ class ColorJitter(Transform):
 
 
 class RandomChannelPermutation(Transform):
-    """The channels in an order drawn."""
+    """The channels in an order drawn.
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.RandomChannelPermutation()(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The order."""
@@ -227,7 +255,12 @@ class GaussianBlur(Transform):
 
 
 class GaussianNoise(Transform):
-    """Normal noise added, cut to what the dtype holds if ``clip``."""
+    """Normal noise added, cut to what the dtype holds if ``clip``.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.GaussianNoise()(torch.zeros(3, 4, 4)).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, mean: float = 0.0, sigma: float = 0.1, clip: bool = True) -> None:
         super().__init__()

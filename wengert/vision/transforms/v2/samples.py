@@ -112,7 +112,13 @@ def _mixed(values: Tensor, share: float) -> Tensor:
 class MixUp(_Mixing):
     """Every image laid over the one before it, with the share drawn from Beta(``alpha``, ``alpha``), and their labels
     as probabilities (Zhang et al., *mixup*, 2018). The sample has images (N, C, H, W) and labels (N,) or (N,
-    classes)."""
+    classes).
+
+    >>> from wengert.vision.transforms import v2
+    >>> images, labels = v2.MixUp(num_classes=3)(torch.rand(2, 3, 4, 4), torch.tensor([0, 2]))
+    >>> images.shape, labels.sum(dim=1)
+    (torch.Size([2, 3, 4, 4]), tensor([1., 1.]))
+    """
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The share."""
@@ -125,7 +131,13 @@ class MixUp(_Mixing):
 
 class CutMix(_Mixing):
     """A rectangle of every image from the one before it, with the share drawn from Beta(``alpha``, ``alpha``), and
-    their labels as probabilities (Yun et al., *CutMix*, 2019)."""
+    their labels as probabilities (Yun et al., *CutMix*, 2019).
+
+    >>> from wengert.vision.transforms import v2
+    >>> images, labels = v2.CutMix(num_classes=3)(torch.rand(2, 3, 4, 4), torch.tensor([0, 2]))
+    >>> images.shape, labels.shape
+    (torch.Size([2, 3, 4, 4]), torch.Size([2, 3]))
+    """
 
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """The rectangle, and the share that is left."""
@@ -146,7 +158,14 @@ class CutMix(_Mixing):
 
 
 class ConvertBoundingBoxFormat(Transform):
-    """Boxes in another format."""
+    """Boxes in another format.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> v2.ConvertBoundingBoxFormat("CXCYWH")(boxes).tolist()
+    [[5.0, 5.0, 8.0, 8.0]]
+    """
 
     _transformed_types: tuple[Check, ...] = (tv_tensors.BoundingBoxes,)
 
@@ -160,7 +179,14 @@ class ConvertBoundingBoxFormat(Transform):
 
 
 class ClampBoundingBoxes(Transform):
-    """Boxes cut to their image."""
+    """Boxes cut to their image.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> v2.ClampBoundingBoxes()(boxes).tolist()
+    [[1, 1, 8, 6]]
+    """
 
     _transformed_types: tuple[Check, ...] = (tv_tensors.BoundingBoxes,)
 
@@ -175,7 +201,15 @@ class ClampBoundingBoxes(Transform):
 
 class SanitizeBoundingBoxes(Transform):
     """Boxes left out, with their labels and masks, that are smaller than ``min_size`` along a side or ``min_area``, or
-    reach out of their image."""
+    reach out of their image.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> sample = {"boxes": boxes, "labels": torch.tensor([5])}
+    >>> v2.SanitizeBoundingBoxes()(v2.ClampBoundingBoxes()(sample))["labels"]
+    tensor([5])
+    """
 
     def __init__(self, min_size: float = 1.0, min_area: float = 1.0, labels_getter: Any = "default") -> None:
         super().__init__()

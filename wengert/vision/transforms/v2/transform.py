@@ -74,13 +74,23 @@ def _the_one(sizes: set[tuple[int, ...]], what: str) -> tuple[int, ...]:
 
 def query_chw(flat_inputs: list[Any]) -> tuple[int, ...]:
     """(channels, height, width) of the images of a sample. Raises TypeError without any, ValueError where they
-    differ."""
+    differ.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.query_chw([torch.zeros(3, 4, 5)])
+    (3, 4, 5)
+    """
     return _the_one({tuple(functional.get_dimensions(each)) for each in flat_inputs if fits(each, IMAGES)},
                     "image or video")
 
 
 def query_size(flat_inputs: list[Any]) -> tuple[int, ...]:
-    """(height, width) of the images, masks, boxes and points of a sample."""
+    """(height, width) of the images, masks, boxes and points of a sample.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.query_size([torch.zeros(3, 4, 5)])
+    (4, 5)
+    """
     kinds = (*IMAGES, tv_tensors.Mask, tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)
     return _the_one({tuple(functional.get_size(each)) for each in flat_inputs if fits(each, kinds)},
                     "image, video, mask, bounding box or keypoint")
@@ -90,6 +100,13 @@ class Transform(nn.Module):
     """The base of all: `make_params` draws for the whole sample, `transform` changes each part of it.
 
     Of plain tensors the first is the image, if there is no other; the rest stays as it is.
+
+    >>> from wengert.vision.transforms import v2
+    >>> class Doubled(v2.Transform):
+    ...     def transform(self, inpt, params):
+    ...         return inpt * 2
+    >>> Doubled()({"a": torch.tensor([1, 2])})
+    {'a': tensor([2, 4])}
     """
 
     _transformed_types: tuple[Check, ...] = (Tensor, is_picture)
@@ -242,7 +259,12 @@ class Lambda(Transform):
 
 
 class Identity(Transform):
-    """Nothing."""
+    """Nothing.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.Identity()(torch.tensor([1, 2]))
+    tensor([1, 2])
+    """
 
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """The same."""
