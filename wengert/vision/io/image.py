@@ -122,8 +122,8 @@ decode_png = decode_jpeg = decode_image
 
 def read_image(path: str | os.PathLike[str], mode: ImageReadMode | str = ImageReadMode.UNCHANGED,
                apply_exif_orientation: bool = False) -> Tensor:
-    """The image in a file as ``(C, H, W)`` of uint8; see `decode_image`. Raises FileNotFoundError where there is no
-    such file, and RuntimeError for one that is no image.
+    """The image in a file as ``(C, H, W)`` of uint8; see `decode_image`. Raises RuntimeError where there is no such
+    file, and for one that is no image.
 
     >>> from wengert.vision import io
     >>> image = torch.tensor([[[10, 20], [30, 40]]], dtype=torch.uint8)
