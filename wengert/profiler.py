@@ -41,8 +41,8 @@ class ProfilerAction(Enum):
     """What a step of a schedule does.
 
     >>> from wengert import profiler
-    >>> [action.name for action in profiler.ProfilerAction]
-    ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE']
+    >>> profiler.ProfilerAction.RECORD.name
+    'RECORD'
     """
 
     NONE = 0

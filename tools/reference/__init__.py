@@ -261,7 +261,8 @@ def _named(page: str, name: str) -> Any:
 
 
 def page_of(page: str, known: dict[str, str]) -> str:
-    """The text of a page."""
+    """The text of a page. A name in it is the page's own, if that has it."""
+    known = {**known, **{name: f"{page}.{name}" for name, _ in members(page)}}
     head = [f"# {PAGES[page]}: `{page}`", ""]
     head += [*markdown(_about(page), known), ""]
     parts = [entry(page, name, value, known) for name, value in members(page) if not standing_in(value)]
