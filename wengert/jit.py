@@ -44,7 +44,11 @@ class ScriptFunction:
 
 class TracerWarning(Warning):
     """What PyTorch's tracer warns with of control flow that it cannot see. Nothing here does: Python runs the
-    program."""
+    program.
+
+    >>> issubclass(torch.jit.TracerWarning, Warning)
+    True
+    """
 
     @staticmethod
     def ignore_lib_warnings() -> None:
@@ -261,7 +265,7 @@ def _no_script(what: str) -> NotImplementedError:
 def save(*arguments: Any, **options: Any) -> NoReturn:
     """Raises NotImplementedError: there is no compiled module to write.
 
-    >>> torch.jit.save(nn.Linear(2, 1), "model.pt")
+    >>> torch.jit.save(nn.Linear(2, 1), "scripted.pt")
     Traceback (most recent call last):
         ...
     NotImplementedError: [jit.save] TorchScript files are not in wengert: save ...
@@ -272,7 +276,7 @@ def save(*arguments: Any, **options: Any) -> NoReturn:
 def load(f: Any, map_location: Any = None, _extra_files: Any = None, _restore_shapes: bool = False) -> NoReturn:
     """Raises NotImplementedError: TorchScript files are programs in a language that wengert does not run.
 
-    >>> torch.jit.load("model.pt")
+    >>> torch.jit.load("scripted.pt")
     Traceback (most recent call last):
         ...
     NotImplementedError: [jit.load] TorchScript files are not in wengert: save ...

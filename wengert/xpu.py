@@ -50,7 +50,12 @@ set_rng_state_all = answers(None, "Nothing: there are no devices.")
 
 
 class device:
-    """A context that would choose an XPU device; as without one, entering it does nothing."""
+    """A context that would choose an XPU device; as without one, entering it does nothing.
+
+    >>> with torch.xpu.device(None):
+    ...     torch.ones(2).sum()
+    tensor(2.)
+    """
 
     def __init__(self, device: Any) -> None:
         self.idx = device

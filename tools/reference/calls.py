@@ -190,6 +190,17 @@ def sizes(result: Any) -> tuple[tuple[int, ...], ...] | None:
     return tuple(tuple(tensor.shape) for tensor in tensors) or None
 
 
+def changeable(value: Any) -> bool:
+    """Whether a tensor's values are an array of numpy's, which can be made longer and put in other shapes."""
+    if value.layout is not wengert.strided:
+        return False
+    try:
+        value.detach().numpy()
+    except (TypeError, RuntimeError):
+        return False
+    return True
+
+
 def longer(tensor: wengert.Tensor, by: dict[int, int]) -> wengert.Tensor:
     """A tensor made longer along axes by what stands at its beginning; a square matrix by ones on its diagonal, so that
     it stays invertible and positive."""

@@ -97,7 +97,8 @@ NAMESAKES = {
 BORROWED = {
     "wengert.fx.passes.shape_prop": ("Interpreter", "Node", "map_aggregate"),
     "wengert.vision.transforms.v2.functional": (
-        "expanded", "four_sides", "horizontal_flip", "inverse_affine", "mode", "resized", "two_sizes", "vertical_flip"),
+        "expanded", "four_sides", "horizontal_flip", "inverse_affine", "mode", "pillow", "projective",
+        "resized", "two_sizes", "vertical_flip"),
     "wengert.vision.tv_tensors": ("DisableTorchFunctionSubclass",),
 }
 """What modules without an ``__all__`` hold for their own use."""

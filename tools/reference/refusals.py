@@ -10,7 +10,20 @@ from typing import Any
 import wengert
 from wengert.optim import Optimizer
 
-from .calls import Chain, Path, aside, chain, given, listed, longer, name_of, of_shape, refusal, with_arguments
+from .calls import (
+    Chain,
+    Path,
+    aside,
+    chain,
+    changeable,
+    given,
+    listed,
+    longer,
+    name_of,
+    of_shape,
+    refusal,
+    with_arguments,
+)
 
 SIDE_EFFECTS = ("wengert.serialization", "wengert.settings", "wengert.random", "wengert.distributed",
                 "wengert.multiprocessing", "wengert.utils.data", "wengert.core.memory")
@@ -90,7 +103,7 @@ def _cases(link: Chain) -> Iterator[tuple[str, str, dict[Path, Any]]]:
         wrong: list[tuple[str, Any]] = []
         if isinstance(part, wengert.Tensor):
             wrong.append(("is no tensor", "text"))
-            if part.layout is wengert.strided:
+            if changeable(part):
                 wrong += _wrong_tensors(part)
         elif type(part) in (int, float):
             wrong.append(("is no number", "text"))

@@ -14,7 +14,7 @@ import numpy as np
 import wengert
 from wengert.optim import Optimizer
 
-from .calls import Chain, Path, aside, chain, listed, longer, name_of, names_of, of_shape, refusal, sizes
+from .calls import Chain, Path, aside, chain, changeable, listed, longer, name_of, names_of, of_shape, refusal, sizes
 
 TRIED = 3000
 """How many calls one name may cost: what needs more says only what its example shows."""
@@ -30,7 +30,7 @@ class Measurement:
         self.link, self.tried = link, 0
         leaves = dict(link.leaves())
         self.tensors = {path: part for path, part in leaves.items()
-                        if isinstance(part, wengert.Tensor) and part.layout is wengert.strided}
+                        if isinstance(part, wengert.Tensor) and changeable(part)}
         self.numbers = {path: part for path, part in leaves.items() if type(part) is int and part > 0
                         and not str(path[1]).startswith(("dim", "axis"))}
         self.base = self.attempt({})

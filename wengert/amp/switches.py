@@ -59,7 +59,7 @@ def set_autocast_enabled(device_type: str | bool, enabled: bool | None = None) -
 
 
 def set_autocast_cpu_enabled(enabled: bool) -> None:
-    """``set_autocast_enabled("cpu", enabled)``, by an older name.
+    """``set_autocast_enabled("cpu", enabled)``, by an older name. Raises TypeError for what is no truth value.
 
     >>> torch.set_autocast_cpu_enabled(False)
     """
@@ -108,7 +108,7 @@ def set_autocast_dtype(device_type: str, dtype: DType) -> None:
 
 
 def set_autocast_cpu_dtype(dtype: DType) -> None:
-    """``set_autocast_dtype("cpu", dtype)``, by an older name.
+    """``set_autocast_dtype("cpu", dtype)``, by an older name. Raises TypeError for what is no dtype.
 
     >>> torch.set_autocast_cpu_dtype(torch.bfloat16)
     """
@@ -116,7 +116,7 @@ def set_autocast_cpu_dtype(dtype: DType) -> None:
 
 
 def set_autocast_gpu_dtype(dtype: DType) -> None:
-    """``set_autocast_dtype("cuda", dtype)``, by an older name.
+    """``set_autocast_dtype("cuda", dtype)``, by an older name. Raises TypeError for what is no dtype.
 
     >>> torch.set_autocast_gpu_dtype(torch.float16)
     """
@@ -133,7 +133,7 @@ def is_autocast_cache_enabled() -> bool:
 
 
 def set_autocast_cache_enabled(enabled: bool) -> None:
-    """Says whether `autocast` keeps what it has cast.
+    """Says whether `autocast` keeps what it has cast. Raises nothing: whatever is given counts as true or false.
 
     >>> torch.set_autocast_cache_enabled(True)
     """

@@ -223,7 +223,12 @@ class BoundingBoxes(TVTensor):
 
 class KeyPoints(TVTensor):
     """Points (..., 2), x and y, of an image of ``canvas_size`` (height, width); one point (2) becomes (1, 2). Raises
-    ValueError for other shapes."""
+    ValueError for other shapes.
+
+    >>> from wengert.vision import tv_tensors
+    >>> tv_tensors.KeyPoints(torch.tensor([[1, 1], [9, 9]]), canvas_size=(6, 8)).shape
+    torch.Size([2, 2])
+    """
 
     canvas_size: tuple[int, int]
 

@@ -361,6 +361,11 @@ class AugMix(nn.Module):
     to 3 if that is not positive; without ``all_ops`` brightness, colour, contrast and sharpness are left out.
 
     Raises ValueError for a severity that is not between 1 and 10. Tensors must be of uint8.
+
+    >>> from wengert.vision import transforms
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> transforms.AugMix()(image).shape
+    torch.Size([3, 4, 4])
     """
 
     def __init__(self, severity: int = 3, mixture_width: int = 3, chain_depth: int = -1, alpha: float = 1.0,

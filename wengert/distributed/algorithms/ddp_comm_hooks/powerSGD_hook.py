@@ -132,7 +132,19 @@ def powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
 
 def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
     """The mean of the ranks' gradients, all of a bucket as one square matrix, filled up by zeros, which is approximated
-    by a product of rank ``state.matrix_approximation_rank``: quicker than `powerSGD_hook`, and much coarser."""
+    by a product of rank ``state.matrix_approximation_rank``: quicker than `powerSGD_hook`, and much coarser.
+
+    >>> from wengert import distributed as dist
+    >>> from wengert.distributed.algorithms.ddp_comm_hooks import powerSGD_hook
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> model = nn.parallel.DistributedDataParallel(nn.Linear(1, 1, bias=False))
+    >>> state = powerSGD_hook.PowerSGDState(None, matrix_approximation_rank=1, start_powerSGD_iter=2)
+    >>> model.register_comm_hook(state, powerSGD_hook.batched_powerSGD_hook)
+    >>> model(torch.ones(1, 1)).sum().backward()
+    >>> model.module.weight.grad
+    tensor([[1.]])
+    >>> dist.destroy_process_group()
+    """
     if state.iter < state.start_powerSGD_iter:
         state.iter += bucket.is_last()
         return allreduce_hook(state.process_group, bucket)

@@ -81,7 +81,7 @@ class MapDataPipe(_Named, Dataset[Any]):
 
 
 class DataChunk(list[Any]):
-    """Several samples together.
+    """Several samples together. Raises TypeError for what cannot be run through.
 
     >>> torch.utils.data.DataChunk([1, 2]).as_str()
     '[1, 2]'
@@ -101,7 +101,8 @@ class DataChunk(list[Any]):
 
 
 class functional_datapipe:
-    """A decorator that gives a class of pipes a name, under which every pipe of its kind makes one of itself.
+    """A decorator that gives a class of pipes a name, under which every pipe of its kind makes one of itself. Raises
+    TypeError for a class of anything else.
 
     >>> from wengert.utils.data.datapipes.iter import IterableWrapper
     >>> @torch.utils.data.functional_datapipe("twice")

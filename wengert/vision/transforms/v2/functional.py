@@ -356,7 +356,13 @@ def perspective(inpt: Any, startpoints: Any, endpoints: Any, interpolation: Any 
 
 def elastic(inpt: Any, displacement: Tensor, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None) -> Any:
     """Bent: each pixel comes from a place moved by ``displacement`` (1, H, W, 2), x and y in half sizes. Boxes and
-    points go the other way by what is at their own place, which is near the inverse where the field is smooth."""
+    points go the other way by what is at their own place, which is near the inverse where the field is smooth.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.elastic(torch.ones(1, 2, 2), torch.zeros(1, 2, 2, 2))
+    tensor([[[1., 1.],
+             [1., 1.]]])
+    """
     def move(points: Tensor, size: tuple[int, int]) -> Moved:
         extent = torch.tensor([size[1], size[0]], dtype=points.dtype)
         if tuple(displacement.shape) != (1, *size, 2):
@@ -508,7 +514,14 @@ def clamp_bounding_boxes(inpt: Any, format: Any = None, canvas_size: tuple[int, 
 
 
 def clamp_keypoints(inpt: Any, canvas_size: tuple[int, int] | None = None) -> Any:
-    """Points outside of their image put onto its edge; ``canvas_size`` is for plain tensors alone."""
+    """Points outside of their image put onto its edge; ``canvas_size`` is for plain tensors alone.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> points = tv_tensors.KeyPoints(torch.tensor([[1, 1], [9, 9]]), canvas_size=(6, 8))
+    >>> TF.clamp_keypoints(points).tolist()
+    [[1, 1], [7, 5]]
+    """
     if is_pure_tensor(inpt) == (canvas_size is None):
         raise ValueError("[clamp_keypoints] canvas_size was expected with a plain tensor, and not with KeyPoints; for "
                          "pure tensor inputs, `canvas_size` has to be passed")
@@ -521,7 +534,15 @@ def clamp_keypoints(inpt: Any, canvas_size: tuple[int, int] | None = None) -> An
 def sanitize_bounding_boxes(bounding_boxes: Any, format: Any = None, canvas_size: tuple[int, int] | None = None,
                             min_size: float = 1.0, min_area: float = 1.0) -> tuple[Any, Tensor]:
     """The boxes that are at least ``min_size`` along both sides and ``min_area`` large and lie in their image, and
-    which of all they are (N). ``format`` and ``canvas_size`` are for plain tensors alone."""
+    which of all they are (N). ``format`` and ``canvas_size`` are for plain tensors alone.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 5, 5], [2, 2, 2, 2]]), format="XYXY", canvas_size=(6, 8))
+    >>> kept, valid = TF.sanitize_bounding_boxes(boxes)
+    >>> kept.tolist(), valid
+    ([[1, 1, 5, 5]], tensor([ True, False]))
+    """
     pure = is_pure_tensor(bounding_boxes)
     if pure and (format is None or canvas_size is None):
         raise ValueError("format and canvas_size cannot be None if bounding_boxes is a pure tensor. Got "
@@ -540,7 +561,15 @@ def sanitize_bounding_boxes(bounding_boxes: Any, format: Any = None, canvas_size
 
 
 def sanitize_keypoints(key_points: Any, canvas_size: tuple[int, int] | None = None) -> tuple[Any, Tensor]:
-    """The points, or groups of them, that lie in their image as a whole, and which of all they are (N)."""
+    """The points, or groups of them, that lie in their image as a whole, and which of all they are (N).
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> points = tv_tensors.KeyPoints(torch.tensor([[1, 1], [9, 9]]), canvas_size=(6, 8))
+    >>> kept, valid = TF.sanitize_keypoints(points)
+    >>> kept.tolist(), valid
+    ([[1, 1]], tensor([ True, False]))
+    """
     pure = is_pure_tensor(key_points)
     if pure and canvas_size is None:
         raise ValueError("canvas_size cannot be None if key_points is a pure tensor. Set it to an appropriate value or "
@@ -557,7 +586,12 @@ def sanitize_keypoints(key_points: Any, canvas_size: tuple[int, int] | None = No
 
 
 def jpeg(inpt: Any, quality: int) -> Any:
-    """An image of bytes, written as a JPEG of a quality from 1 to 100 and read again."""
+    """An image of bytes, written as a JPEG of a quality from 1 to 100 and read again.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.jpeg(torch.zeros(3, 4, 4, dtype=torch.uint8), quality=50).shape
+    torch.Size([3, 4, 4])
+    """
     def again(image: Any) -> Any:
         if hasattr(image, "getbands"):
             written = io.BytesIO()
@@ -572,12 +606,22 @@ def jpeg(inpt: Any, quality: int) -> Any:
 
 
 def get_num_frames(inpt: Any) -> int:
-    """How many images a film has."""
+    """How many images a film has.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.get_num_frames(torch.zeros(5, 3, 4, 4))
+    5
+    """
     return int(inpt.shape[-4])
 
 
 def uniform_temporal_subsample(inpt: Any, num_samples: int) -> Any:
-    """``num_samples`` images of a film, at equal distances."""
+    """``num_samples`` images of a film, at equal distances.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.uniform_temporal_subsample(torch.zeros(5, 3, 4, 4), 2).shape
+    torch.Size([2, 3, 4, 4])
+    """
     def some(film: Tensor) -> Tensor:
         places = torch.linspace(0, film.shape[-4] - 1, num_samples).long()
         return film.index_select(film.ndim - 4, places)

@@ -326,7 +326,13 @@ class LinearTransformation(Transform):
 
 class RandomPhotometricDistort(Transform):
     """Brightness, contrast, saturation and hue by factors drawn from these ranges, and the channels in another order,
-    each with the probability ``p`` (Liu et al., *SSD*, 2016)."""
+    each with the probability ``p`` (Liu et al., *SSD*, 2016).
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.RandomPhotometricDistort()(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, brightness: tuple[float, float] = (0.875, 1.125), contrast: tuple[float, float] = (0.5, 1.5),
                  saturation: tuple[float, float] = (0.5, 1.5), hue: tuple[float, float] = (-0.05, 0.05), p: float = 0.5
@@ -356,7 +362,13 @@ class RandomPhotometricDistort(Transform):
 
 class JPEG(Transform):
     """Written as a JPEG, of a quality drawn from ``quality``, one number or (least, most), and read again. Raises
-    TypeError or ValueError for what are no numbers from 1 to 100."""
+    TypeError or ValueError for what are no numbers from 1 to 100.
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.JPEG(50)(image).shape
+    torch.Size([3, 4, 4])
+    """
 
     def __init__(self, quality: int | Sequence[int]) -> None:
         super().__init__()
@@ -381,7 +393,12 @@ class JPEG(Transform):
 
 
 class UniformTemporalSubsample(Transform):
-    """``num_samples`` images of a film (..., T, C, H, W), at equal distances."""
+    """``num_samples`` images of a film (..., T, C, H, W), at equal distances.
+
+    >>> from wengert.vision.transforms import v2
+    >>> v2.UniformTemporalSubsample(2)(torch.zeros(5, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
 
     _transformed_types: tuple[Check, ...] = (torch.Tensor,)
 

@@ -243,7 +243,14 @@ class SanitizeBoundingBoxes(Transform):
 
 
 class SetClampingMode(Transform):
-    """Boxes that are cut in another way from here on: ``"soft"``, ``"hard"``, or None for not at all."""
+    """Boxes that are cut in another way from here on: ``"soft"``, ``"hard"``, or None for not at all.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> v2.SetClampingMode("hard")(boxes).clamping_mode
+    'hard'
+    """
 
     _transformed_types: tuple[Check, ...] = (tv_tensors.BoundingBoxes,)
 
@@ -259,7 +266,14 @@ class SetClampingMode(Transform):
 
 
 class ClampKeyPoints(Transform):
-    """Points outside of their image put onto its edge."""
+    """Points outside of their image put onto its edge.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> points = tv_tensors.KeyPoints(torch.tensor([[1, 1], [9, 9]]), canvas_size=(6, 8))
+    >>> v2.ClampKeyPoints()(points).tolist()
+    [[1, 1], [7, 5]]
+    """
 
     _transformed_types: tuple[Check, ...] = (tv_tensors.KeyPoints,)
 
@@ -269,7 +283,14 @@ class ClampKeyPoints(Transform):
 
 
 class SanitizeKeyPoints(Transform):
-    """Points, or groups of them, left out, with their labels, that lie outside of their image."""
+    """Points, or groups of them, left out, with their labels, that lie outside of their image.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> points = tv_tensors.KeyPoints(torch.tensor([[1, 1], [9, 9]]), canvas_size=(6, 8))
+    >>> v2.SanitizeKeyPoints()(points).tolist()
+    [[1, 1]]
+    """
 
     def __init__(self, labels_getter: Any = None) -> None:
         super().__init__()

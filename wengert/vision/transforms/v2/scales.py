@@ -19,7 +19,13 @@ from .transform import IMAGES, ByChance, Transform, get_bounding_boxes, has_all,
 
 class ScaleJitter(Transform):
     """The largest size with the sides' ratio that fits into ``target_size``, times a scale drawn from
-    ``scale_range``."""
+    ``scale_range``.
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.ScaleJitter((8, 8), scale_range=(1.0, 1.0))(image).shape
+    torch.Size([3, 8, 8])
+    """
 
     def __init__(self, target_size: tuple[int, int], scale_range: tuple[float, float] = (0.1, 2.0),
                  interpolation: Any = "bilinear", antialias: bool | None = True) -> None:
@@ -41,7 +47,13 @@ class ScaleJitter(Transform):
 
 
 class RandomShortestSize(Transform):
-    """The shorter side drawn from the sizes ``min_size``, the longer at most ``max_size``."""
+    """The shorter side drawn from the sizes ``min_size``, the longer at most ``max_size``.
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.RandomShortestSize(min_size=6)(image).shape
+    torch.Size([3, 6, 6])
+    """
 
     def __init__(self, min_size: int | Sequence[int], max_size: int | None = None, interpolation: Any = "bilinear",
                  antialias: bool | None = True) -> None:
@@ -64,7 +76,13 @@ class RandomShortestSize(Transform):
 
 class RandomZoomOut(ByChance):
     """The image at a place drawn on a canvas of the colour ``fill``, whose sides are longer by a factor drawn from
-    ``side_range``; with the probability ``p``."""
+    ``side_range``; with the probability ``p``.
+
+    >>> from wengert.vision.transforms import v2
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.RandomZoomOut(side_range=(2.0, 2.0), p=1.0)(image).shape
+    torch.Size([3, 8, 8])
+    """
 
     def __init__(self, fill: Any = 0, side_range: Sequence[float] = (1.0, 4.0), p: float = 0.5) -> None:
         super().__init__(p)
@@ -93,7 +111,17 @@ class RandomZoomOut(ByChance):
 class RandomIoUCrop(Transform):
     """A rectangle that overlaps one of the boxes by a share drawn from ``sampler_options`` at least (of 1 or more: the
     image stays whole), in ``trials`` attempts for each draw (Liu et al., *SSD*, 2016). Boxes whose middle lies outside
-    become zero, for `SanitizeBoundingBoxes`. Raises TypeError for samples without an image and boxes."""
+    become zero, for `SanitizeBoundingBoxes`. Raises TypeError for samples without an image and boxes.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> small = tv_tensors.BoundingBoxes(torch.tensor([[0, 0, 2, 2]]), format="XYXY", canvas_size=(4, 4))
+    >>> kept = v2.RandomIoUCrop()({"image": tv_tensors.Image(image), "boxes": small})
+    >>> kept["image"].shape[-2:] == kept["boxes"].canvas_size
+    True
+    """
 
     def __init__(self, min_scale: float = 0.3, max_scale: float = 1.0, min_aspect_ratio: float = 0.5,
                  max_aspect_ratio: float = 2.0, sampler_options: Sequence[float] | None = None, trials: int = 40

@@ -31,17 +31,40 @@ IMAGES: tuple[Check, ...] = (functional.is_pure_tensor, tv_tensors.Image, is_pic
 
 
 def check_type(obj: Any, types_or_checks: Sequence[Check]) -> bool:
-    """Whether a value is of one of the kinds, or a check says so."""
+    """Whether a value is of one of the kinds, or a check says so.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> v2.check_type(boxes, (tv_tensors.BoundingBoxes,))
+    True
+    """
     return fits(obj, types_or_checks)
 
 
 def has_any(flat_inputs: Sequence[Any], *types_or_checks: Check) -> bool:
-    """Whether a part of a sample is of one of the kinds."""
+    """Whether a part of a sample is of one of the kinds.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.has_any([image, boxes], tv_tensors.BoundingBoxes, tv_tensors.Mask)
+    True
+    """
     return any(fits(each, types_or_checks) for each in flat_inputs)
 
 
 def has_all(flat_inputs: Sequence[Any], *types_or_checks: Check) -> bool:
-    """Whether a sample has a part of each of the kinds."""
+    """Whether a sample has a part of each of the kinds.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.has_all([image, boxes], tv_tensors.BoundingBoxes, tv_tensors.Mask)
+    False
+    """
     return all(has_any(flat_inputs, check) for check in types_or_checks)
 
 
@@ -55,12 +78,28 @@ def _first(flat_inputs: Sequence[Any], kind: type, what: str) -> Any:
 
 
 def get_bounding_boxes(flat_inputs: Sequence[Any]) -> Any:
-    """The boxes of a sample. Raises ValueError unless there is one tensor of them."""
+    """The boxes of a sample. Raises ValueError unless there is one tensor of them.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 9, 9]]), format="XYXY", canvas_size=(6, 8))
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> v2.get_bounding_boxes([image, boxes]).tolist()
+    [[1, 1, 9, 9]]
+    """
     return _first(flat_inputs, tv_tensors.BoundingBoxes, "bounding boxes")
 
 
 def get_keypoints(flat_inputs: Sequence[Any]) -> Any:
-    """The points of a sample. Raises ValueError unless there is one tensor of them."""
+    """The points of a sample. Raises ValueError unless there is one tensor of them.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms import v2
+    >>> points = tv_tensors.KeyPoints(torch.tensor([[1, 1], [9, 9]]), canvas_size=(6, 8))
+    >>> image = torch.arange(48, dtype=torch.uint8).reshape(3, 4, 4)
+    >>> list(v2.get_keypoints([image, points]))[0].shape
+    torch.Size([2])
+    """
     return _first(flat_inputs, tv_tensors.KeyPoints, "keypoints")
 
 
