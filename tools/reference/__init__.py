@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
@@ -244,9 +245,10 @@ def _names(page: str) -> list[str]:
         found = owner.__all__
     else:
         found = [name for name, value in vars(owner).items() if not standing_in(value) or name != value.__name__]
-        found = [name for name in found if str(getattr(_named(page, name), "__module__", "")).startswith("wengert")]
+        found = [name for name in found if not name.startswith("_")
+                 and str(getattr(_named(page, name), "__module__", "")).startswith("wengert")]
     if not found:
-        modules = [name for name, value in vars(owner).items() if isinstance(value, ModuleType)]
+        modules = [module.name for module in iter_modules(getattr(owner, "__path__", []))]
         found = [f"{name}.{inner}" for name in modules for inner in _names(f"{page}.{name}")]
     found = [name for name in found if not name.startswith("_") and name not in BORROWED.get(page, ())]
     return sorted(set(found), key=lambda name: (name.lower(), name))
@@ -254,10 +256,8 @@ def _names(page: str) -> list[str]:
 
 def _named(page: str, name: str) -> Any:
     """What a name of a page stands for."""
-    value = _owner(page)
-    for part in name.split("."):
-        value = getattr(value, part, None)
-    return value
+    module, _, last = f"{page}.{name}".rpartition(".")
+    return getattr(_owner(module), last, None)
 
 
 def page_of(page: str, known: dict[str, str]) -> str:

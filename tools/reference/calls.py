@@ -25,8 +25,8 @@ SWITCHES = ("set_", "enter_", "exit_")
 LARGE = ("wengert.vision.models.alexnet", "wengert.vision.models.resnet", "wengert.vision.models.vgg")
 """Modules whose functions make more than should be made again and again."""
 
-PROCESSES = ("wengert.distributed", "wengert.multiprocessing")
-"""Packages whose examples start processes: they are not run again."""
+ONCE = ("wengert.distributed", "wengert.multiprocessing", "wengert.utils.data.datapipes")
+"""Packages whose examples start processes, or enter names in a table: they are not run again."""
 
 Path = tuple[Any, ...]
 """Where an argument is: in which call of a chain, by which parameter, and in which places of lists from there."""
@@ -96,7 +96,7 @@ class _Noted(ast.NodeTransformer):
 def chain(value: Any) -> Chain | None:
     """The last call of a name in its own example that takes or gives tensors, or the last one at all."""
     found: list[tuple[Chain, Any]] = []
-    if (getattr(value, "__module__", None) or "").startswith(PROCESSES):
+    if (getattr(value, "__module__", None) or "").startswith(ONCE):
         return None
 
     def noted(function: Any, *args: Any, **kwargs: Any) -> Any:

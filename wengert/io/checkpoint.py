@@ -309,6 +309,7 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     """The names that a file of PyTorch's asks for and that `load` would refuse, sorted; nothing of it is run. A file
     in wengert's own layout asks for none.
 
+    >>> import io
     >>> file = io.BytesIO()
     >>> torch.save(nn.Linear(1, 1), file)
     >>> torch.serialization.get_unsafe_globals_in_checkpoint(file)
