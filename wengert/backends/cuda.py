@@ -30,7 +30,11 @@ def is_built() -> bool:
 
 
 class SDPAParams:
-    """What would be asked of a kernel of attention on a device: queries, keys, values, mask, dropout, causality."""
+    """What would be asked of a kernel of attention on a device: queries, keys, values, mask, dropout, causality.
+
+    >>> torch.backends.cuda.SDPAParams.__name__
+    'SDPAParams'
+    """
 
     def __init__(self, query: Any, key: Any, value: Any, attn_mask: Any, dropout: float, is_causal: bool,
                  enable_gqa: bool) -> None:
@@ -53,7 +57,10 @@ def _allow(kernel: str) -> Callable[[bool], None]:
     def enable(enabled: bool) -> None:
         _Kernels.allowed[kernel] = bool(enabled)
 
-    enable.__doc__ = f"Notes whether a device may compute attention by its kernel {kernel!r}: there is no device."
+    enable.__doc__ = (f"Notes whether a device may compute attention by its kernel {kernel!r}: there is no device. "
+                      f"Raises nothing: whatever is given counts as true or false.\n\n"
+                      f">>> torch.backends.cuda.enable_{kernel}_sdp(True)\n"
+                      f">>> torch.backends.cuda.{kernel}_sdp_enabled()\nTrue")
     return enable
 
 
@@ -61,7 +68,8 @@ def _allowed(kernel: str) -> Callable[[], bool]:
     def enabled() -> bool:
         return _Kernels.allowed[kernel]
 
-    enabled.__doc__ = f"What was said last of the kernel {kernel!r}; at first True."
+    enabled.__doc__ = (f"What was said last of the kernel {kernel!r}; at first True.\n\n"
+                       f">>> torch.backends.cuda.{kernel}_sdp_enabled()\nTrue")
     return enabled
 
 
