@@ -342,3 +342,45 @@ def test_warnings_point_at_the_program_when_functions_are_armed() -> None:
         torch.sum(torch.ones(2, 2), 0, out=torch.ones(3))
         torch.tensor(torch.ones(2))
     assert len(caught) == 5 and {warning.filename for warning in caught} == {__file__}
+
+
+FIRST = '''
+import inspect, os, sys
+import wengert as torch
+from wengert import overrides
+
+class Stranger:
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return func
+
+failed = []
+for name, function in list(overrides._functions())[int(sys.argv[1])::int(sys.argv[2])]:
+    if name.startswith("torch.Tensor.") or not name.startswith(("torch.nn.functional.", "torch.linalg.", "torch.fft.",
+                                                                "torch.special.")) or "__" in name:
+        continue
+    needed = [p for p in inspect.signature(function).parameters.values() if p.default is p.empty and p.kind < 2]
+    child = os.fork()
+    if not child:
+        try:
+            answer = function(*[Stranger() for _ in needed or [0]])
+        except Exception as error:
+            answer = error
+        os._exit(answer is not function)
+    if os.waitpid(child, 0)[1]:
+        failed.append(name)
+print(*failed)
+'''
+# Their signature says *args, of which they want more than one, or they give what they are given without a look at it.
+TAKE_MORE = {*"""
+    adaptive_max_pool1d_with_indices adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices
+    feature_alpha_dropout fractional_max_pool2d_with_indices fractional_max_pool3d_with_indices
+    max_pool1d_with_indices max_pool2d_with_indices max_pool3d_with_indices
+""".split()}
+
+
+def test_a_stranger_is_asked_by_whatever_function_comes_first() -> None:
+    """Each function in a process in which nobody has been asked before, with objects that are no tensors."""
+    found = subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST, "0", "3"], capture_output=True, text=True,
+                           check=True)
+    assert {name.rpartition(".")[2] for name in found.stdout.split()} <= TAKE_MORE

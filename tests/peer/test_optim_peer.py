@@ -283,10 +283,22 @@ def test_lbfgs(search: str | None, settings: dict[str, Any]) -> None:
     assert len(ours[0]) == len(theirs[0])
     np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-6, atol=1e-10)
     same_tensors(list(ours[1]), list(theirs[1]), rtol=1e-6, atol=1e-8)
+    states = [next(iter(optimizer.state.values())) for _, _, optimizer in (ours, theirs)]
+    assert {name: type(value).__name__ for name, value in states[0].items()} == {
+        name: type(value).__name__ for name, value in states[1].items()}
+    assert [x is None for x in states[0]["al"]] == [x is None for x in states[1]["al"]]
     ours_state, theirs_state = (optimizer.state_dict()["state"][0] for _, _, optimizer in (ours, theirs))
     assert set(ours_state) | {"al"} == set(theirs_state) | {"al"}
     for key in ("func_evals", "n_iter"):
         assert ours_state[key] == theirs_state[key]
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+def test_lbfgs_keeps_the_length_of_its_first_step_as_a_tensor(search: str | None) -> None:
+    ours, theirs = (valley(lib, search, "float32", 1, max_iter=1)[2] for lib in LIBS)
+    t, wanted = (next(iter(optimizer.state.values()))["t"] for optimizer in (ours, theirs))
+    assert isinstance(t, wengert.Tensor) and t.dtype is wengert.float32 and t.shape == tuple(wanted.shape)
+    assert t.item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_lbfgs_in_single_precision_comes_as_far() -> None:

@@ -13,7 +13,7 @@ from ..core.errors import DTypeError
 from ..core.frames import warn
 from ..core.state import state
 from ..utils import checkpoint as checkpoints
-from .casting import switches
+from .casting import arm, switches
 
 DEVICES = ("cpu", "cuda", "mtia", "maia", "xpu", "ipu", "hpu", "xla", "mps")
 
@@ -63,12 +63,17 @@ class autocast(Block):
         self._enabled = bool(enabled)
 
     def __enter__(self) -> autocast:
-        here = switches
+        here, device, low = switches, self.device, self.fast_dtype
+        if self._enabled and device == "cpu":
+            arm()
         before = {name: here.__dict__[name] for name in ("enabled", "dtypes", "cache", "nesting")}
+        enabled, dtypes = here.enabled | {device: self._enabled}, here.dtypes | {device: low}
+        casting = state.casting if device != "cpu" else low if self._enabled else None
         self.ends_with(partial(state.here.update, casting=state.casting), partial(here.__dict__.update, before),
                        *(() if here.nesting else (here.kept.clear,)))
-        here.nesting, here.cache = here.nesting + 1, self._cache_enabled
-        here.put(self.device, self._enabled, self.fast_dtype)
+        # The last thing done, and no call, after which Python would look for Ctrl-C.
+        here.nesting, here.cache, here.enabled, here.dtypes, state.casting = (
+            here.nesting + 1, self._cache_enabled, enabled, dtypes, casting)
         return self
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:

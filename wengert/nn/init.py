@@ -16,6 +16,7 @@ from ..core.frames import warn
 from ..ops import diagonal, empty_like, randperm, where
 from ..ops.linalg import qr
 from ..tensors.generator import Generator
+from ..tensors.overrides import asking
 from ..tensors.tensor import Tensor
 
 __all__ = [
@@ -55,6 +56,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
 
 
+@asking
 @in_words
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform between ``a`` and ``b``.
@@ -67,6 +69,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generato
         return tensor.uniform_(a, b, generator=generator)
 
 
+@asking
 @in_words
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal.
@@ -79,6 +82,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Gene
         return tensor.normal_(mean, std, generator=generator)
 
 
+@asking
 @in_words
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
                   generator: Generator | None = None) -> Tensor:
@@ -141,6 +145,7 @@ def _accept_uniform(tensor: Tensor, mean: float, std: float, a: float, b: float,
     return tensor if result is tensor else tensor.copy_(result)
 
 
+@asking
 @in_words
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """``val`` everywhere.
@@ -152,6 +157,7 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
         return tensor.fill_(val)
 
 
+@asking
 @in_words
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere.
@@ -162,6 +168,7 @@ def ones_(tensor: Tensor) -> Tensor:
     return constant_(tensor, 1.0)
 
 
+@asking
 @in_words
 def zeros_(tensor: Tensor) -> Tensor:
     """0 everywhere.
@@ -173,6 +180,7 @@ def zeros_(tensor: Tensor) -> Tensor:
         return tensor.zero_()
 
 
+@asking
 @in_words
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix, cut to the shape of the 2-D ``tensor``. Raises ValueError for another rank.
@@ -189,6 +197,7 @@ def eye_(tensor: Tensor) -> Tensor:
     return tensor
 
 
+@asking
 @in_words
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """The convolution kernel ``(out, in, ...)`` that passes on as many channels as it can, in each of ``groups``.
@@ -214,6 +223,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     return tensor
 
 
+@asking
 @in_words
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
@@ -228,6 +238,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
     return uniform_(tensor, -bound, bound, generator)
 
 
+@asking
 @in_words
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
@@ -241,6 +252,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(1, fan_in + fan_out)), generator)
 
 
+@asking
 @in_words
 def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                      generator: Generator | None = None) -> Tensor:
@@ -261,6 +273,7 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
     return uniform_(tensor, -bound, bound, generator)
 
 
+@asking
 @in_words
 def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu",
                     generator: Generator | None = None) -> Tensor:
@@ -277,6 +290,7 @@ def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinea
     return tensor if std is None else normal_(tensor, 0, std, generator)
 
 
+@asking
 @in_words
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """A matrix with orthonormal rows or columns, times ``gain`` (Saxe et al., 2013).
@@ -303,6 +317,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor.mul_(gain)
 
 
+@asking
 @in_words
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """Normal, with the share ``sparsity`` of each column of the 2-D ``tensor`` set to 0 (Martens, 2010).

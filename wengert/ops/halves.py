@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from ..core.dtypes import DType, float32
+from ..tensors.overrides import UNASKED, once_more
 from ..tensors.tensor import TENSORS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,15 +23,18 @@ def in_float32(function: F) -> F:
 
     @wraps(function)
     def wide(*args: Any, **kwargs: Any) -> Any:
-        for first in args or kwargs.values():
-            if type(first) in TENSORS:
-                break
-        else:
-            return function(*args, **kwargs)
-        if not _is_half(first) or not all(_meets(x, first.dtype) for x in (*args, *kwargs.values())):
-            return function(*args, **kwargs)
-        result = function(*[_wide(x) for x in args], **{key: _wide(x) for key, x in kwargs.items()})
-        return _narrow(result, first.dtype)
+        try:
+            for first in args or kwargs.values():
+                if type(first) in TENSORS:
+                    break
+            else:
+                return function(*args, **kwargs)
+            if not _is_half(first) or not all(_meets(x, first.dtype) for x in (*args, *kwargs.values())):
+                return function(*args, **kwargs)
+            result = function(*[_wide(x) for x in args], **{key: _wide(x) for key, x in kwargs.items()})
+            return _narrow(result, first.dtype)
+        except UNASKED:
+            return once_more(wide, *args, **kwargs)
 
     return wide  # type: ignore[return-value]
 

@@ -19,7 +19,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
 from ..tensors.evaluation import tracing
 from ..tensors.nowhere import nowhere
-from ..tensors.overrides import rescued
+from ..tensors.overrides import UNASKED, once_more, rescued
 from ..tensors.tensor import TENSORS, Tensor
 from .out import COMPUTED, Writer
 
@@ -46,7 +46,7 @@ def function(
 
     def register(plain: Callable[..., Result]) -> Callable[..., Result]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
-        full = _complete(plain, name, COMPUTED if out is True else out or None, takes_tensor)
+        full = inner = _complete(plain, name, COMPUTED if out is True else out or None, takes_tensor)
         if direct is not None:
             full = functools.update_wrapper(direct(full), full)
         for each in (name, *aliases):
@@ -56,9 +56,19 @@ def function(
                 METHODS[each] = full
             if inplace:
                 METHODS[each + "_"] = _inplace(full, each + "_")
+        _BEFORE[inner] = full
         return full
 
     return register
+
+
+_BEFORE: dict[Callable[..., Any], Callable[..., Any]] = {}
+"""The public functions by what stands behind them where they have a hot path."""
+
+
+def public_of(full: Callable[..., Any]) -> Callable[..., Any]:
+    """The public function behind which ``full`` stands, or itself."""
+    return _BEFORE.get(full, full)
 
 
 def with_out(plain: Callable[..., Result]) -> Callable[..., Result]:
@@ -67,7 +77,10 @@ def with_out(plain: Callable[..., Result]) -> Callable[..., Result]:
 
     @functools.wraps(plain)
     def full(*args: Any, out: Any = None, **kwargs: Any) -> Any:
-        return plain(*args, **kwargs) if out is None else COMPUTED(plain, args, kwargs, out, name)
+        try:
+            return plain(*args, **kwargs) if out is None else COMPUTED(plain, args, kwargs, out, name)
+        except UNASKED:
+            return once_more(full, *args, **kwargs, **({} if out is None else {"out": out}))
 
     return full
 
@@ -115,7 +128,7 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
             if found is not NotImplemented:
                 return found
             if rescued(args, kwargs):
-                return (METHODS.get(name) or FUNCTIONS[name])(*args, **kwargs)
+                return public_of(full)(*args, **kwargs)
             today = _with_keywords(name, args)
             if today is None:
                 raise

@@ -87,10 +87,11 @@ class LBFGS(Optimizer):
                 state.update(d=None, t=None)  # in PyTorch's order
             direction = self._direction(state, gradient, group["history_size"])
             state["prev_flat_grad"], state["prev_loss"], loss_before = gradient.clone(), loss, loss
-            length = float(group["lr"])
+            step = group["lr"]
             if state["n_iter"] == 1:
-                length *= min(1.0, 1.0 / float(gradient.abs().sum()))
-            state["d"], state["t"] = direction, length
+                step = min(1.0, 1.0 / gradient.abs().sum()) * step
+            length = float(step)
+            state["d"], state["t"] = direction, step
             slope = float(gradient.dot(direction))
             if slope > -group["tolerance_change"]:
                 break
@@ -99,7 +100,8 @@ class LBFGS(Optimizer):
                 start = Point(0.0, loss, gradient, slope)
                 found, calls = self._search(evaluate, start, length, direction, group["max_eval"] - evaluations)
                 loss, gradient, length = found.loss, found.gradient, found.t
-                state["t"] = length
+                if length != float(step):
+                    state["t"] = gradient.new_tensor(length) if isinstance(step, Tensor) else length
                 self._shift(length, direction)
             else:
                 self._shift(length, direction)
@@ -133,11 +135,14 @@ class LBFGS(Optimizer):
             moves.append(move)
             inverses.append(1.0 / curvature)
             state["H_diag"] = curvature / change.dot(change)
+        if "al" not in state:
+            state["al"] = [None] * history_size
         shares = []
         direction = -gradient
         for change, move, inverse in zip(reversed(changes), reversed(moves), reversed(inverses), strict=True):
             shares.append(move.dot(direction) * inverse)
             direction = direction - change * shares[-1]
+        state["al"][:len(shares)] = shares[::-1]
         direction = direction * state["H_diag"]
         for change, move, inverse in zip(changes, moves, inverses, strict=True):
             direction = direction + move * (shares.pop() - change.dot(direction) * inverse)

@@ -16,6 +16,7 @@ from ..core.state import state
 from .absent import Absent
 from .alias import check_writable, edge_of, overlaps_itself, write, wrote
 from .apply import FAILURES, reworded, stored_number
+from .overrides import once_more
 from .tensor import TENSORS, Tensor, make
 
 
@@ -49,7 +50,11 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of a function of tensors: same arguments, the first one written and returned."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self, name)
+        try:
+            check_writable(self, name)
+        except AttributeError:
+            made: Tensor = once_more(method, self, *args, **kwargs)
+            return made
         records = needs_tape(self, *args, *kwargs.values())
         if records:
             args = tuple([snapshot(x, True) if type(x) in TENSORS and same_memory(x, self) else x for x in args])

@@ -10,13 +10,16 @@ the same, so that it does not matter who had imported it before, but from now on
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodDescriptorType, WrapperDescriptorType
-from typing import Any
+from functools import partial, wraps
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodDescriptorType, WrapperDescriptorType
+from typing import Any, TypeVar
 
 from ..core.blocks import Block
 from ..core.state import state
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 ENABLED, SUBCLASSES_OFF, ALL_OFF = range(3)
 """What `state.overrides` can be."""
@@ -216,13 +219,58 @@ def _handing_over(free: int) -> CodeType:
     return _codes[free]
 
 
+_on_its_way = False
+"""Whether a failure that showed the first object to ask goes up to the public function which the program called."""
+
+
 def rescued(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a call that failed has to be made again, because nobody had been asked: an argument has
-    ``__torch_function__``, and it is the first in this program."""
-    if is_armed() or not asked((*args, *kwargs.values())):
+    ``__torch_function__``, it is the first in this program, and no other public function had called this one. The
+    outermost is asked; to the others the failure is none of theirs."""
+    global _on_its_way
+    if (is_armed() and not _on_its_way) or not asked((*args, *kwargs.values())):
         return False
-    arm()
-    return True
+    if not is_armed():
+        arm()
+    _on_its_way = _is_inside()
+    return not _on_its_way
+
+
+def _is_inside() -> bool:
+    """Whether the public function that failed was called by another, which hears of it: hot paths do not."""
+    public = {kept.__code__ for kept in _kept.values() if not kept.__globals__["__name__"].endswith("tensors.hot")}
+    frame: FrameType | None = sys._getframe(1)
+    running = 0
+    while frame is not None and running < 2:
+        running += frame.f_code in public
+        frame = frame.f_back
+    return running > 1
+
+
+UNASKED = (TypeError, AttributeError, ValueError)
+"""What a function raises that did not expect an object which is to be asked."""
+
+
+def once_more(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a public function makes of a call that failed, where `rescued`; called while the failure is handled, which
+    goes on otherwise."""
+    if rescued(args, kwargs):
+        return function(*args, **kwargs)
+    raise  # noqa: PLE0704 - the failure that is being handled
+
+
+def asking(function: _Function) -> _Function:
+    """A public function that takes a call which failed to those who are to be asked, where they are the first of the
+    program. Short functions have a ``try`` of their own, which costs nothing until it fails."""
+
+    @wraps(function)
+    def unasked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except UNASKED:
+            return once_more(unasked, *args, **kwargs)
+
+    return unasked  # type: ignore[return-value]
 
 
 class Switched(Block):

@@ -18,6 +18,7 @@ from ...tensors.alias import check_writable, write
 from ...tensors.apply import check_takes, number_for, stored_number
 from ...tensors.dispatch import dispatch
 from ...tensors.inplace import needs_tape, snapshot
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.
@@ -44,7 +45,10 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return _run(inplace, P.relu, input)
+    try:
+        return _run(inplace, P.relu, input)
+    except UNASKED:
+        return once_more(relu, input, inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
@@ -53,8 +57,11 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.relu6(torch.tensor([-1.0, 3.0, 9.0]))
     tensor([0., 3., 6.])
     """
-    check_takes("relu6", TRUTHS + COMPLEX, input)
-    return _between(input, 0.0, 6.0, inplace)
+    try:
+        check_takes("relu6", TRUTHS + COMPLEX, input)
+        return _between(input, 0.0, 6.0, inplace)
+    except UNASKED:
+        return once_more(relu6, input, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -63,7 +70,10 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> F.leaky_relu(torch.tensor([-2.0, 2.0]), 0.1)
     tensor([-0.2000,  2.0000])
     """
-    return _run(inplace, P.leaky_relu, input, negative_slope=negative_slope)
+    try:
+        return _run(inplace, P.leaky_relu, input, negative_slope=negative_slope)
+    except UNASKED:
+        return once_more(leaky_relu, input, negative_slope, inplace)
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -74,18 +84,21 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     >>> F.prelu(torch.tensor([[-4.0, -4.0]]), torch.tensor([0.25, 0.5]))
     tensor([[-1., -2.]])
     """
-    if weight.dim() > 1:
-        raise ShapeError(f"[prelu] Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
-    if weight.numel() == 1:
-        weight = weight.reshape(())
-    else:
-        channels = input.shape[1] if input.dim() > 1 else 1
-        if weight.numel() != channels:
-            raise ShapeError("[prelu] Mismatch of parameter numbers and input channel size. Found parameter numbers = "
-                             f"{weight.numel()} and channel size = {channels} (input of shape {tuple(input.shape)}); "
-                             f"use num_parameters={channels}")
-        weight = weight.view(-1, *(1,) * (input.dim() - 2))
-    return P.prelu(input, weight)
+    try:
+        if weight.dim() > 1:
+            raise ShapeError(f"[prelu] Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
+        if weight.numel() == 1:
+            weight = weight.reshape(())
+        else:
+            channels = input.shape[1] if input.dim() > 1 else 1
+            if weight.numel() != channels:
+                raise ShapeError("[prelu] Mismatch of parameter numbers and input channel size. Found parameter "
+                                 f"numbers = {weight.numel()} and channel size = {channels} (input of shape "
+                                 f"{tuple(input.shape)}); use num_parameters={channels}")
+            weight = weight.view(-1, *(1,) * (input.dim() - 2))
+        return P.prelu(input, weight)
+    except UNASKED:
+        return once_more(prelu, input, weight)
 
 
 def rrelu(
@@ -98,13 +111,17 @@ def rrelu(
     >>> F.rrelu(torch.tensor([-8.0, 2.0]), lower=0.25, upper=0.25)
     tensor([-2.,  2.])
     """
-    if lower > upper:
-        raise RuntimeError(f"[rrelu] Lower bound should be less than or equal to the upper bound; got {lower}, {upper}")
-    if not training:
-        return leaky_relu(input, (lower + upper) / 2, inplace)
-    check_takes("rrelu", REAL_ONLY, input)
-    slopes = drawn("rrelu slopes", None, input.detach() <= 0, dtype=input.dtype, numbers=(lower, upper))
-    return input.mul_(slopes) if inplace else input * slopes
+    try:
+        if lower > upper:
+            raise RuntimeError("[rrelu] Lower bound should be less than or equal to the upper bound; got "
+                               f"{lower}, {upper}")
+        if not training:
+            return leaky_relu(input, (lower + upper) / 2, inplace)
+        check_takes("rrelu", REAL_ONLY, input)
+        slopes = drawn("rrelu slopes", None, input.detach() <= 0, dtype=input.dtype, numbers=(lower, upper))
+        return input.mul_(slopes) if inplace else input * slopes
+    except UNASKED:
+        return once_more(rrelu, input, lower, upper, training, inplace)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -113,7 +130,10 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> F.elu(torch.tensor([-2.0, 0.0, 2.0]))
     tensor([-0.8647,  0.0000,  2.0000])
     """
-    return _run(inplace, P.elu, input, alpha=alpha)
+    try:
+        return _run(inplace, P.elu, input, alpha=alpha)
+    except UNASKED:
+        return once_more(elu, input, alpha, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -122,7 +142,10 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.selu(torch.tensor([-1.0, 0.0, 1.0]))
     tensor([-1.1113,  0.0000,  1.0507])
     """
-    return _run(inplace, P.elu, input, alpha=SELU_ALPHA, scale=SELU_SCALE)
+    try:
+        return _run(inplace, P.elu, input, alpha=SELU_ALPHA, scale=SELU_SCALE)
+    except UNASKED:
+        return once_more(selu, input, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -131,9 +154,12 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> F.celu(torch.tensor([-2.0, 0.0, 2.0]))
     tensor([-0.8647,  0.0000,  2.0000])
     """
-    if alpha == 0:
-        raise RuntimeError("[celu] ZeroDivisionError: alpha cannot be 0 for CELU")
-    return _run(inplace, P.elu, input, alpha=alpha, input_scale=1.0 / alpha)
+    try:
+        if alpha == 0:
+            raise RuntimeError("[celu] ZeroDivisionError: alpha cannot be 0 for CELU")
+        return _run(inplace, P.elu, input, alpha=alpha, input_scale=1.0 / alpha)
+    except UNASKED:
+        return once_more(celu, input, alpha, inplace)
 
 
 def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None) -> Tensor:
@@ -144,13 +170,16 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
     >>> F.gelu(torch.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.1587,  0.0000,  0.8413])
     """
-    if out is not None:
-        return COMPUTED(gelu, (input, approximate), {}, out, "gelu")
-    if approximate == "none":
-        return P.gelu(input)
-    if approximate == "tanh":
-        return P.gelu_tanh(input)
-    raise RuntimeError(f"[gelu] approximate argument must be either none or tanh; got {approximate!r}")
+    try:
+        if out is not None:
+            return COMPUTED(gelu, (input, approximate), {}, out, "gelu")
+        if approximate == "none":
+            return P.gelu(input)
+        if approximate == "tanh":
+            return P.gelu_tanh(input)
+        raise RuntimeError(f"[gelu] approximate argument must be either none or tanh; got {approximate!r}")
+    except UNASKED:
+        return once_more(gelu, input, approximate, out=out)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -159,7 +188,10 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.silu(torch.tensor([-2.0, 0.0, 2.0]))
     tensor([-0.2384,  0.0000,  1.7616])
     """
-    return _run(inplace, P.silu, input)
+    try:
+        return _run(inplace, P.silu, input)
+    except UNASKED:
+        return once_more(silu, input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -168,7 +200,10 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.mish(torch.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.3034,  0.0000,  0.8651])
     """
-    return _run(inplace, P.mish, input)
+    try:
+        return _run(inplace, P.mish, input)
+    except UNASKED:
+        return once_more(mish, input, inplace)
 
 
 @with_out
@@ -197,7 +232,10 @@ def sigmoid(input: Tensor) -> Tensor:
     >>> F.sigmoid(torch.tensor([-2.0, 0.0, 2.0]))
     tensor([0.1192, 0.5000, 0.8808])
     """
-    return P.sigmoid(input)
+    try:
+        return P.sigmoid(input)
+    except UNASKED:
+        return once_more(sigmoid, input)
 
 
 @with_out
@@ -216,7 +254,10 @@ def tanh(input: Tensor) -> Tensor:
     >>> F.tanh(torch.tensor([-1.0, 0.0, 20.0]))
     tensor([-0.7616,  0.0000,  1.0000])
     """
-    return P.tanh(input)
+    try:
+        return P.tanh(input)
+    except UNASKED:
+        return once_more(tanh, input)
 
 
 def tanhshrink(input: Tensor) -> Tensor:
@@ -225,7 +266,10 @@ def tanhshrink(input: Tensor) -> Tensor:
     >>> F.tanhshrink(torch.tensor([-1.0, 0.0, 2.0]))
     tensor([-0.2384,  0.0000,  1.0360])
     """
-    return input - P.tanh(input)
+    try:
+        return input - P.tanh(input)
+    except UNASKED:
+        return once_more(tanhshrink, input)
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
@@ -234,10 +278,13 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     >>> F.hardtanh(torch.tensor([-2.0, 0.5, 2.0]))
     tensor([-1.0000,  0.5000,  1.0000])
     """
-    if min_val > max_val:
-        raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
-    check_takes("hardtanh", "?B" + COMPLEX, input)
-    return _between(input, min_val, max_val, inplace)
+    try:
+        if min_val > max_val:
+            raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
+        check_takes("hardtanh", "?B" + COMPLEX, input)
+        return _between(input, min_val, max_val, inplace)
+    except UNASKED:
+        return once_more(hardtanh, input, min_val, max_val, inplace)
 
 
 def _between(input: Tensor, low: float, high: float, inplace: bool) -> Tensor:
@@ -253,7 +300,10 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.hardsigmoid(torch.tensor([-4.0, 0.0, 1.5, 4.0]))
     tensor([0.0000, 0.5000, 0.7500, 1.0000])
     """
-    return _run(inplace, P.hardsigmoid, input)
+    try:
+        return _run(inplace, P.hardsigmoid, input)
+    except UNASKED:
+        return once_more(hardsigmoid, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
@@ -262,7 +312,10 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     >>> F.hardswish(torch.tensor([-4.0, -1.5, 1.5, 4.0]))
     tensor([-0.0000, -0.3750,  1.1250,  4.0000])
     """
-    return _run(inplace, P.hardswish, input)
+    try:
+        return _run(inplace, P.hardswish, input)
+    except UNASKED:
+        return once_more(hardswish, input, inplace)
 
 
 @with_out
@@ -287,6 +340,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return P.softshrink(input, limit=lambd)
 
 
+@asking
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > ``threshold``, else ``value``.
 
@@ -319,39 +373,63 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 def relu_(input: Tensor) -> Tensor:
     """`relu` in place."""
-    return relu(input, inplace=True)
+    try:
+        return relu(input, inplace=True)
+    except UNASKED:
+        return once_more(relu_, input)
 
 
 def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """`elu` in place."""
-    return elu(input, alpha, inplace=True)
+    try:
+        return elu(input, alpha, inplace=True)
+    except UNASKED:
+        return once_more(elu_, input, alpha)
 
 
 def selu_(input: Tensor) -> Tensor:
     """`selu` in place."""
-    return selu(input, inplace=True)
+    try:
+        return selu(input, inplace=True)
+    except UNASKED:
+        return once_more(selu_, input)
 
 
 def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """`celu` in place."""
-    return celu(input, alpha, inplace=True)
+    try:
+        return celu(input, alpha, inplace=True)
+    except UNASKED:
+        return once_more(celu_, input, alpha)
 
 
 def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`leaky_relu` in place."""
-    return leaky_relu(input, negative_slope, inplace=True)
+    try:
+        return leaky_relu(input, negative_slope, inplace=True)
+    except UNASKED:
+        return once_more(leaky_relu_, input, negative_slope)
 
 
 def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False) -> Tensor:
     """`rrelu` in place."""
-    return rrelu(input, lower, upper, training, inplace=True)
+    try:
+        return rrelu(input, lower, upper, training, inplace=True)
+    except UNASKED:
+        return once_more(rrelu_, input, lower, upper, training)
 
 
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """`hardtanh` in place."""
-    return hardtanh(input, min_val, max_val, inplace=True)
+    try:
+        return hardtanh(input, min_val, max_val, inplace=True)
+    except UNASKED:
+        return once_more(hardtanh_, input, min_val, max_val)
 
 
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """`threshold` in place."""
-    return _run(True, P.threshold, input, limit=threshold, value=value)
+    try:
+        return _run(True, P.threshold, input, limit=threshold, value=value)
+    except UNASKED:
+        return once_more(threshold_, input, threshold, value)

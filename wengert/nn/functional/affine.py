@@ -15,6 +15,7 @@ from ...ops.out import COMPUTED
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
 from ...tensors.evaluation import tracing
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 
 _PRODUCTS = {1: "SqueezeBackward4", 2: "Mm"}
@@ -32,17 +33,21 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Te
     >>> F.linear(x, w, b)
     tensor([[ 1.,  2., 13.]])
     """
-    if out is not None:
-        return COMPUTED(linear, (input, weight, bias), {}, out, "linear")
-    if weight.dim() == 1:
-        dot = input @ weight
-        return dot if bias is None else dot + bias
     try:
-        if bias is not None:
-            return P.linear(input, weight, bias) if input.dim() == 2 else P.linear(input, weight, bias, label="View")
-        return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
-    except LayoutError:
-        return registry.of_sparse("linear", (input, weight, bias), {})
+        if out is not None:
+            return COMPUTED(linear, (input, weight, bias), {}, out, "linear")
+        if weight.dim() == 1:
+            dot = input @ weight
+            return dot if bias is None else dot + bias
+        try:
+            if bias is not None:
+                return (P.linear(input, weight, bias) if input.dim() == 2
+                        else P.linear(input, weight, bias, label="View"))
+            return P.linear(input, weight, label=_PRODUCTS.get(input.dim(), "UnsafeView"))
+        except LayoutError:
+            return registry.of_sparse("linear", (input, weight, bias), {})
+    except UNASKED:
+        return once_more(linear, input, weight, bias)
 
 
 @in_float32
@@ -74,6 +79,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return result if bias is None else result + bias
 
 
+@asking
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None,
               norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
     """The rows of ``weight`` that ``input`` numbers.
@@ -144,6 +150,7 @@ def limit_norms(weight: Tensor, input: Tensor, max_norm: float, norm_type: float
         weight[used] = weight[used] * scale
 
 
+@asking
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """An int64 tensor of one dimension more, 1 at the class that ``tensor`` names and 0 elsewhere.
 
@@ -219,6 +226,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return (x1 - x2 + eps).norm(p, -1, keepdim=keepdim)
 
 
+@asking
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The p-norms of the differences of all pairs of rows of ``(N, D)``: ``(N (N − 1) / 2,)``, in the order of the
     upper triangle. Raises ShapeError for another rank, RuntimeError for a negative ``p`` or what is not floating.

@@ -11,10 +11,12 @@ from ...ops import full, tensor
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
 from ...tensors.apply import check_takes
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .affine import embedding
 
 
+@asking
 def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, max_norm: float | None = None,
                   norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
                   per_sample_weights: Tensor | None = None, include_last_offset: bool = False,

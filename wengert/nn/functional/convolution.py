@@ -12,6 +12,7 @@ from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...core.windows import check_window
 from ...tensors.apply import check_takes
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 from .geometry import batched, tuple_of
 
@@ -29,7 +30,10 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> F.conv1d(x, w)
     tensor([[1., 2., 3.]])
     """
-    return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+    try:
+        return _convolve(1, input, weight, bias, stride, padding, dilation, groups)
+    except UNASKED:
+        return once_more(conv1d, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
@@ -40,7 +44,10 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> F.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2), padding=1)[0, 0, 0]
     tensor([1., 2., 2., 1.])
     """
-    return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+    try:
+        return _convolve(2, input, weight, bias, stride, padding, dilation, groups)
+    except UNASKED:
+        return once_more(conv2d, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
@@ -50,9 +57,13 @@ def conv3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> F.conv3d(torch.ones(1, 2, 4, 4, 4), torch.ones(3, 2, 3, 3, 3)).shape
     torch.Size([1, 3, 2, 2, 2])
     """
-    return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+    try:
+        return _convolve(3, input, weight, bias, stride, padding, dilation, groups)
+    except UNASKED:
+        return once_more(conv3d, input, weight, bias, stride, padding, dilation, groups)
 
 
+@asking
 def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv1d`: every element of ``input``, ``(N, C, L)``, spreads ``weight``, ``(C, O / groups, k)``.
@@ -66,6 +77,7 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     return _transpose(1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@asking
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv2d`, with ``weight`` ``(C, O / groups, kh, kw)``; see `conv_transpose1d`.
@@ -76,6 +88,7 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     return _transpose(2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
+@asking
 def conv_transpose3d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     """The adjoint of `conv3d`, with ``weight`` ``(C, O / groups, kd, kh, kw)``; see `conv_transpose1d`.

@@ -8,6 +8,7 @@ from ...core.errors import DTypeError
 from ...core.frames import warn
 from ...ops import empty, empty_like
 from ...tensors.alias import check_writable, type_name
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tape import shown_as
 from ...tensors.tensor import Tensor
 
@@ -26,10 +27,14 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     >>> F.dropout(torch.ones(3), 0.5, training=False)
     tensor([1., 1., 1.])
     """
-    _check_probability(p)
-    return _drop(input, tuple(input.shape), p, training, inplace)
+    try:
+        _check_probability(p)
+        return _drop(input, tuple(input.shape), p, training, inplace)
+    except UNASKED:
+        return once_more(dropout, input, p, training, inplace)
 
 
+@asking
 def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of ``(N, C, L)`` or ``(C, L)``.
 
@@ -53,6 +58,7 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _drop(input, (*batch, input.shape[-2], 1), p, training, inplace)
 
 
+@asking
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of ``(N, C, H, W)``. A 3-D input is ``(N, C, L)`` still, as in PyTorch.
 
@@ -72,6 +78,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return drop_channels(input, p, training, inplace)
 
 
+@asking
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """`dropout` of whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)``.
 
@@ -88,6 +95,7 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return drop_channels(input, p, training, inplace)
 
 
+@asking
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """The `dropout` that keeps mean and variance of `selu` activations (Klambauer et al., 2017).
 

@@ -9,10 +9,12 @@ from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...ops import rand, zeros
 from ...tensors.alias import own
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
 
 
+@asking
 def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
                           return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:
     """The maxima of ``output_size`` windows of ``kernel_size``, laid over ``(N, C, H, W)`` or ``(C, H, W)`` at drawn
@@ -31,6 +33,7 @@ def fractional_max_pool2d(input: Tensor, kernel_size: Any, output_size: Any = No
     return pooled if return_indices else pooled[0]
 
 
+@asking
 def fractional_max_pool3d(input: Tensor, kernel_size: Any, output_size: Any = None, output_ratio: Any = None,
                           return_indices: bool = False, _random_samples: Tensor | None = None) -> Any:
     """`fractional_max_pool2d` over the last three dimensions; ``_random_samples`` is ``(N, C, 3)``.

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core.errors import ShapeError
 from ...core.frames import warn
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .convolution import conv1d
 from .pooling import (
@@ -19,6 +20,7 @@ from .pooling import (
 from .upsampling import channel_shuffle, interpolate
 
 
+@asking
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """`conv1d` of sequences that have the time first: ``input`` is ``(T, N, C_in)``, ``weight`` ``(K, C_in, C_out)``,
     ``bias`` ``(C_out,)``; the result ``(T', N, C_out)``. Raises ShapeError for other ranks.
@@ -35,6 +37,7 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
 
 
+@asking
 def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The same as `channel_shuffle`.
 
@@ -44,6 +47,7 @@ def native_channel_shuffle(input: Tensor, groups: int) -> Tensor:
     return channel_shuffle(input, groups)
 
 
+@asking
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` to the nearest element. Deprecated.
 
@@ -55,6 +59,7 @@ def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) 
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
+@asking
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` along straight lines, corners upon corners. Deprecated.
 

@@ -12,6 +12,7 @@ from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import broadcast_tensors, xlogy
 from ...ops.halves import in_float32
 from ...tensors.apply import check_none, check_takes
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
 
@@ -26,17 +27,21 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
     >>> F.mse_loss(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 1.0]))
     tensor(4.5000)
     """
-    reduction = choose(reduction, size_average, reduce)
-    check_takes("mse_loss", REAL_ONLY, input, target)
-    if input._data.dtype is not target._data.dtype:
-        check_none("mse_loss", COMPLEX, input, target)
-    if input.shape != target.shape:
-        input, target = _broadcast(input, target)
-    if weight is None:
-        return P.mse_loss(input, target, reduction=reduction)
-    return _weighted_mean(P.mse_loss(input, target, reduction="none"), weight, reduction)
+    try:
+        reduction = choose(reduction, size_average, reduce)
+        check_takes("mse_loss", REAL_ONLY, input, target)
+        if input._data.dtype is not target._data.dtype:
+            check_none("mse_loss", COMPLEX, input, target)
+        if input.shape != target.shape:
+            input, target = _broadcast(input, target)
+        if weight is None:
+            return P.mse_loss(input, target, reduction=reduction)
+        return _weighted_mean(P.mse_loss(input, target, reduction="none"), weight, reduction)
+    except UNASKED:
+        return once_more(mse_loss, input, target, size_average, reduce, reduction, weight)
 
 
+@asking
 def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
             reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """|x − y|. Warns where the shapes differ and are broadcast. ``weight`` as for `mse_loss`.
@@ -51,6 +56,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
     return reduced(loss, reduction) if weight is None else _weighted_mean(loss, weight, reduction)
 
 
+@asking
 def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                    reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """½ (x − y)² / β where |x − y| < β, else |x − y| − ½ β. Raises RuntimeError for a negative β.
@@ -71,6 +77,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, size_average: bool | None = No
     return P.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
 
 
+@asking
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
@@ -93,6 +100,7 @@ def huber_loss(
     return reduced(_weighted(P.huber_loss(input, target, reduction="none", delta=delta), weight), reduction)
 
 
+@asking
 def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
            reduction: str = "mean", log_target: bool = False) -> Tensor:
     """The Kullback-Leibler divergence y (log y − x), of log-probabilities x and probabilities y.
@@ -116,6 +124,7 @@ def kl_div(input: Tensor, target: Tensor, size_average: bool | None = None, redu
     return total / input.shape[0] if batch_mean and input.dim() else total
 
 
+@asking
 def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, size_average: bool | None = None,
                          reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """−(y log x + (1 − y) log(1 − x)), of probabilities x and targets y in [0, 1] of the same shape.
@@ -146,6 +155,7 @@ def _check_floats(op: str, *operands: Tensor) -> None:
             raise RuntimeError(f"[{op}] floating input and target were expected; got {x.dtype}; convert with .float()")
 
 
+@asking
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      size_average: bool | None = None, reduce: bool | None = None,
                                      reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
@@ -185,13 +195,16 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     >>> F.nll_loss(F.log_softmax(scores, dim=1), torch.tensor([1, 0]), reduction="none")
     tensor([6.9315e-01, 4.5418e-05])
     """
-    reduction = choose(reduction, size_average, reduce)
-    _check_classes(input, target, weight)
-    if input.dim() == 1:
-        input, target = input.unsqueeze(0), target.reshape(1)
-        loss = _nll(input, target, weight, reduction, ignore_index)
-        return loss.squeeze(0) if reduction == "none" else loss
-    return _nll(input, target, weight, reduction, ignore_index)
+    try:
+        reduction = choose(reduction, size_average, reduce)
+        _check_classes(input, target, weight)
+        if input.dim() == 1:
+            input, target = input.unsqueeze(0), target.reshape(1)
+            loss = _nll(input, target, weight, reduction, ignore_index)
+            return loss.squeeze(0) if reduction == "none" else loss
+        return _nll(input, target, weight, reduction, ignore_index)
+    except UNASKED:
+        return once_more(nll_loss, input, target, weight, size_average, ignore_index, reduce, reduction)
 
 
 @in_float32

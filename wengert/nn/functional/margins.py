@@ -14,12 +14,14 @@ from ...ops.halves import in_float32
 from ...tensors.absent import is_readable
 from ...tensors.alias import type_name
 from ...tensors.apply import check_none, check_takes
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
 from .affine import pairwise_distance
 from .reduction import choose, reduced
 
 
+@asking
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0,
                         size_average: bool | None = None, reduce: bool | None = None,
                         reduction: str = "mean") -> Tensor:
@@ -107,6 +109,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     return _triplet(anchor, positive, negative, distance, margin, swap, reduction)
 
 
+@asking
 def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, *,
                                       distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
                                       margin: float = 1.0, swap: bool = False, reduction: str = "mean") -> Tensor:
@@ -221,6 +224,7 @@ def poisson_nll_loss(input: Tensor, target: Tensor, log_input: bool = True, full
     return reduced(loss, reduction)
 
 
+@asking
 def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6,
                       reduction: str = "mean") -> Tensor:
     """½ (log v + (x − y)² / v), of mean x and variance v, which is at least ``eps``; ``full`` adds ½ log 2π.

@@ -19,11 +19,13 @@ from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own, wrote
 from ...tensors.apply import check_takes
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 
 
+@asking
 def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
                bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
     """(x − mean) / √(variance + eps) · weight + bias for every channel of ``(N, C, ...)`` (Ioffe & Szegedy, 2015).
@@ -146,12 +148,15 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
     tensor([[-1.0000,  1.0000],
             [-1.0000,  1.0000]])
     """
-    shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
-    rank = input.dim()
-    dims = tuple(range(rank - len(shape), rank))
-    if not input.numel():
-        return _of_nothing(input, weight, bias, ...)
-    return P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps, label="NativeLayerNorm")[0]
+    try:
+        shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
+        rank = input.dim()
+        dims = tuple(range(rank - len(shape), rank))
+        if not input.numel():
+            return _of_nothing(input, weight, bias, ...)
+        return P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps, label="NativeLayerNorm")[0]
+    except UNASKED:
+        return once_more(layer_norm, input, normalized_shape, weight, bias, eps)
 
 
 @in_float32
@@ -191,6 +196,7 @@ def _trailing(
     return shape
 
 
+@asking
 def group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -216,6 +222,7 @@ def group_norm(
     return own(in_format_of(out.reshape(input.shape), input))
 
 
+@asking
 def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
                   weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True,
                   momentum: float = 0.1, eps: float = 1e-5) -> Tensor:

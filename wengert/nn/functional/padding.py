@@ -11,10 +11,12 @@ from ...ops.arguments import integers
 from ...ops.conversion import in_format_of
 from ...tensors.alias import own
 from ...tensors.apply import check_takes, stored_number
+from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 
 
+@asking
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """The tensor with room before and after its last dimensions; negative numbers crop.
 

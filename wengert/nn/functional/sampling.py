@@ -17,6 +17,7 @@ from ...ops import cat, linspace, ones, where, zeros_like
 from ...ops.halves import in_float32
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
+from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_weights
@@ -165,6 +166,7 @@ def _read(input: Tensor, places: Sequence[Tensor], weights: Sequence[Tensor]) ->
     return where(inside.unsqueeze(1), values, zeros_like(values)) * weight.unsqueeze(1)
 
 
+@asking
 def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The places at which `grid_sample` applies an affine map: ``(N, H, W, 2)`` for ``theta`` ``(N, 2, 3)`` and
     ``size`` ``(N, C, H, W)``; ``(N, D, H, W, 3)`` for ``(N, 3, 4)`` and ``(N, C, D, H, W)``.

@@ -9,6 +9,7 @@ from ...core.dtypes import DType
 from ...core.frames import warn
 from ...core.layout import contiguous_format
 from ...ops import empty_like, zeros_like
+from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 
 
@@ -18,9 +19,12 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> F.softmax(torch.tensor([[1.0, 2.0, 3.0]]), dim=1)
     tensor([[0.0900, 0.2447, 0.6652]])
     """
-    if dim is None:
-        dim = _implicit_dim("softmax", input.dim())
-    return (input if dtype is None else input.to(dtype)).softmax(dim)
+    try:
+        if dim is None:
+            dim = _implicit_dim("softmax", input.dim())
+        return (input if dtype is None else input.to(dtype)).softmax(dim)
+    except UNASKED:
+        return once_more(softmax, input, dim, _stacklevel, dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
@@ -29,9 +33,12 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     >>> F.log_softmax(torch.tensor([1000.0, 0.0]), dim=0)
     tensor([    0., -1000.])
     """
-    if dim is None:
-        dim = _implicit_dim("log_softmax", input.dim())
-    return (input if dtype is None else input.to(dtype)).log_softmax(dim)
+    try:
+        if dim is None:
+            dim = _implicit_dim("log_softmax", input.dim())
+        return (input if dtype is None else input.to(dtype)).log_softmax(dim)
+    except UNASKED:
+        return once_more(log_softmax, input, dim, _stacklevel, dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
@@ -40,11 +47,15 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     >>> F.softmin(torch.tensor([[1.0, 2.0, 3.0]]), dim=1)
     tensor([[0.6652, 0.2447, 0.0900]])
     """
-    if dim is None:
-        dim = _implicit_dim("softmin", input.dim())
-    return (-(input if dtype is None else input.to(dtype))).softmax(dim)
+    try:
+        if dim is None:
+            dim = _implicit_dim("softmin", input.dim())
+        return (-(input if dtype is None else input.to(dtype))).softmax(dim)
+    except UNASKED:
+        return once_more(softmin, input, dim, _stacklevel, dtype)
 
 
+@asking
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample from the Gumbel-softmax distribution with temperature ``tau`` (Jang et al.; Maddison et al., 2016).
 

@@ -24,6 +24,7 @@ from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
+from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_kernel, cubic_weights
@@ -102,6 +103,7 @@ def _resampled_bytes(input: Tensor, matrix: Any, dim: int) -> Tensor:
     return ((sums + 2 ** (bits - 1)) / 2**bits).floor().clamp(0, 255).to(uint8)
 
 
+@asking
 def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool | None = None
 ) -> Tensor:
@@ -237,6 +239,7 @@ def _filter(x: Any, mode: str) -> Any:
 # --- channels and space -----------------------------------------------------------------------------------------------
 
 
+@asking
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """``(..., C r², H, W)`` as ``(..., C, H r, W r)`` (Shi et al., 2016). Raises RuntimeError where r² does not
     divide.
@@ -256,6 +259,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return _regrouped(split.reshape(*lead, channels // (r * r), height * r, width * r), input, "PixelShuffle")
 
 
+@asking
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """The inverse of `pixel_shuffle`. Raises RuntimeError where the factor does not divide.
 
@@ -289,6 +293,7 @@ def _planes(op: str, input: Tensor, name: str, factor: int) -> tuple[int, ...]:
     return input.shape
 
 
+@asking
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """The channels of ``(N, C, ...)`` dealt out: the first of every group, then the second, ... (Zhang et al.,
     2018).
@@ -313,6 +318,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     return _regrouped(dealt, input, "ChannelShuffle")
 
 
+@asking
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """The windows of ``(N, C, H, W)`` or ``(C, H, W)`` as columns: ``(N, C · kernel, windows)``. Raises ShapeError.
 
@@ -328,6 +334,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     return out.squeeze(0) if alone else out
 
 
+@asking
 def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
