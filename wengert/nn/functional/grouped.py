@@ -8,6 +8,7 @@ from typing import Any
 from ...core.dtypes import DType, bfloat16, float32, int32
 from ...core.errors import ShapeError
 from ...ops import cat, matmul, stack, zeros
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 
 
@@ -37,6 +38,7 @@ class SwizzleType(Enum):
     SWIZZLE_32_4_4 = 1
 
 
+@asking
 def grouped_mm(mat_a: Tensor, mat_b: Tensor, *, offs: Tensor | None = None, bias: Tensor | None = None,
                out_dtype: DType | None = None) -> Tensor:
     """The products of groups of ``mat_a`` with groups of ``mat_b``. ``offs`` (G,), of int32, says where each group ends
