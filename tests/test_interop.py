@@ -137,3 +137,21 @@ def test_matplotlib_takes_tensors() -> None:
     assert list(line.get_ydata()) == [1, 4, 9]
     figure.savefig(io.BytesIO())
     pyplot.close(figure)
+
+
+LACKING = ["bfloat16", "complex32", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz",
+           "float8_e8m0fnu"]
+
+
+@pytest.mark.parametrize("name", LACKING)
+def test_types_that_numpy_lacks_go_over_by_dlpack(name: str) -> None:
+    x = torch.tensor([[1.0, 2.0, 4.0], [8.0, 0.5, 16.0]]).to(getattr(torch, name))
+    for given in (x, x.T, x[:, 1:]):
+        shared = torch.from_dlpack(given.__dlpack__())
+        assert shared.dtype is x.dtype and shared.shape == given.shape and shared.data_ptr() == given.data_ptr()
+        assert torch.equal(shared.to(torch.complex64), given.to(torch.complex64))
+    shared = torch.from_dlpack(x.__dlpack__(max_version=(1, 0)))
+    shared[0, 0] = 2.0
+    assert x[0, 0].to(torch.complex64) == 2
+    with pytest.raises((BufferError, RuntimeError)):  # numpy's own words
+        np.from_dlpack(x)

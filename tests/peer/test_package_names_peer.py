@@ -103,3 +103,12 @@ def test_gradients_of_each_example_are_alike(reduction: str) -> None:
         found.append([p.grad_sample.numpy() for p in model.parameters()])
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn", "float8_e5m2"])
+def test_memory_goes_over_to_pytorch_and_back(name: str) -> None:
+    for source, target in (SIDES, SIDES[::-1]):
+        x = source.tensor([[1.0, 2.0], [4.0, 0.5]]).to(getattr(source, name))
+        shared = target.from_dlpack(x)
+        assert str(shared.dtype).endswith(name) and shared.data_ptr() == x.data_ptr()
+        assert shared.to(target.complex64).tolist() == [[1, 2], [4, 0.5]]

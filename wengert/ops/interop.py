@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensors.capsules import imported
 from ..tensors.tensor import Tensor, make
 from .arguments import check_options
 from .conversion import to
@@ -31,7 +32,7 @@ class _Capsule:
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor that shares the memory of another library's array, or of a DLPack capsule.
 
-    Raises `DeviceError` where the memory is not the CPU's, and BufferError for a dtype that numpy does not know.
+    Raises `DeviceError` where the memory is not the CPU's, and BufferError for a dtype that wengert does not have.
 
     >>> array = np.array([1.0, 2.0])
     >>> x = torch.from_dlpack(array)
@@ -44,13 +45,26 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     if isinstance(source, Tensor):
         shared = source.detach()
         return shared.clone() if copy else shared
-    array = np.from_dlpack(source)
+    array = _read(source)
     if copy:
         return make(array.copy(), None)
     if not array.flags.writeable and not isinstance(ext_tensor, np.ndarray):
         # Older exporters cannot say whether their memory may be written; numpy then assumes not, PyTorch that it may.
         array = _writable(array)
     return from_numpy(array)
+
+
+def _read(source: Any) -> np.ndarray:
+    """The array that an object shares, also of a type that numpy lacks."""
+    try:
+        return np.from_dlpack(source)
+    except (BufferError, RuntimeError):
+        capsule = source.__dlpack__()
+        dtype = imported(capsule)
+        if dtype is None:
+            raise
+        codes = np.from_dlpack(_Capsule(capsule))
+        return (codes if codes.flags.writeable else _writable(codes)).view(dtype.numpy)
 
 
 def _writable(array: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
 from .alias import Alias, edge_of, is_inference, retain, type_name, version_cell
+from .capsules import CODES, exported
 from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
@@ -750,6 +751,8 @@ class Tensor:
             raise BufferError("[__dlpack__] a tensor with memory was expected; got one of the meta device")
         if stream is not None and not isinstance(stream, int):
             raise TypeError(f"[__dlpack__] an integer or None was expected as stream; got {type(stream).__name__}")
+        if self.dtype.name in CODES:
+            return exported(array, self.dtype.name, max_version=max_version, dl_device=dl_device, copy=copy)
         return array.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)  # on the CPU none waits
 
     def __dlpack_device__(self) -> tuple[int, int]:
