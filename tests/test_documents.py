@@ -42,7 +42,7 @@ def test_examples_in_docstrings(name: str, tmp_path: Path, monkeypatch: pytest.M
             raise
         pytest.skip(str(error))
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*(deprecated|Anomaly Detection has been enabled)")
+        warnings.filterwarnings("ignore", message=".*(deprecated|Anomaly Detection has been enabled|jit.* returns its)")
         results = doctest.testmod(module, extraglobs=NAMES, optionflags=FLAGS)
     assert results.failed == 0
 
