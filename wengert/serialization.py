@@ -69,7 +69,7 @@ def check_module_version_greater_or_equal(module: Any, req_version_tuple: tuple[
 
 
 def storage_to_tensor_type(storage: Any) -> Any:
-    """The old type of tensors whose elements a storage holds.
+    """The old type of tensors whose elements a storage holds. Raises AttributeError for what is no storage.
 
     >>> torch.serialization.storage_to_tensor_type(torch.FloatStorage(2))
     <class 'torch.FloatTensor'>
@@ -78,7 +78,8 @@ def storage_to_tensor_type(storage: Any) -> Any:
 
 
 def normalize_storage_type(storage_type: Any) -> Any:
-    """The type of storages by its name in `torch`.
+    """The type of storages by its name in `torch`. Raises AttributeError for what is no type, KeyError for a type of
+    anything else.
 
     >>> torch.serialization.normalize_storage_type(torch.FloatStorage) is torch.FloatStorage
     True

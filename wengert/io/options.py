@@ -101,7 +101,8 @@ def get_crc32_options() -> bool:
 
 
 def set_crc32_options(compute_crc32: bool) -> None:
-    """Says whether checksums are asked for. Archives have them either way: Python's zip files are not without.
+    """Says whether checksums are asked for. Archives have them either way: Python's zip files are not without. Raises
+    nothing: whatever is given is kept.
 
     >>> torch.serialization.set_crc32_options(True)
     """
