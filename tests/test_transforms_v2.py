@@ -211,3 +211,11 @@ def test_nodes_that_are_not_there_are_named() -> None:
         names = get_graph_node_names(models.resnet18())[0]
     assert names[:3] == ["x", "conv1", "bn1"]
     assert "layer1.0.relu_1" in names
+
+
+@pytest.mark.parametrize("made", [
+    lambda: v2.AugMix(mixture_width=2**64), lambda: v2.AugMix(chain_depth=2**64), lambda: v2.RandAugment(2**64),
+])
+def test_counts_that_would_take_hours_are_refused(made: Any) -> None:
+    with pytest.raises(ValueError, match="of at most 10,000 was expected"):
+        made()

@@ -19,7 +19,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
 from ..tensors.evaluation import tracing
 from ..tensors.nowhere import nowhere
-from ..tensors.overrides import UNASKED, once_more, rescued
+from ..tensors.overrides import UNASKED, check_kinds, once_more, rescued
 from ..tensors.tensor import TENSORS, Tensor
 from .out import COMPUTED, Writer
 
@@ -131,13 +131,18 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
                 return public_of(full)(*args, **kwargs)
             today = _with_keywords(name, args)
             if today is None:
+                check_kinds(plain, args, kwargs)
                 raise
             return full(*today[0], **today[1], **kwargs)
         except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
             wording = worded(name, error)
+            check_kinds(plain, args, kwargs)
             if wording is None:
                 raise
             raise wording from error
+        except RuntimeError:
+            check_kinds(plain, args, kwargs)
+            raise
 
     full.__name__ = full.__qualname__ = name
     return full

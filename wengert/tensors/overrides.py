@@ -247,16 +247,47 @@ def _is_inside() -> bool:
     return running > 1
 
 
-UNASKED = (TypeError, AttributeError, ValueError)
+UNASKED = (TypeError, AttributeError, ValueError, RuntimeError)
 """What a function raises that did not expect an object which is to be asked."""
 
 
 def once_more(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """What a public function makes of a call that failed, where `rescued`; called while the failure is handled, which
-    goes on otherwise."""
+    goes on otherwise, unless `check_kinds` has a better word."""
     if rescued(args, kwargs):
         return function(*args, **kwargs)
+    check_kinds(function, args, kwargs)
     raise  # noqa: PLE0704 - the failure that is being handled
+
+
+_NEEDS = {"Tensor": ("requires_grad",), "int": ("__index__",), "float": ("__float__", "__index__")}
+"""What values of an annotated kind have one of: numbers of other libraries are numbers too."""
+
+
+def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raises TypeError where a call that failed otherwise gave no tensor, or no number, for a parameter that is
+    annotated as one, or that lacked what tensors have: what went wrong inside then says nothing of the call."""
+    error = sys.exc_info()[1]
+    if isinstance(error, TypeError):
+        return
+    lacking = getattr(error, "obj", error)
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return  # the failure says which argument
+    for place, (name, value) in enumerate(given.items(), 1):
+        kind, _, rest = str(signature.parameters[name].annotation).partition(" | ")
+        parameter = signature.parameters[name]
+        members = value if parameter.kind is inspect.Parameter.VAR_POSITIONAL else (value,)
+        if any([x is lacking for x in members]) and not hasattr(lacking, "requires_grad"):
+            kind, rest, value = "Tensor", "", lacking
+        needs = _NEEDS.get(kind)
+        if needs is None or rest not in ("", "None") or value is parameter.default is None:
+            continue
+        if not any([hasattr(value, need) for need in needs]):
+            raise TypeError(f"{function.__name__}(): argument '{name}' (position {place}) must be {kind}, not "
+                            f"{type(value).__name__}") from None
 
 
 def asking(function: _Function) -> _Function:

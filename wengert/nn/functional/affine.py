@@ -244,6 +244,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return vector_norm(input[rows] - input[others], p, -1)
 
 
+@asking
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """The ``pow``-norms of ``v`` over all dimensions but ``dim``, which keep their places; over all if that is −1.
 

@@ -173,6 +173,12 @@ SEVEREST = 10
 """The steps of AugMix's scales."""
 
 
+def check_chains(mixture_width: int, chain_depth: int) -> None:
+    """Raises ValueError where there are so many changes that they take hours."""
+    check_count("AugMix", "mixture_width", mixture_width)
+    check_count("AugMix", "chain_depth", chain_depth)
+
+
 def check_severity(severity: int) -> None:
     """Raises ValueError for a severity that is none of the steps."""
     if not 1 <= severity <= SEVEREST:
@@ -373,6 +379,7 @@ class AugMix(nn.Module):
                  ) -> None:
         super().__init__()
         check_severity(severity)
+        check_chains(mixture_width, chain_depth)
         self.severity, self.mixture_width, self.chain_depth = severity, mixture_width, chain_depth
         self.alpha, self.all_ops, self.interpolation, self.fill = alpha, all_ops, interpolation, fill
 

@@ -8,6 +8,7 @@ from typing import Any
 import wengert as torch
 from wengert import Tensor
 
+from ....core.geometry import check_count
 from ....utils._pytree import tree_flatten, tree_unflatten
 from ... import tv_tensors
 from .. import autoaugment as plain
@@ -96,6 +97,7 @@ class RandAugment(_Chain):
         super().__init__(interpolation, fill)
         if not isinstance(num_ops, int) or num_ops < 0:
             raise ValueError(f"num_ops should be a non-negative integer, but got {num_ops} instead.")
+        check_count("RandAugment", "num_ops", num_ops)
         self.num_ops, self.magnitude, self.num_magnitude_bins = num_ops, magnitude, num_magnitude_bins
 
     def changed(self, image: Any) -> Any:
@@ -137,6 +139,7 @@ class AugMix(_Chain):
                  all_ops: bool = True, interpolation: Any = "bilinear", fill: Any = None) -> None:
         super().__init__(interpolation, fill)
         plain.check_severity(severity)
+        plain.check_chains(mixture_width, chain_depth)
         self.severity, self.mixture_width, self.chain_depth = severity, mixture_width, chain_depth
         self.alpha, self.all_ops = alpha, all_ops
 

@@ -1,0 +1,49 @@
+"""Every public function given something that is no tensor, first and second: the error names the argument, and is no
+failure from inside."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+import wengert as torch
+
+F = torch.nn.functional
+t = torch.ones(2, 2)
+HOMES = {"torch": torch, "F": F, "linalg": torch.linalg, "special": torch.special, "fft": torch.fft}
+METHODS = {"as_strided_", "detach", "detach_", "fill_", "resize_as_", "zero_"}
+"""Methods of tensors that stand at the top level as they are, without a way around them."""
+STATE = {"compile", "load", "save", "seed", "use_deterministic_algorithms", "inference_mode", "enable_grad", "no_grad"}
+CALLS = {f"{home}.{name}": getattr(module, name) for home, module in HOMES.items() for name in dir(module)
+         if inspect.isfunction(getattr(module, name)) and name[0] != "_" and "set_" not in name
+         and name not in METHODS | STATE}
+
+
+@pytest.mark.parametrize("args", [("x",), (None,), (object(),), (t, "x"), (t, object())], ids=str)
+def test_what_is_no_tensor_is_no_failure_from_inside(args: tuple[Any, ...]) -> None:
+    inside = {}
+    for name, function in CALLS.items():
+        try:
+            function(*args)
+        except AttributeError as error:
+            if error.obj is args[-1]:
+                inside[name] = str(error)
+        except Exception:  # noqa: S112 - any word about the call will do here
+            continue
+    assert not inside
+    assert len(CALLS) > 700
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda: torch.kron(t, "x"), r"kron\(\): argument 'other' \(position 2\) must be Tensor, not str"),
+    (lambda: torch.abs_("x"), r"abs_\(\): argument 'self' \(position 1\) must be Tensor, not str"),
+    (lambda: F.linear(None, t), r"linear\(\): argument 'input' \(position 1\) must be Tensor, not NoneType"),
+    (lambda: F.conv1d("x", t), r"conv1d\(\): argument 'input' \(position 1\) must be Tensor, not str"),
+    (lambda: F.softmax(t, "x"), r"softmax\(\): argument 'dim' \(position 2\) must be int, not str"),
+    (lambda: torch.chain_matmul(t, "x"), r"chain_matmul\(\): argument 'matrices' .* must be Tensor, not str"),
+])
+def test_the_argument_is_named(call: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=words):
+        call()
