@@ -56,9 +56,10 @@ def test_who_does_not_know_the_token_is_refused() -> None:
     try:
         with pytest.raises(PermissionError, match="the token was not the server's"):
             connect("127.0.0.1", server.port, "guess", 5.0, kind="store")
-        connect("127.0.0.1", server.port, "secret", 5.0, kind="store").close()
+        user = connect("127.0.0.1", server.port, "secret", 5.0, kind="store")  # a server that nobody uses is waited for
         with pytest.raises(dist.DistNetworkError, match="a free port was expected at 127.0.0.1"):
             start_server("127.0.0.1", server.port, "secret")
+        user.close()
     finally:
         server.process.kill()
         server.process.wait()

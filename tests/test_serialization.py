@@ -167,6 +167,14 @@ def test_byte_orders(order: str | None) -> None:
         serialization.set_default_load_endianness("big")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("entry", [("first", len, len), (1, None, len), (1, len, "cpu")])
+def test_what_is_no_kind_of_place_is_not_entered(entry: Any) -> None:
+    before = list(serialization._package_registry)
+    with pytest.raises(TypeError, match="register_package"):
+        serialization.register_package(*entry)
+    assert serialization._package_registry == before
+
+
 def test_places() -> None:
     storage = torch.ones(3).untyped_storage()
     entry = (1, lambda s: "mine" if s.nbytes() == 12 else None, lambda s, place: s if place == "mine" else None)

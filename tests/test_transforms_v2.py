@@ -54,8 +54,12 @@ def test_boxes_follow_what_moves() -> None:
     assert (flipped.tolist(), flipped.dtype, flipped.format.value) == ([[1, 1, 4, 2]], torch.int64, "XYWH")
     with pytest.raises(NotImplementedError, match="without an angle"):
         F.horizontal_flip(boxes([1, 1, 2, 2, 30], format="CXCYWHR"))
-    with pytest.raises(NotImplementedError, match="perspective"):
-        F.perspective(given, [], [])
+    corners = [[0, 0], [6, 0], [6, 4], [0, 4]]
+    moved = F.perspective(given, corners, [[x + 1, y + 2] for x, y in corners])
+    torch.testing.assert_close(moved.as_subclass(torch.Tensor), torch.tensor([[2.0, 3.0, 6.0, 4.0]]))  # cut at 6 by 4
+    for points in ([], corners[:3]):
+        with pytest.raises(ValueError, match="exactly four corners"):
+            F.perspective(given, points, points)
 
 
 def test_of_plain_tensors_the_first_is_the_image() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.device import device
 from ..core.errors import DeviceError
+from ..ops.arguments import real
 from ..ops.storage import UntypedStorage
 from .errors import reporting
 
@@ -24,8 +25,14 @@ def register_package(priority: int, tagger: Tag, deserializer: Restore) -> None:
     """Adds a kind of place: ``tagger(storage)`` gives its tag, or None for storages of others; ``deserializer(storage,
     location)`` gives the storage there, or None for the tags of others. Lower priorities are asked first.
 
+    Raises TypeError where the priority is no number, or what is to be called cannot be.
+
     >>> torch.serialization.register_package(30, lambda storage: None, lambda storage, location: None)
     """
+    real(priority, "register_package")  # before anything is entered: a bad entry would break every load that follows
+    for given in (tagger, deserializer):
+        if not callable(given):
+            raise TypeError(f"[register_package] functions were expected for tagger and deserializer; got {given!r}")
     _package_registry.append((priority, tagger, deserializer))
     _package_registry.sort(key=lambda entry: entry[0])
 

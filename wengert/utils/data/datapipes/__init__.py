@@ -114,6 +114,7 @@ class functional_datapipe:
     ...             yield from (sample, sample)
     >>> list(IterableWrapper([1, 2]).twice())
     [1, 1, 2, 2]
+    >>> del torch.utils.data.IterDataPipe.functions["twice"]  # the name is free again
     """
 
     def __init__(self, name: str, enable_df_api_tracing: bool = False) -> None:

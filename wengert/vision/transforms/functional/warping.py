@@ -209,10 +209,6 @@ def perspective(img: Any, startpoints: Sequence[Sequence[int]], endpoints: Seque
         if is_picture(img):
             return _transform(img, "PERSPECTIVE", coefficients, mode, fill)
         return _sample(img, _perspective_grid(coefficients, img), mode, fill)
-    if len(startpoints) != 4 or len(endpoints) != 4:
-        raise ValueError(
-            f"Please provide exactly four corners, got {len(startpoints)} startpoints and {len(endpoints)} endpoints."
-        )
     coefficients = projective(startpoints, endpoints)
     if is_picture(img):
         return _transform(img, "PERSPECTIVE", coefficients, mode, fill)
@@ -220,7 +216,12 @@ def perspective(img: Any, startpoints: Sequence[Sequence[int]], endpoints: Seque
 
 
 def projective(start: Sequence[Sequence[int]], end: Sequence[Sequence[int]]) -> list[float]:
-    """a…h of ``((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1))``, which maps end to start."""
+    """a…h of ``((a x + b y + c) / (g x + h y + 1), (d x + e y + f) / (g x + h y + 1))``, which maps end to start.
+    Raises ValueError for other than four points each."""
+    if len(start) != 4 or len(end) != 4:
+        raise ValueError(
+            f"Please provide exactly four corners, got {len(start)} startpoints and {len(end)} endpoints."
+        )
     rows = []
     for (x, y), (u, v) in zip(end, start, strict=True):
         a, b, c, d = (real(number, "perspective") for number in (x, y, u, v))
