@@ -15,6 +15,7 @@ import pytest
 
 import wengert as torch
 from wengert import futures
+from wengert.amp import casting
 from wengert.autograd import engine, graph
 from wengert.compiler import jit, threads
 from wengert.fx import _symbolic_trace
@@ -100,7 +101,13 @@ def new_kernel() -> bool:
     return bool(jit.engine().load("define void @made_in_a_child() {\n ret void\n}", "made_in_a_child").addresses)
 
 
+def lowered() -> bool:
+    with torch.autocast("cpu"):
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
+
+
 HELD: dict[str, tuple[Callable[[], Any], Callable[[], bool]]] = {
+    "amp/casting.py": (lambda: casting._arming, lowered),
     "autograd/engine.py": (lambda: engine._accumulating, backward),
     "autograd/graph.py": (lambda: graph._LOCK, hooked),
     "tracing/compiled.py": (lambda: compiled._LOCK, compiled_call),

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..autograd.modes import enable_grad
 from ..core.dtypes import DType, bfloat16, float16, float32
+from ..core.forks import in_child
 from ..core.state import state
 from ..nn.functional import recurrent
 from ..ops.conversion import cast
@@ -305,8 +306,16 @@ class Casting:
 
 # --- arming -----------------------------------------------------------------------------------------------------------
 
-_armed: list[Callable[..., Any]] = []
+_is_armed = False
 _arming = threading.Lock()
+
+
+def _renew() -> None:
+    global _arming
+    _arming = threading.Lock()
+
+
+in_child(_renew)  # forked off in the middle it begins again: what casts already runs its inside with casting off
 
 
 def named(name: str) -> Iterator[Any]:
@@ -323,19 +332,22 @@ def named(name: str) -> Iterator[Any]:
 
 def arm() -> None:
     """Has the functions on the lists cast what they are given, where `autocast` is on, from now on."""
+    global _is_armed
     with _arming:
-        if _armed:
+        if _is_armed:
             return
+        found: list[FunctionType] = []
         for name, policy in RULES.items():
             for function in named(name):
-                if type(function) is FunctionType and function not in _armed:
-                    _armed.append(function)
+                if type(function) is FunctionType and function not in found:
+                    found.append(function)
                     _put(function, policy, RESULTS.get(name))
             inplace = vars(Tensor).get(f"{name}_")
             if type(inplace) is FunctionType:
                 _put(inplace, unchanged)
         _put(recurrent.recurrence, recurrence, projected)
         _put(recurrent.one_step, one_step)
+        _is_armed = True
 
 
 def _put(function: Any, policy: Policy, result: Lowered | None = None) -> None:
