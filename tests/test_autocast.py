@@ -13,6 +13,7 @@ import pytest
 
 import wengert as torch
 from wengert.amp import casting
+from wengert.examination.failure import describe
 from wengert.nn import functional as F
 
 x, w = torch.linspace(-1, 1, 12).reshape(3, 4), torch.linspace(0, 2, 16).reshape(4, 4)
@@ -282,3 +283,14 @@ def test_without_a_block_nothing_is_slower_than_a_look_at_a_switch() -> None:
         warnings.simplefilter("error")
         assert (x @ w).dtype is torch.float32
     assert np.array_equal(torch.mm(x, w).numpy(), x.numpy() @ w.numpy())
+
+
+def test_operations_that_cast_know_who_called_them() -> None:
+    with torch.autocast("cpu"):
+        pass
+    for call in (lambda: torch.empty(3, 4, device="meta") @ w, lambda: torch.mm(x, torch.empty(4, 4, device="meta"))):
+        with pytest.raises(RuntimeError, match="to be on the same device"):
+            call()
+    with pytest.raises(RuntimeError) as caught:
+        torch.bmm(torch.ones(2, 3, 4), torch.ones(3, 4, 5))
+    assert "input  (2, 3, 4)" in describe(caught.value) and "args[0]" not in describe(caught.value)

@@ -137,6 +137,8 @@ def _operands(frames: Sequence[tuple[FrameType, int]]) -> tuple[str, list[tuple[
         code = frame.f_code
         if code.co_argcount == 0 and code.co_flags & inspect.CO_VARARGS and "kwargs" in code.co_varnames:
             continue  # it hands on what it is given
+        if code.co_varnames[: code.co_argcount] == ("self", "args", "kwargs"):
+            continue  # so does what stands behind an armed function
         count = code.co_argcount + bool(code.co_flags & inspect.CO_VARARGS)
         named = [(name, frame.f_locals.get(name)) for name in code.co_varnames[:count]]
         found = [(name, value) for name, value in named if isinstance(value, Tensor) and name != "self"]

@@ -271,7 +271,7 @@ def by_user() -> bool:
 _HOME = __name__.rpartition(".tensors.")[0]
 _CALLING = tuple([f"{_HOME}.{module}" for module in (
     "tensors.", "core.", "ops.operators", "ops.registry", "ops.arithmetic", "ops.pointwise", "ops.comparison",
-    "ops.matrix")])
+    "ops.matrix", "amp.casting")])
 """The modules through which an operation goes that was called from outside."""
 
 
