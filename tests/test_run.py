@@ -413,9 +413,13 @@ def test_missing_parts() -> None:
     gap = missing_part("torch.nn.Lineer.forward")
     assert gap is not None and gap.name == "torch.nn.Lineer" and gap.nearest == "torch.nn.Linear"
     assert missing_part("torch.Tensor.no_such_method") is not None
-    text = describe(names_asked("import torch\ntorch.onees\ntorch.ones\n", "a.py"), "a.py")
-    assert text.splitlines()[0] == "a.py asks for 3 names of torch, 1 of them missing"
-    assert "MISSING, the nearest is torch.ones" in text.splitlines()[1]
+    text = describe(names_asked("import torch\ntorch.onees\ntorch.ones\ntorch.nn.qat.Linear\n", "a.py"), "a.py")
+    first, *rows = text.splitlines()
+    assert first == ("a.py asks for 4 names of torch, 1 of them missing; 1 are not PyTorch's: other packages bring "
+                     "them, or nobody")
+    assert [row.split(maxsplit=3) for row in rows[:2]] == [
+        ["torch.nn.qat.Linear", "line", "4", "MISSING"],
+        ["torch.onees", "line", "2", "not a name of PyTorch's, the nearest is torch.ones"]]
 
 
 def test_the_context_restores_what_was_there() -> None:
@@ -510,11 +514,11 @@ def test_check_reads_a_package(tmp_path: Path, capsys: pytest.CaptureFixture[str
     package = tmp_path / "package"
     (package / "inner").mkdir(parents=True)
     (package / "__init__.py").write_text("import torch\nx = torch.ones(2)\n")
-    (package / "inner" / "layers.py").write_text("from torch import nn\n\nnn.Linear(1, 1)\nnn.Lineer(1, 1)\n")
+    (package / "inner" / "layers.py").write_text("from torch import nn\n\nnn.Linear(1, 1)\nnn.qat.Linear(1, 1)\n")
     assert cli.main(["check", str(package)]) == 1
     out = capsys.readouterr().out
     assert "1 of them missing" in out.splitlines()[0] and len(out.splitlines()) == 2
-    assert "torch.nn.Lineer" in out and "package/inner/layers.py:4" in out and "torch.nn.Linear" in out.splitlines()[1]
+    assert "torch.nn.qat.Linear" in out and "package/inner/layers.py:4" in out and "MISSING" in out.splitlines()[1]
     (package / "inner" / "layers.py").write_text("from torch import nn\n")
     assert cli.main(["check", str(package)]) == 0
     assert capsys.readouterr().out.endswith("of torch, all there\n")

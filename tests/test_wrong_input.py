@@ -227,5 +227,5 @@ def test_a_loss_whose_operands_broadcast_by_accident_warns() -> None:
 def test_an_alternative_is_named_for_what_is_missing() -> None:
     with pytest.raises(AttributeError, match="not a name of PyTorch's"):
         torch.no_such_function  # noqa: B018
-    with pytest.raises(NotImplementedError, match="not in wengert yet"):
-        torch.stft(torch.ones(9), 4, pad_mode="replicate", return_complex=True)
+    with pytest.raises(NotImplementedError, match="the nuclear norm is not in wengert yet; use n=2"):
+        torch.nn.utils.prune.ln_structured(torch.nn.Linear(2, 2), "weight", 1, n="nuc", dim=0)
