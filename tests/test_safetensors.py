@@ -86,13 +86,27 @@ UNSOUND = {
     "a type that is a list": header('{"x":{"dtype":[],"shape":[1],"data_offsets":[0,1]}}', bytes(1)),
     "text that is none": struct.pack("<Q", 3) + b'{"\xff',
     "a header longer than the file": struct.pack("<Q", 2**63) + b"{}",
+    "an end before the file": header('{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,-500]}}', bytes(2)),
+    "an end that is infinite": header('{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,Infinity]}}', bytes(2)),
+    "a header of UTF-16": struct.pack("<Q", 4) + b"{\0}\0",
 }
 
 
 @pytest.mark.parametrize("content", UNSOUND.values(), ids=UNSOUND)
-def test_unsound_files(content: bytes) -> None:
+def test_unsound_files(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"^\[load\] a"):
-        torch.load(io.BytesIO(content))
+        torch.load(path)
+    if content is not UNSOUND["bytes left over"]:
+        with pytest.raises(CheckpointError, match=r"^\[load\] a"):
+            torch.load(io.BytesIO(content))
+
+
+def test_what_lies_behind_a_file_in_an_object_is_left_there() -> None:
+    file = io.BytesIO(UNSOUND["bytes left over"])
+    assert torch.load(file)["x"].tolist() == [0.0, 0.0]
+    assert file.read() == b"\0"
 
 
 def test_a_bare_install_saves_and_loads(tmp_path: Path) -> None:

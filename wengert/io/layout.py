@@ -136,13 +136,18 @@ def read_arrays(file: IO[bytes], mapped: str | None = None) -> tuple[Arrays, dic
 def length_of(data: bytes | bytearray) -> int:
     """How many of some bytes belong to the file of this layout that begins there, as its header says; all, where it
     says nothing that can be read: `read_arrays` says why."""
-    begin = 8 + int.from_bytes(data[:8], "little")
+    length = int.from_bytes(data[:8], "little")
+    if length > _LONGEST_HEADER:
+        return len(data)
     try:
-        entries = json.loads(data[8:begin])
+        # Decoded here: of bytes `loads` would guess the encoding, and import what reads it.
+        entries = json.loads(data[8:8 + length].decode())
         ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
-        return min(len(data), begin + int(max(ends, default=0)))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return len(data)
+    if any(type(end) is not int or end < 0 for end in ends):
+        return len(data)
+    return min(len(data), 8 + length + max(ends, default=0))
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
