@@ -6,6 +6,7 @@ Unlike the other optimisers it decides by the numbers it meets how often to call
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,14 @@ from .optimizer import Optimizer, Parameters, check_settings
 # How far the loss must fall, and the slope flatten, for a step to do (Nocedal & Wright, equations 3.7).
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9
 LEAST_CURVATURE = 1e-10
+
+
+def _history(size: int) -> int:
+    """A number of moves to remember, for each of which the state has a place."""
+    size = integer(size, "LBFGS")
+    if size > sys.maxsize:
+        raise ValueError(f"Invalid history_size: {size}; at most {sys.maxsize} moves can be remembered")
+    return size
 
 
 class LBFGS(Optimizer):
@@ -54,7 +63,7 @@ class LBFGS(Optimizer):
             "max_eval": max_iter * 5 // 4 if max_eval is None else max_eval,
             "tolerance_grad": tolerance_grad,
             "tolerance_change": tolerance_change,
-            "history_size": integer(history_size, "LBFGS"),
+            "history_size": _history(history_size),
             "line_search_fn": line_search_fn,
         }
         check_settings(defaults)

@@ -88,6 +88,9 @@ class DataChunk(list[Any]):
     """
 
     def __init__(self, items: Any) -> None:
+        if not hasattr(items, "__iter__") and not hasattr(items, "__getitem__"):
+            raise TypeError(f"[DataChunk] samples to run through were expected; got {type(items).__name__}; put a "
+                            "single one in a list")
         super().__init__(items)
         self.items = items
 
