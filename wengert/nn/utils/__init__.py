@@ -3,8 +3,9 @@ from others (`parametrize`, `parametrizations`), weights left out (`prune`)."""
 
 from ..._public import publish as _publish
 from . import (
-    clip_grad as clip_grad, convert_parameters as convert_parameters, parametrizations as parametrizations,
-    parametrize as parametrize, prune as prune, rnn as rnn, stateless as stateless,
+    _per_sample_grad as _per_sample_grad, clip_grad as clip_grad, convert_parameters as convert_parameters,
+    parametrizations as parametrizations, parametrize as parametrize, prune as prune, rnn as rnn,
+    stateless as stateless,
 )
 from .clipping import (
     clip_grad_norm as clip_grad_norm, clip_grad_norm_ as clip_grad_norm_, clip_grad_value_ as clip_grad_value_,
