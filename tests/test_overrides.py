@@ -73,6 +73,14 @@ def test_every_function_asks_an_object_among_its_arguments(function: Any) -> Non
         assert function(*args, **kwargs) == (function, (Foreign,), args, kwargs)
 
 
+def test_a_function_that_loads_after_the_first_object_asks_too() -> None:
+    program = ("import wengert as torch\nclass Tagged(torch.Tensor): pass\nclass Foreign:\n    @classmethod\n"
+               "    def __torch_function__(cls, function, types, args=(), kwargs=None): return 'asked'\n"
+               "print(torch.lobpcg(Foreign()))")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "asked\n", done
+
+
 def methods() -> list[Any]:
     return [pytest.param(name.rpartition(".")[2], id=name) for name, _ in torch.overrides._functions()
             if name.startswith("torch.Tensor.")]

@@ -75,6 +75,7 @@ _OF_OBJECTS = frozenset("""
 
 def _namespaces() -> list[tuple[str, dict[str, Any]]]:
     package = __package__ or __name__.partition(".")[0]
+    import_module(f"{package}.ops.eigenpairs")  # the one module that registers functions when it is first asked for
     functions = {name: value for name, value in registry.FUNCTIONS.items() if name not in _NOT_ASKED}
     found = [("torch", functions)]
     found += [(name, vars(import_module(f"{package}.{path}"))) for name, path in _MODULES.items()]
