@@ -283,7 +283,8 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         if any([x is lacking for x in members]) and not hasattr(lacking, "requires_grad"):
             kind, rest, value = "Tensor", "", lacking
         needs = _NEEDS.get(kind)
-        if needs is None or rest not in ("", "None") or value is parameter.default is None:
+        may_be_none = rest or kind != "Tensor" or parameter.default is None
+        if needs is None or rest not in ("", "None") or (value is None and may_be_none):
             continue
         if not any([hasattr(value, need) for need in needs]):
             raise TypeError(f"{function.__name__}(): argument '{name}' (position {place}) must be {kind}, not "
