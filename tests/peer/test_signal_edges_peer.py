@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -32,6 +33,17 @@ def test_stft_beyond_the_ends(mode: str) -> None:
     assert torch.allclose(spectra[0], torch.tensor(spectra[1].tolist()), atol=1e-4)
 
 
+@pytest.fixture
+def each_warning_again() -> Iterator[None]:
+    """PyTorch says some warnings once a process, which may have been in another test."""
+    for library in LIBRARIES:
+        library.set_warn_always(True)
+    yield
+    for library in LIBRARIES:
+        library.set_warn_always(False)
+
+
+@pytest.mark.usefixtures("each_warning_again")
 def test_stft_says_what_is_wrong() -> None:
     for library in LIBRARIES:
         x, window = library.ones(40), library.ones(8)
