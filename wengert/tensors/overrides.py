@@ -260,7 +260,7 @@ def once_more(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     raise  # noqa: PLE0704 - the failure that is being handled
 
 
-_NEEDS = {"Tensor": ("requires_grad",), "int": ("__index__",), "float": ("__float__", "__index__")}
+_NEEDS = {"Tensor": ("requires_grad",), "int": ("__index__",), "float": ("__complex__", "__float__", "__index__")}
 """What values of an annotated kind have one of: numbers of other libraries are numbers too."""
 
 
