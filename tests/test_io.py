@@ -654,6 +654,18 @@ def test_the_programs_of_these_tests_are_right() -> None:
     assert torch.load(program(b"K\x05.")) == 5
 
 
+@pytest.mark.parametrize("place", ["meta", {"cpu": "meta"}], ids=str)
+@pytest.mark.parametrize(("code", "parts"), [
+    (b"]q\x00(" + tensor_at()[:-1] + b"h\x00e.", list),
+    (b"}q\x00(" + text("t") + tensor_at()[:-1] + text("x") + b"h\x00u.", lambda made: [made["t"], made["x"]]),
+], ids=["list", "dict"])
+def test_containers_that_hold_themselves_are_gone_through_once(code: bytes, parts: Any, place: Any) -> None:
+    """On the way to the meta device: three bytes of a file must not take for ever."""
+    made = torch.load(program(code), map_location=place)
+    tensor, same = parts(made)
+    assert tensor.is_meta and same is made
+
+
 CODE = {
     "a call": b"cposix\nsystem\n" + text("touch {path}") + b"\x85R.",
     "eval": b"c__builtin__\neval\n" + text("open('{path}','w')") + b"\x85R.",

@@ -23,7 +23,7 @@ from .files import is_path
 from .layout import Arrays, HeaderError, length_of, read_arrays, write_arrays
 from .legacy import MAGIC, LegacyFile
 from .options import skip_data
-from .reading import Reader, locator, put
+from .reading import Reader, locator, put, tensors_in
 from .writing import write_archive
 
 DOCUMENT = "wengert"
@@ -172,16 +172,8 @@ def _own_part(f: Any, data: bytes | bytearray) -> bytes | bytearray:
 
 def _on_meta(made: Any) -> Any:
     """What was read, its tensors on the meta device."""
-    waiting = [made]
-    for value in waiting:  # which grows as containers are found
-        if isinstance(value, Tensor):
-            value.data = value.data.to("meta")
-        elif isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, (list, tuple)):
-            waiting += value
-        elif hasattr(value, "_parameters"):  # a module
-            waiting += [value._parameters, value._buffers, value._modules]
+    for tensor in tensors_in(made):
+        tensor.data = tensor.data.to("meta")
     return made
 
 

@@ -16,7 +16,7 @@ import pickle
 import pickletools
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -106,20 +106,29 @@ def locator(map_location: Any) -> Locate:
     return locate
 
 
-def put(made: Any, storages: list[tuple[UntypedStorage, str]], locate: Locate) -> Any:
-    """What was read, its storages where ``locate`` wants them: of those on the meta device tensors keep no numbers."""
-    gone = {id(root_of(storage._root)) for storage, location in storages if locate(storage, location) == "meta"}
-    waiting = [made] if gone else []
+def tensors_in(made: Any) -> Iterator[Tensor]:
+    """The tensors of what was read, in its containers and modules, which may hold each other."""
+    waiting, seen = [made], set()
     for value in waiting:  # which grows as containers are found
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
         if isinstance(value, Tensor):
-            if id(root_of(value._data)) in gone:
-                value.data = value.data.to("meta")
+            yield value
         elif isinstance(value, dict):
             waiting += value.values()
         elif isinstance(value, (list, tuple)):
             waiting += value
         elif hasattr(value, "_parameters"):  # a module
             waiting += [value._parameters, value._buffers, value._modules]
+
+
+def put(made: Any, storages: list[tuple[UntypedStorage, str]], locate: Locate) -> Any:
+    """What was read, its storages where ``locate`` wants them: of those on the meta device tensors keep no numbers."""
+    gone = {id(root_of(storage._root)) for storage, location in storages if locate(storage, location) == "meta"}
+    for tensor in tensors_in(made) if gone else ():
+        if id(root_of(tensor._data)) in gone:
+            tensor.data = tensor.data.to("meta")
     return made
 
 
