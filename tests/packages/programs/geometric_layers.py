@@ -3,38 +3,15 @@
 # ruff: noqa: B023, E731, E741
 import warnings
 
-import numpy as np
 import torch
 import torch_geometric.nn as gn
 from torch import nn
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader as GL
 
+from tests.packages.printing import attempt, seeded
+
 warnings.simplefilter("ignore")
-
-
-def attempt(name, compute):
-    """Prints, of each number or tensor that comes, the sum, and of a tensor the sum weighted by place too."""
-    found, numbers = compute(), []
-    for value in found if isinstance(found, (tuple, list)) else (found,):
-        if isinstance(value, torch.Tensor) and value.numel() > 1:
-            flat = value.detach().double().reshape(-1)
-            numbers += [
-                float(flat.sum()),
-                float((flat * torch.arange(1, flat.numel() + 1).double()).sum()) / flat.numel(),
-            ]
-        else:
-            numbers.append(float(value))
-    print(name, *[f"{number:.6g}" for number in numbers], flush=True)
-
-
-def seeded(compute):
-    def run(*arguments):
-        torch.manual_seed(0)
-        np.random.seed(0)
-        return compute(*arguments)
-
-    return run
 
 
 @seeded

@@ -4,40 +4,16 @@
 import tempfile
 import warnings
 
-import numpy as np
 import peft
 import torch
 import transformers as T
 from torch import nn
 
+from tests.packages.printing import attempt, seeded
+
 T.logging.set_verbosity_error()
 
 warnings.simplefilter("ignore")
-
-
-def attempt(name, compute):
-    """Prints, of each number or tensor that comes, the sum, and of a tensor the sum weighted by place too."""
-    found, numbers = compute(), []
-    for value in found if isinstance(found, (tuple, list)) else (found,):
-        if isinstance(value, torch.Tensor) and value.numel() > 1:
-            flat = value.detach().double().reshape(-1)
-            numbers += [
-                float(flat.sum()),
-                float((flat * torch.arange(1, flat.numel() + 1).double()).sum()) / flat.numel(),
-            ]
-        else:
-            numbers.append(float(value))
-    print(name, *[f"{number:.6g}" for number in numbers], flush=True)
-
-
-def seeded(compute):
-    def run(*arguments):
-        torch.manual_seed(0)
-        np.random.seed(0)
-        return compute(*arguments)
-
-    return run
-
 
 G = dict(vocab_size=40, n_embd=16, n_layer=1, n_head=2, n_positions=16)
 for n, c in {
