@@ -232,6 +232,6 @@ def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: 
     short = 0 if length is None else length - signal.shape[-1]
     if short <= 0:
         return signal
-    warn(f"The length of signal is shorter than the length parameter. Result is being padded with zeros in the "
-         f"tail. Please check your center and hop_length settings; {short} samples are missing.")
+    warn(f"The length of signal is shorter than the length parameter: {short} samples were expected at its end and are "
+         "zeros; center and hop_length say how long it is")
     return P.pad(signal, widths=((0, 0),) * len(lead) + ((0, short),))

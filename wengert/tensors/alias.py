@@ -61,9 +61,8 @@ class Untracked:
     def __getitem__(self, place: int) -> Any:
         if place == 0 and not state.inference:
             raise RuntimeError(
-                "[backward] Inference tensors cannot be saved for backward. Please do not use Tensors created in "
-                "inference mode in computation tracked by autograd. To work around this, you can make a clone to get a "
-                "normal tensor and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.")
+                "[backward] Inference tensors cannot be saved for backward: one that keeps count of its versions was "
+                "expected; got one made in inference_mode(); use its clone(), or make it under torch.no_grad() instead")
         return None if place else 0
 
     def __setitem__(self, place: int, value: Any) -> None:
@@ -179,9 +178,8 @@ def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
     own, which those of an expanded tensor cannot have."""
     if is_inference(tensor) and not state.inference:
         raise InplaceError(
-            f"[{op}] Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to "
-            "get a normal tensor before doing inplace update. See https://github.com/pytorch/rfcs/pull/17 for more "
-            "details.")
+            f"[{op}] Inplace update to inference tensor outside InferenceMode is not allowed: a tensor that keeps "
+            "count of its versions was expected; got one made in inference_mode(); write to its clone()")
     if elements and overlaps_itself(tensor._data):
         raise InplaceError(
             f"[{op}] unsupported operation: more than one element of the written-to tensor refers to a single memory "

@@ -588,7 +588,7 @@ class Tensor:
     def _version(self) -> int:
         """How often the tensor's memory has been written, by it or by any tensor that shares it."""
         if is_inference(self):
-            raise RuntimeError("[_version] Inference tensors do not track version counter.; clone() it outside of "
+            raise RuntimeError("[_version] Inference tensors do not track version counter; clone() it outside of "
                                "inference_mode to get one that does")
         return 0 if self._cell is None else int(self._cell[0])
 

@@ -378,8 +378,7 @@ def _written(spec: TreeSpec) -> dict[str, Any]:
     name, dump, _ = _WRITTEN.get(kind, (f"{kind.__module__}.{kind.__qualname__}", None, None))
     if name not in _BUILTIN and kind not in _WRITTEN:
         raise NotImplementedError(f"No registered serialization name for {context if kind is namedtuple else kind} "
-                                  "found. Please update your _register_pytree_node call with a "
-                                  "`serialized_type_name` kwarg.")
+                                  "found; give one where it is registered, as serialized_type_name=...")
     if kind is defaultdict:
         shown: Any = {"default_factory_module": context[0].__module__,
                       "default_factory_name": context[0].__qualname__, "dict_context": context[1]}

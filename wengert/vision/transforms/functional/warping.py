@@ -220,7 +220,8 @@ def projective(start: Sequence[Sequence[int]], end: Sequence[Sequence[int]]) -> 
     Raises ValueError for other than four points each."""
     if len(start) != 4 or len(end) != 4:
         raise ValueError(
-            f"Please provide exactly four corners, got {len(start)} startpoints and {len(end)} endpoints."
+            f"[perspective] exactly four corners were expected on both sides; got {len(start)} startpoints and "
+            f"{len(end)} endpoints"
         )
     rows = []
     for (x, y), (u, v) in zip(end, start, strict=True):
