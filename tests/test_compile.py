@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import cProfile
+import io
+import logging
 import pickle
 import re
 import sys
 import threading
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -427,6 +430,92 @@ def test_a_print_is_told() -> None:
 
     with pytest.warns(UserWarning, match="prints while"):
         torch.compile(function)(torch.ones(1))
+
+
+class Output(io.StringIO):
+    """A notebook's output: Python code of some package, which keeps what was written until another takes it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[str] = []
+        self.calls = 0
+        self.taken = ""
+
+    def write(self, text: str) -> int:
+        self.calls += 1
+        self.waiting.append(text)
+        self.hand_on()
+        return len(text)
+
+    def hand_on(self) -> None:
+        """What another thread does now and then: it takes all, and leaves a new list."""
+        self.taken += "".join(self.waiting)
+        self.waiting = []
+
+
+def _logs() -> None:
+    logger = logging.getLogger("of a step")
+    handler = logging.StreamHandler(sys.stdout)
+    logger.addHandler(handler)
+    try:
+        logger.warning("here")
+    finally:
+        logger.removeHandler(handler)
+
+
+def _shows(message: Any, category: Any, *_: Any) -> None:
+    OUTPUT[0].write(f"{message}")
+
+
+OUTPUT: list[Output] = []
+SAYINGS: dict[str, Any] = {
+    "print": lambda: print("here"), "print at once": lambda: print("here", flush=True),
+    "write": lambda: sys.stdout.write("here"), "to the errors": lambda: print("here", file=sys.stderr),
+    "log": _logs, "warn": lambda: warnings.warn("here", stacklevel=1),
+    "print of an object": lambda: print(types.SimpleNamespace(x="here")),
+}
+
+
+@pytest.mark.parametrize("way", SAYINGS)
+def test_where_a_recorded_function_prints_to_is_left_alone(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, says = Output(), SAYINGS[way]
+    OUTPUT[:] = [output]
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr(sys, "stderr", output)
+
+    def function(x: Any) -> Any:
+        says()
+        return 2 * x
+
+    compiled = torch.compile(function, fullgraph=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = _shows
+        first = compiled(torch.ones(2))
+    said, calls = output.taken, output.calls
+    assert first.tolist() == compiled(torch.ones(2)).tolist() == [2, 2] and len(compiled.programs) == 1
+    assert said.count("here") == 1 and calls >= 1 and output.waiting == [], "not put back to what it was before"
+    assert (output.taken, output.calls) == (said, calls), "a replay prints nothing"
+    assert "prints while function is recorded" in said
+
+
+def test_what_is_read_after_a_print_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", Output())
+    settings = {"factor": 2.0}
+
+    def factor() -> float:
+        return settings["factor"]
+
+    def function(x: Any) -> Any:
+        print("here")
+        return factor() * x
+
+    compiled = torch.compile(function, fullgraph=True)
+    with pytest.warns(UserWarning, match="prints while"):
+        found = [compiled(torch.ones(1)).item()]
+        settings["factor"] = 3.0
+        found.append(compiled(torch.ones(1)).item())
+    assert found == [2, 3]
 
 
 def test_too_many_shapes_end_in_eager_calls_and_say_what_differed() -> None:

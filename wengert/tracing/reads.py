@@ -7,6 +7,10 @@ Note [young]: a function may make lists and objects, and change them as it likes
 All objects that were there are made old before it runs, and Python's collector is kept away meanwhile; so those that
 are young at its end are its own.
 
+Note [apart]: what a function prints, logs or warns of goes through objects that are not the program's: a notebook's
+output is written to by another thread meanwhile, and to make it what it was would break it. So nothing is noted of what
+runs within `print`, a log's record, a warning or the standard streams; a replay does not print, and that is said.
+
 The one idea to know: nobody can see a single read, but it can be seen which functions run (`sys.setprofile`), and a
 function can only read what its code names. So when a function is entered, whatever the names in its code lead to, from
 its globals, its closure and its arguments, is noted: rather too much than too little. When the recording ends, what was
@@ -169,19 +173,34 @@ class Reads:
         self._settings.clear()
 
     def _watching(self) -> Callable[[types.FrameType, str, Any], None]:
-        """What Python calls whenever a function is entered or left."""
+        """What Python calls whenever a function is entered or left. Within an import and within what prints, for the
+        outermost of which ``apart`` counts, nothing is noted: Note [apart]."""
         readers: dict[int, Callable[[types.FrameType], None] | None] = {}
         codes = self._codes
-        importing = 0
+        printing = {id(code) for code in (*_PRINTING, *_codes_of_streams())}
+        stands_apart = {id(_IMPORT), id(_WARNS), *printing}
+        apart = 0
 
         def event(frame: types.FrameType, event: str, argument: Any) -> None:
-            nonlocal importing
-            if frame.f_code is _IMPORT:  # what modules and hooks do then is done once for all
-                importing += (event == "call") - (event == "return")
-            elif importing:
+            nonlocal apart
+            code = frame.f_code
+            if id(code) in stands_apart:
+                if event == "call":
+                    apart += 1
+                    if id(code) in printing:
+                        self._prints(frame)
+                elif event == "return":
+                    apart -= 1
+            elif argument is print and event != "return":  # by what it is called with, and left with too
+                if event == "c_call":
+                    if not apart:
+                        self._called(frame, argument)
+                    apart += 1
+                else:
+                    apart -= 1
+            elif apart:
                 return
             elif event == "call":
-                code = frame.f_code
                 try:
                     enter = readers[id(code)]
                 except KeyError:
@@ -196,7 +215,8 @@ class Reads:
 
     def _called(self, frame: types.FrameType, function: Any) -> None:
         """A function in C is called by the user's code, or by the library's, which the user's may have called."""
-        name = "print()" if function is print else _unseen(function) if self.unseen is None else None
+        prints = function is print or _is_of_stream(function)
+        name = "print()" if prints else _unseen(function) if self.unseen is None else None
         if name is None:
             return
         asks: Any = frame
@@ -206,8 +226,8 @@ class Reads:
             return
         if asks is not frame and name.startswith("time."):  # a log's, or that of somebody who waits
             return
-        if function is print:
-            self.printed.append(_line_of(asks))
+        if prints:
+            self._note_printing(asks)
         else:
             self.unseen = name, _line_of(asks)
 
@@ -216,8 +236,6 @@ class Reads:
         code = frame.f_code
         if is_users(code.co_filename):
             return self._enter if is_written(frame) else None
-        if code in _PRINTING:
-            return self._prints
         if code is os._Environ.__getitem__.__code__:
             return self._asks_environment
         if code.co_varnames[:1] == ("self",) and is_of_nn(code.co_filename):
@@ -229,7 +247,12 @@ class Reads:
         while below is not None and not is_users(below.f_code.co_filename):
             below = below.f_back
         if below is not None:
-            self.printed.append(_line_of(below))
+            self._note_printing(below)
+
+    def _note_printing(self, frame: types.FrameType) -> None:
+        line = _line_of(frame)
+        if line not in self.printed:
+            self.printed.append(line)
 
     def _asks_environment(self, frame: types.FrameType) -> None:
         asks = frame.f_back
@@ -455,6 +478,28 @@ _STORES = ("STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF", "STORE_NAME", "DELETE_AT
 _CHANGERS = ("append", "extend", "insert", "pop", "popleft", "appendleft", "remove", "clear", "add", "discard",
              "update", "setdefault", "sort", "reverse")
 _PRINTING = {logging.Logger._log.__code__, warnings.showwarning.__code__}
+_WARNS: types.CodeType = warnings._showwarnmsg.__code__  # type: ignore[attr-defined]
+"""Where Python shows a warning, by whatever a program has put in the place of `warnings.showwarning`."""
+
+
+def _streams() -> tuple[Any, Any]:
+    return sys.stdout, sys.stderr
+
+
+def _is_of_stream(function: Any) -> bool:
+    """Whether a function in C writes to the standard output, or to that of errors."""
+    return getattr(function, "__name__", None) in _WRITING and any(
+        stream is not None and getattr(function, "__self__", None) is stream for stream in _streams())
+
+
+def _codes_of_streams() -> list[types.CodeType]:
+    """The code by which the standard output writes, where it is an object of Python's: a notebook's, a test's."""
+    methods = [getattr(stream, name, None) for stream in _streams() for name in _WRITING]
+    codes = [getattr(getattr(method, "__func__", method), "__code__", None) for method in methods]
+    return [code for code in codes if code is not None]
+
+
+_WRITING = ("write", "writelines", "flush")
 
 
 def _line_of(frame: types.FrameType) -> str:
