@@ -49,7 +49,11 @@ def measured(suite: str, side: Side, number: int, cache: str) -> Any:
     """What `main` prints, in a process whose kernels are kept in ``cache``."""
     command = [sys.executable, "-m", "benchmarks.first_call", suite, side.name, str(number)]
     given = {**environment(), "WENGERT_CACHE_DIR": cache}
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=given).stdout)
+    done = subprocess.run(command, capture_output=True, text=True, env=given)
+    if done.returncode:
+        raise RuntimeError(f"[benchmarks] expected figures of `{' '.join(command[1:])}`; came exit status "
+                           f"{done.returncode}; it said:\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 def floor(step: Any) -> float:
@@ -66,12 +70,15 @@ def floor(step: Any) -> float:
 
 
 def goes_to(step: Any) -> str:
-    """The three sorts of steps that take most of a compiled step's time, with their shares of it."""
+    """The three sorts of steps that take most of a compiled step's time, with their shares of it; "–" where all are too
+    quick for the clock."""
     step.profile()
     spent = Counter[str]()
     for kernel in step.kernels:
         spent[sort_of(kernel.words)] += kernel.seconds
     total = sum(spent.values())
+    if not total:
+        return "–"
     return ", ".join([f"{sort} {seconds / total:.0%}" for sort, seconds in spent.most_common(3)])
 
 

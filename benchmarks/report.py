@@ -197,7 +197,8 @@ def write(suite: str, results: Sequence[Result], rounds: int, more: str = "") ->
 
 
 def put(name: str, text: str) -> None:
-    """Put a section into `RESULTS.md`, in place of an older one of this name."""
+    """Put a section into `RESULTS.md`, in place of an older one of this name; an empty line is between sections."""
     title, *sections = re.split(r"(?m)^(?=## )", RESULTS.read_text(encoding="utf-8"))
     kept = [section for section in sections if not section.startswith(f"## {name}\n")]
-    RESULTS.write_text(title + "\n".join([f"## {name}\n\n{text}", *kept]), encoding="utf-8")
+    parts = [part.strip() for part in (title, f"## {name}\n\n{text}", *kept)]
+    RESULTS.write_text("\n\n".join(parts) + "\n", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import sleep
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ import wengert
 from benchmarks import report
 from benchmarks.comparison import Failure, Result, Worker
 from benchmarks.eager import WORKLOADS
-from benchmarks.first_call import First
+from benchmarks.first_call import First, goes_to, measured
 from benchmarks.sides import JAX, TORCH, TORCH_COMPILE, WENGERT, WENGERT_COMPILE, NotThere, within
 from benchmarks.worker import calls_in, measure
 from benchmarks.workloads import Workload, workloads_of
@@ -64,6 +65,10 @@ def test_a_section_replaces_its_older_self_and_no_other(monkeypatch: pytest.Monk
     assert path.read_text() == first
     assert first.startswith("# Results\n\n## eager\n") and TABLE in first
     assert "old" not in first and first.endswith("## graphs\n\nkept\n")
+    for _ in range(2):  # sections take turns as the first: the text does not grow
+        report.put("more", "a\n\n")
+        report.put("graphs", "kept\n\n")
+    assert "\n\n\n" not in path.read_text()
 
 
 def test_a_step_is_held_against_the_best_of_its_peers() -> None:
@@ -104,6 +109,18 @@ def test_what_takes_too_long_to_compile_is_not_there() -> None:
             raise RuntimeError("the back end failed") from error
     with within(5):
         sleep(0.1)
+
+
+def test_a_first_call_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"came exit status 1; it said:[^$]*IndexError"):
+        measured("compiled", WENGERT_COMPILE, 99, str(tmp_path))
+
+
+def test_what_is_too_quick_for_the_clock_goes_to_nothing() -> None:
+    kernels = [SimpleNamespace(words="pass over 8", seconds=0.0), SimpleNamespace(words="check", seconds=0.0)]
+    assert goes_to(SimpleNamespace(profile=lambda: None, kernels=kernels)) == "–"
+    kernels[0].seconds = 1e-6
+    assert goes_to(SimpleNamespace(profile=lambda: None, kernels=kernels)) == "passes 100%, check 0%"
 
 
 def test_the_chart_and_the_first_calls() -> None:
