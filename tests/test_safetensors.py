@@ -17,7 +17,7 @@ import pytest
 import wengert as torch
 from tests.fuzz.damage import altered, damaged
 from wengert import nn
-from wengert.io import CheckpointError, load_file, save_file
+from wengert.io import CheckpointError, load_file, save_file, save_plain
 from wengert.io.layout import HeaderError, read_arrays, write_arrays
 
 try:
@@ -151,9 +151,9 @@ def test_safetensors_files_for_others(tmp_path: Path) -> None:
     assert load_file(tmp_path / "a.safetensors")["h"].dtype is torch.bfloat16
     with pytest.raises(TypeError, match="a dict of tensors by name"):
         save_file({"x": 1}, tmp_path / "b.safetensors")
-    # What `save` writes is in that layout too: a state_dict's tensors are found by their names.
+    # What `save_plain` writes is in that layout too: a state_dict's tensors are found by their names.
     net = nn.Linear(2, 3)
-    torch.save({"model": net.state_dict(), "views": [x, x[0]]}, tmp_path / "c.pt")
+    save_plain({"model": net.state_dict(), "views": [x, x[0]]}, tmp_path / "c.pt")
     arrays = oracle.load_file(tmp_path / "c.pt")
     assert arrays["model.weight"].tolist() == net.weight.tolist()
     assert arrays["views.0"].tolist() == x.tolist()

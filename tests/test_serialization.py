@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import mmap
 import pickle
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import wengert as torch
 from wengert import serialization
-from wengert.io import CheckpointError, save_torch
+from wengert.io import CheckpointError, save_plain, save_torch
 from wengert.utils.serialization import config
 
 
@@ -33,7 +35,7 @@ def again(obj: Any, **options: Any) -> Any:
     return torch.load(file, **options)
 
 
-WRITERS = {"safetensors": torch.save, "archive": save_torch}
+WRITERS = {"safetensors": save_plain, "archive": torch.save}
 
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
@@ -47,11 +49,9 @@ def test_a_mapped_file(tmp_path: Path, write: Any) -> None:
     assert read["a"].untyped_storage().nbytes() == 1200
     read["a"].fill_(3.0)
     assert torch.equal(torch.load(path)["a"], made["a"])
-    if write is save_torch:
-        return  # whose records have checksums
     with config.patch("load.mmap", True), serialization.set_default_mmap_options(mmap.MAP_SHARED):
         torch.load(path)["b"].fill_(7)
-    assert torch.load(path)["b"].tolist() == [7] * 5
+    assert torch.load(path)["b"].tolist() == [7] * 5  # whatever checksum the file has of it
     assert serialization.get_default_mmap_options() == mmap.MAP_PRIVATE
 
 
@@ -78,10 +78,14 @@ def test_map_location_is_asked_for_each_storage(write: Any) -> None:
         torch.load(file, map_location=lambda storage, place: serialization.default_restore_location(storage, "nowhere"))
 
 
-def test_several_objects_in_one_file() -> None:
+FORMS = {**WRITERS, "legacy": functools.partial(torch.save, _use_new_zipfile_serialization=False)}
+
+
+@pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
+def test_several_objects_in_one_file(write: Any) -> None:
     file = io.BytesIO()
     for number in range(3):
-        torch.save(torch.full((3,), number), file)
+        write(torch.full((3,), number), file)
     file.seek(0)
     assert [torch.load(file)[0].item() for _ in range(3)] == [0, 1, 2]
     with pytest.raises(EOFError, match="seek"):
@@ -265,3 +269,82 @@ def test_typed_storages_of_files(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
     torch.FloatStorage.from_file(path, True, 4).fill_(3.0)
     assert torch.FloatStorage.from_file(path, False, 4).tolist() == [3.0] * 4
+
+
+def records_of(content: bytes) -> dict[str, tuple[int, bytes]]:
+    """The records of an archive by name: where the bytes begin, and these."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        found = {}
+        for entry in archive.infolist():
+            lengths = content[entry.header_offset + 26:entry.header_offset + 30]
+            begin = entry.header_offset + 30 + lengths[0] + 256 * lengths[1] + lengths[2] + 256 * lengths[3]
+            found[entry.filename] = begin, archive.read(entry)
+        return found
+
+
+@pytest.mark.parametrize("alignment", [64, 4096])
+def test_the_records_of_an_archive(alignment: int, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with config.patch("save.storage_alignment", alignment):
+        torch.save([torch.ones(3), torch.ones(5)], file)
+    records = records_of(file.getvalue())
+    texts = {name.removeprefix("archive/"): text for name, (_, text) in records.items()}
+    assert texts["version"] == b"3\n" and texts["byteorder"] == b"little"
+    assert texts[".storage_alignment"] == str(alignment).encode() and len(texts[".data/serialization_id"]) == 40
+    for key in ("0", "1"):
+        assert records[f"archive/data/{key}"][0] % alignment == 0
+    torch.save(1, tmp_path / "net.v2.pt", _disable_byteorder_record=True)
+    names = set(records_of((tmp_path / "net.v2.pt").read_bytes()))
+    assert "net.v2/data.pkl" in names and "net.v2/byteorder" not in names
+    torch.save(1, tmp_path / ".pt")
+    assert torch.load(tmp_path / ".pt") == 1
+
+
+class Counting(pickle._Pickler):  # type: ignore[name-defined]
+    made = 0
+
+    def save(self, *arguments: Any, **options: Any) -> Any:
+        Counting.made += 1
+        return super().save(*arguments, **options)
+
+
+class InC(pickle.Pickler):
+    pass
+
+
+class Watching(pickle.Unpickler):
+    names: list[str] = []
+
+    def find_class(self, module: str, name: str) -> Any:
+        self.names.append(name)
+        return super().find_class(module, name)
+
+
+@pytest.mark.parametrize("kind", [Counting, InC])
+@pytest.mark.parametrize("legacy", [False, True])
+def test_another_module_in_the_place_of_pickle(kind: Any, legacy: bool) -> None:
+    module = SimpleNamespace(Pickler=kind, Unpickler=Watching)
+    x, file, before = torch.arange(4.0), io.BytesIO(), Counting.made
+    torch.save({"a": x, "b": x[1:], "p": Point(3)}, file, pickle_module=module,
+               _use_new_zipfile_serialization=not legacy)
+    assert (Counting.made > before) is (kind is Counting)
+    file.seek(0)
+    with pytest.raises(RuntimeError, match="explicit pickle_module"):
+        torch.load(file, pickle_module=module, weights_only=True)
+    Watching.names.clear()
+    made = torch.load(file, pickle_module=module)
+    made["a"].zero_()
+    assert made["b"].tolist() == [0.0] * 3 and made["p"].x == 3
+    assert "Point" in Watching.names
+
+
+def test_an_order_of_bytes_that_is_none() -> None:
+    file, changed = io.BytesIO(), io.BytesIO()
+    torch.save(torch.ones(2), file)
+    with zipfile.ZipFile(file) as before, zipfile.ZipFile(changed, "w") as after:
+        for name in before.namelist():
+            after.writestr(name, b"middle" if name.endswith("byteorder") else before.read(name))
+    for kind in (ValueError, CheckpointError):
+        changed.seek(0)
+        with pytest.raises(kind, match="Unknown endianness type"):
+            torch.load(changed)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import wengert as torch
-from wengert.io import CheckpointError, save_torch
+from wengert.io import CheckpointError, save_plain, save_torch
 from wengert.io.machine import end_of_pickle
 
 from .damage import altered, damaged
@@ -88,7 +88,7 @@ WORDS = ("strides", "order", "dtype", "shape", "offset", "tuple", "set", "sparse
 
 
 def safetensors() -> dict[str, Callable[[], Target]]:
-    layout = written(torch.save)
+    layout = written(save_plain)
     text = layout[8 : 8 + int.from_bytes(layout[:8], "little")]
     header = json.loads(text)
     document = json.loads(header["__metadata__"]["wengert"])

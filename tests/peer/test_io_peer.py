@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import mmap
 import warnings
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 import wengert
-from wengert.io import CheckpointError, save_torch
+from wengert.io import CheckpointError, save_plain, save_torch
 
 torch = pytest.importorskip("torch")
 
@@ -111,11 +113,42 @@ def test_the_same_objects() -> None:
     assert not got["views"][1].any()
 
 
+@pytest.mark.parametrize("legacy", [False, True])
+def test_what_save_writes_loads_there(tmp_path: Path, legacy: bool) -> None:
+    ours = objects(wengert)
+    path = tmp_path / "x.pt"
+    wengert.save(ours, path, _use_new_zipfile_serialization=not legacy)
+    got = torch.load(path, weights_only=True)
+    for name in ours:
+        assert plain(got[name]) == plain(ours[name]), name
+    assert got["views"][0].untyped_storage().nbytes() == ours["views"][0].untyped_storage().nbytes()
+    if not legacy:
+        mapped = torch.load(path, weights_only=True, mmap=True)
+        assert plain(mapped["net"]) == plain(ours["net"])
+
+
+def test_an_archive_has_the_records_of_pytorchs(tmp_path: Path) -> None:
+    names = []
+    for lib in (wengert, torch):
+        lib.save({"a": lib.ones(3), "b": [lib.zeros(2)]}, tmp_path / "x.pt")
+        with zipfile.ZipFile(tmp_path / "x.pt") as archive:
+            names.append([entry.filename for entry in archive.infolist()])
+    assert names[0] == names[1]
+
+
+def test_a_map_that_was_written_loads_on_both(tmp_path: Path) -> None:
+    path = tmp_path / "x.pt"
+    wengert.save(wengert.zeros(3), path)
+    with wengert.serialization.set_default_mmap_options(mmap.MAP_SHARED):
+        wengert.load(path, mmap=True).fill_(4.0)
+    assert wengert.load(path).tolist() == torch.load(path).tolist() == [4.0] * 3
+
+
 def test_through_wengert_and_back(tmp_path: Path) -> None:
-    """A file of PyTorch's, loaded here, saved in wengert's own form, loaded, and saved for PyTorch."""
+    """A file of PyTorch's, loaded here, saved in the layout of safetensors, loaded, and saved for PyTorch."""
     given = objects(torch)
     torch.save(given, tmp_path / "a.pt")
-    wengert.save(wengert.load(tmp_path / "a.pt"), tmp_path / "b.pt")
+    save_plain(wengert.load(tmp_path / "a.pt"), tmp_path / "b.pt")
     save_torch(wengert.load(tmp_path / "b.pt"), tmp_path / "c.pt")
     got = torch.load(tmp_path / "c.pt")
     for name in given:

@@ -15,9 +15,9 @@ from typing import IO, Any
 import numpy as np
 
 from ..core.dtypes import DType
-from .errors import CheckpointError, reporting, shown
+from .errors import CheckpointError, CheckpointOrderError, reporting, shown
 from .layout import check_truths, fill, swap
-from .mapping import map_array
+from .mapping import is_shared, map_array
 from .options import assumed_order
 
 _KIND = "a checkpoint of PyTorch (a zip archive)"
@@ -25,7 +25,35 @@ _TORCHSCRIPT = (
     "[load] a checkpoint made by torch.save was expected; got a TorchScript program (made by torch.jit.save), which is "
     "code; save the module's state_dict() in PyTorch instead"
 )
+# Of the parts of an archive: how they begin, the length of what is always there, and where in it the lengths stand of
+# what follows (place, bytes).
+_PARTS = {
+    b"PK\x03\x04": (30, ((18, 4), (26, 2), (28, 2))),
+    b"PK\x01\x02": (46, ((28, 2), (30, 2), (32, 2))),
+    b"PK\x06\x06": (12, ((4, 8),)),
+    b"PK\x06\x07": (20, ()),
+    b"PK\x05\x06": (22, ((20, 2),)),
+}
+# Where a record's header has its checksum, and what stands there once the record was mapped to be written to: what
+# writes there later does not know of it.
+_SUM, _WRITTEN = 14, b"mmap"
 _KEY = re.compile(r"\w[\w.-]*")
+
+
+def end_of_archive(data: bytes | bytearray) -> int:
+    """How many of some bytes belong to the archive that begins there, as its parts say one behind the other; all, where
+    they do not say it: of a record that is longer than four bytes can tell, or is described behind its numbers."""
+    at = 0
+    while (kind := bytes(data[at:at + 4])) in _PARTS:
+        length, places = _PARTS[kind]
+        if at + length > len(data):
+            break
+        if kind == b"PK\x03\x04" and (data[at + 6] & 8 or data[at + 18:at + 22] == b"\xff" * 4):
+            break
+        at += length + sum(int.from_bytes(data[at + place:at + place + size], "little") for place, size in places)
+        if kind == b"PK\x05\x06":
+            return min(at, len(data))
+    return len(data)
 
 
 class Archive:
@@ -59,7 +87,8 @@ class Archive:
         name = f"{self._folder}/byteorder"
         order = self._read(name).decode("ascii") if name in self._entries else assumed_order()
         if order not in ("little", "big"):
-            raise ValueError(f"Unknown endianness type: its byte order is {shown(order)}")
+            raise CheckpointOrderError(f"[load] a byte order of little or big was expected; got {shown(order)} "
+                                       "(Unknown endianness type); take the file from where it was written once more")
         return order != sys.byteorder
 
     def _read(self, name: str) -> bytes:
@@ -95,11 +124,20 @@ class Archive:
             raise ValueError(f"the record {name} has {entry.file_size} bytes; {shown(count)} elements take others")
         kind: np.dtype[Any] = np.dtype(np.uint8) if dtype is None else dtype.numpy
         if self._mapped is not None and not self._swap:
+            if is_shared():
+                with open(self._mapped, "r+b") as file:
+                    file.seek(entry.header_offset + _SUM)
+                    file.write(_WRITTEN)
             return check_truths(map_array(self._mapped, self._begin_of(entry), (count,), kind))
         array = np.empty(count, kind)
-        with self._zip.open(entry) as source:
-            fill(source, array)
-            source.read(1)  # at the end the checksum is compared
+        self._file.seek(entry.header_offset + _SUM)
+        if self._file.read(4) == _WRITTEN:
+            self._file.seek(self._begin_of(entry))
+            fill(self._file, array)
+        else:
+            with self._zip.open(entry) as source:
+                fill(source, array)
+                source.read(1)  # at the end the checksum is compared
         if self._swap and dtype is None:
             raise ValueError("untyped storages of the other byte order cannot be read")
         if self._swap:

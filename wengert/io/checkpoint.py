@@ -15,7 +15,7 @@ from ..core.device import device, is_meta
 from ..ops.storage import UntypedStorage
 from ..tensors.tensor import Tensor, wrap
 from ..utils.serialization import config
-from .archive import Archive
+from .archive import Archive, end_of_archive
 from .decoding import decode
 from .encoding import NotPlainError, encode
 from .errors import CheckpointEndError, CheckpointError, reporting
@@ -24,7 +24,7 @@ from .layout import Arrays, HeaderError, length_of, read_arrays, write_arrays
 from .legacy import MAGIC, LegacyFile
 from .options import skip_data
 from .reading import Reader, locator, put, tensors_in
-from .writing import write_archive
+from .writing import write_archive, write_legacy
 
 DOCUMENT = "wengert"
 """Under this name the metadata of a safetensors file holds what is not a tensor."""
@@ -44,10 +44,17 @@ def save(
 ) -> None:
     """Saves an object to ``f``, a path or a binary file object. A path is replaced as a whole or not at all.
 
-    Tensors, numbers, strings, bytes, numpy arrays, and the dicts, lists, tuples and sets of these (every `state_dict`,
-    that is) are written in the safetensors layout, which nothing can be hidden in; tensors that share memory do so
-    again when they are loaded. Anything else, a whole model for one, is pickled, by ``pickle_protocol``; `load` then
-    asks for ``weights_only=False``, since loading a pickle runs code. The last two arguments change nothing.
+    The file is a zip archive as PyTorch's, which ``torch.load`` reads as well; or, where
+    ``_use_new_zipfile_serialization`` is False, of the form that PyTorch wrote before 1.6. Memory is written whole,
+    also where a tensor is a part of it, and tensors that share memory do so again when they are loaded. What is neither
+    tensor nor number, string or container of such, a whole model for one, is pickled by name; `load` then asks for
+    ``weights_only=False``, since loading it runs code. ``pickle_protocol`` is that of the pickle in the file, and
+    ``_disable_byteorder_record`` leaves out in which order the bytes of numbers lie.
+
+    ``pickle_module`` is a module that is used as `pickle` is: its ``Pickler`` makes the pickle. Where that is written
+    in Python (dill's) PyTorch reads the file as well; where it is not, wengert alone.
+
+    Raises RuntimeError for tensors that read one memory as numbers of two types (`wengert.io.save_plain` keeps them).
 
     >>> import io
     >>> import wengert as torch
@@ -58,21 +65,39 @@ def save(
     >>> torch.load(file)
     {'weight': tensor([1., 1.]), 'step': 3}
     """
-    if pickle_module is not pickle and pickle_module is not None:
-        raise NotImplementedError(
-            f"[save] the standard pickle_module was expected; got {pickle_module!r}; leave it out"
-        )
     if type(pickle_protocol) is not int or not 0 <= pickle_protocol <= pickle.HIGHEST_PROTOCOL:
         raise ValueError(f"[save] a pickle protocol must be <= {pickle.HIGHEST_PROTOCOL}; got {pickle_protocol!r}")
+    if _use_new_zipfile_serialization:
+        write_archive(obj, f, pickle_protocol, byteorder=not _disable_byteorder_record, module=pickle_module)
+    else:
+        write_legacy(obj, f, pickle_protocol, pickle_module)
+
+
+def save_plain(obj: Any, f: Any) -> None:
+    """Saves tensors and containers in the safetensors layout, in which nothing can be hidden: the numbers as they are
+    in memory, all else as JSON in the file's header. `load` reads it; any reader of that layout finds the tensors.
+
+    Holds tensors, numbers, strings, bytes, numpy arrays, and dicts, lists, tuples and sets of these. Of a tensor that
+    is a part of a larger one the part is stored; tensors that share memory do so again when they are loaded. Raises
+    TypeError, saying where it is, for anything else.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> torch.io.save_plain({"weight": torch.ones(2), "step": 3}, file)
+    >>> _ = file.seek(0)
+    >>> torch.load(file)
+    {'weight': tensor([1., 1.]), 'step': 3}
+    """
     try:
         text, arrays = encode(obj)
         write_arrays(f, arrays, {DOCUMENT: text})
-    except (NotPlainError, HeaderError):
-        write_archive(obj, f, pickle_protocol)
+    except (NotPlainError, HeaderError) as error:
+        raise TypeError(f"[save_plain] tensors, numbers, strings and containers of them were expected; {error}; use "
+                        "save") from error
 
 
 def save_torch(obj: Any, f: Any) -> None:
-    """Saves tensors and containers as a file that PyTorch's ``torch.load`` reads. (`load` reads it as well.)
+    """Saves tensors and containers as `save` does, for PyTorch's ``torch.load`` to read.
 
     Raises TypeError for anything that ``torch.load`` would refuse with its default ``weights_only=True``.
     """
@@ -107,15 +132,12 @@ def load(
     >>> torch.equal(again.weight, model.weight)
     True
     """
-    if pickle_module is not None and pickle_module is not pickle:
-        raise NotImplementedError(
-            f"[load] the standard pickle_module was expected; got {pickle_module!r}; leave it out"
-        )
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
     weights_only = _forced(weights_only, pickle_module is None)
     if weights_only and pickle_load_args:
         raise TypeError(f"[load] no further arguments were expected with weights_only; got {sorted(pickle_load_args)}")
+    options = {**pickle_load_args, **({} if pickle_module is None else {"module": pickle_module})}
     if skip_data.active:
         raise RuntimeError("`torch.load` called within a torch.serialization.skip_data context is not supported; call "
                            "it outside of it")
@@ -127,8 +149,8 @@ def load(
         with open(f, "rb") as file:
             if file.seekable():
                 name = os.path.realpath(os.fsdecode(f)) if mapped else None
-                return _from_file(file, locate, weights_only, pickle_load_args, name)
-            return _from_file(io.BytesIO(file.read()), locate, weights_only, pickle_load_args)
+                return _from_file(file, locate, weights_only, options, name)
+            return _from_file(io.BytesIO(file.read()), locate, weights_only, options)
     if mapped:
         raise ValueError("[load] f must be a file path in order to use the mmap argument; got "
                          f"{type(f).__name__}")
@@ -142,7 +164,11 @@ def load(
         raise CheckpointError(
             f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
         )
-    return _from_file(io.BytesIO(_own_part(f, data)), locate, weights_only, pickle_load_args)
+    own = io.BytesIO(_own_part(f, data))
+    made = _from_file(own, locate, weights_only, options)
+    if _is_legacy(data) and hasattr(f, "seek") and hasattr(f, "tell"):
+        f.seek(f.tell() - len(data) + own.tell())
+    return made
 
 
 def _forced(weights_only: bool | None, default: bool) -> bool:
@@ -160,11 +186,16 @@ def _forced(weights_only: bool | None, default: bool) -> bool:
 
 
 def _own_part(f: Any, data: bytes | bytearray) -> bytes | bytearray:
-    """Of what was read of a file object the part that `load` is to look at: a file of the safetensors layout says where
-    it ends, and the object is left there, so that what was saved behind it can be loaded next."""
-    if data[8:9] != b"{" or not hasattr(f, "seek") or not hasattr(f, "tell"):
+    """Of what was read of a file object the part that `load` is to look at: a file that says where it ends is looked at
+    alone, and the object is left there, so that what was saved behind it can be loaded next."""
+    if not hasattr(f, "seek") or not hasattr(f, "tell"):
         return data
-    length = length_of(data)
+    if data[8:9] == b"{":
+        length = length_of(data)
+    elif data.startswith(b"PK"):
+        length = end_of_archive(data)
+    else:
+        length = len(data)
     if length < len(data):
         f.seek(f.tell() - len(data) + length)
     return data[:length]
@@ -203,7 +234,11 @@ def _from_file(file: IO[bytes], locate: Any, weights_only: bool, options: dict[s
 
 
 def _is_pytorch(head: bytes) -> bool:
-    return head.startswith(b"PK") or (head.startswith(b"\x80") and MAGIC in head[:32])
+    return head.startswith(b"PK") or _is_legacy(head)
+
+
+def _is_legacy(head: bytes | bytearray) -> bool:
+    return head.startswith(b"\x80") and MAGIC in head[:32]
 
 
 def tensors_of(arrays: Arrays) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class CheckpointError(RuntimeError, pickle.UnpicklingError):
+class CheckpointError(pickle.UnpicklingError, RuntimeError):
     """A file that is no checkpoint, is damaged, or asks for something that reading it may not bring in.
 
     It is both of the classes that PyTorch raises in these cases.
@@ -30,6 +30,10 @@ class CheckpointSystemError(CheckpointError, OSError):
 
 class CheckpointEndError(CheckpointError, EOFError):
     """A file without anything in it, or that has been read to its end."""
+
+
+class CheckpointOrderError(CheckpointError, ValueError):
+    """A file whose numbers lie in an order of bytes that is none."""
 
 
 class CheckpointMemoryError(CheckpointError, MemoryError):

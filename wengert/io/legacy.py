@@ -23,7 +23,9 @@ MAGIC = bytes.fromhex("8a0a6cfc9c46f9206aa850192e")
 """PyTorch's magic number as a pickle ends with it, of any protocol that is not text."""
 
 _KIND = "a file of PyTorch before 1.6"
-_VERSION = 1001
+VERSION = 1001
+NUMBER = 0x1950A86A20F9469CFC6C
+"""The magic number itself."""
 
 
 class LegacyFile:
@@ -37,8 +39,8 @@ class LegacyFile:
             file.seek(0)
             self._plain()  # the magic number
             version, machine = self._plain(), self._plain()
-            if type(version) is not int or version != _VERSION:
-                raise ValueError(f"version {_VERSION} was expected; it is of version {shown(version)}")
+            if type(version) is not int or version != VERSION:
+                raise ValueError(f"version {VERSION} was expected; it is of version {shown(version)}")
             if type(machine) is not dict:
                 raise TypeError("no description of the machine that wrote it")
             self._start = file.tell()

@@ -125,7 +125,8 @@ def tensors_in(made: Any) -> Iterator[Tensor]:
 
 def put(made: Any, storages: list[tuple[UntypedStorage, str]], locate: Locate) -> Any:
     """What was read, its storages where ``locate`` wants them: of those on the meta device tensors keep no numbers."""
-    gone = {id(root_of(storage._root)) for storage, location in storages if locate(storage, location) == "meta"}
+    gone = {id(root_of(storage._root)) for storage, location in storages
+            if locate(storage.untyped(), location) == "meta"}
     for tensor in tensors_in(made) if gone else ():
         if id(root_of(tensor._data)) in gone:
             tensor.data = tensor.data.to("meta")
@@ -153,10 +154,12 @@ class Reader:
             ).run()
         return self._finish(made)
 
-    def unrestricted(self, **options: Any) -> Any:
-        """The object, made by whatever code the file names."""
-        made = _Unpickler(self, self._archive.program(), options).load()
-        return self._finish(made)
+    def unrestricted(self, module: Any = pickle, **options: Any) -> Any:
+        """The object, made by whatever code the file names, by the ``Unpickler`` of a module that is used as pickle
+        is."""
+        behind = module.Unpickler
+        kind: Any = _Unpickler if issubclass(_Unpickler, behind) else type("Unpickler", (_Names, behind), {})
+        return self._finish(kind(self, self._archive.program(), options).load())
 
     def refused(self) -> list[str]:
         """The names that `restricted` would refuse, sorted, read from the program without running it."""
@@ -233,6 +236,7 @@ class Reader:
             "collections.Counter": (self._counter, Counter),
             "builtins.set": (functools.partial(self._set, set), set),
             "builtins.frozenset": (functools.partial(self._set, frozenset), frozenset),
+            "builtins.bytes": (_bytes, None),
             "builtins.bytearray": (_bytearray, bytearray),
             "builtins.complex": (_complex, complex),
             "_codecs.encode": (_encode, None),
@@ -402,19 +406,23 @@ class Reader:
         return tensor
 
 
-class _Unpickler(pickle.Unpickler):
-    """Python's unpickler, with PyTorch's names meaning wengert's."""
+class _Names:
+    """Before an unpickler, in the order of classes: PyTorch's names mean wengert's."""
 
     def __init__(self, reader: Reader, program: IO[bytes], options: dict[str, Any]) -> None:
-        super().__init__(program, **options)
+        super().__init__(program, **options)  # type: ignore[call-arg]
         self._reader = reader
 
     def find_class(self, module: str, name: str) -> Any:
         found = self._reader.find_class(module, name)
-        return super().find_class(module, name) if found is None else found
+        return super().find_class(module, name) if found is None else found  # type: ignore[misc]
 
     def persistent_load(self, pid: Any) -> Any:
         return self._reader._persistent(pid)
+
+
+class _Unpickler(_Names, pickle.Unpickler):
+    """Python's own."""
 
 
 def full_name(module: str, name: str) -> str:
@@ -501,6 +509,11 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     if type(text) is not str or type(encoding) is not str or encoding not in ("latin1", "latin-1"):
         raise TypeError("bytes that are not spelt in latin1")
     return text.encode("latin1")
+
+
+def _bytes() -> bytes:
+    """How pickles of protocol 2 spell no bytes."""
+    return b""
 
 
 def _bytearray(values: Any = b"", encoding: Any = None) -> bytearray:

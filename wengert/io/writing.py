@@ -1,12 +1,13 @@
-"""Zip archives in PyTorch's layout: what `save_torch` writes for PyTorch to read, and what `save` writes for objects
-that only a pickle can hold."""
+"""Files in PyTorch's two layouts, of zip archives and of the pickles before 1.6, for PyTorch and `load` to read."""
 
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import sys
 import zipfile
+import zlib
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ from ..nn.parameter import Buffer, Parameter
 from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.tensor import Tensor, root_of
 from ..utils.hooks import warn_if_has_hooks
-from .files import write_out
+from ..utils.serialization import config
+from .files import is_path, write_out
+from .layout import swap
+from .legacy import NUMBER, VERSION
 from .options import written
 from .reading import STORAGES
 from .sparse import parts_of
@@ -64,36 +68,32 @@ class _Storage:
         self.pid = ("storage", kind, key, "cpu", count)
 
 
-class _Pickler(pickle._Pickler):
-    """Python's pickler, in Python, since its own `save_global` insists on importing what it names.
+class _Records:
+    """What every pickler here does of tensors and their memory, before the pickler that stands behind it in the order
+    of classes. ``strict`` refuses every name that PyTorch's restricted reader would refuse; ``legacy`` says of storages
+    what files before 1.6 say."""
 
-    ``strict`` refuses every name that PyTorch's restricted reader would refuse. ``mixed`` are the ids of memories that
-    are read as numbers of several types: their storages have none, and each tensor says its own. Those are known only
-    when all has been pickled once (`mixed` gathers them).
-    """
-
-    if TYPE_CHECKING:  # the standard library has no types for these
-        write: Any
-        memoize: Any
-
-    def __init__(self, file: io.BytesIO, protocol: int, strict: bool, mixed: frozenset[int] = frozenset()) -> None:
-        super().__init__(file, protocol)
-        self._strict, self._untyped = strict, mixed
-        self.mixed: set[int] = set()
-        self._first: dict[int, np.dtype[Any]] = {}
-        self._names: dict[tuple[str, str], _Name] = {}
+    def __init__(self, file: io.BytesIO, protocol: int, strict: bool = False, legacy: bool = False) -> None:
+        super().__init__(file, protocol)  # type: ignore[call-arg]
+        self._strict, self._legacy = strict, legacy
+        self._names: dict[tuple[str, str], Any] = {}
         self._layouts: dict[str, _Layout] = {}
-        # By the id of an array that is kept alive here, in the value.
-        self._memories: dict[tuple[int, np.dtype[Any] | None], tuple[_Storage, np.ndarray]] = {}
-        self.records: list[np.ndarray] = []
+        # By the id of an array that is kept alive here, with the type that its numbers are read as.
+        self._memories: dict[int, tuple[_Storage, np.ndarray, np.dtype[Any]]] = {}
+        self.records: list[tuple[np.ndarray, np.dtype[Any]]] = []
+        """The memories to be written, as bytes, each with the type of its elements."""
+
+    def _name(self, module: str, name: str) -> Any:
+        return self._names.setdefault((module, name), _Name(module, name))
 
     def persistent_id(self, obj: Any) -> Any:
-        if isinstance(obj, UntypedStorage):
-            if isinstance(obj, TypedStorage) and id(root_of(obj._root)) in self._untyped:
-                raise RuntimeError("[save] Cannot save multiple tensors or storages that view the same data as "
-                                   "different types; clone() one of them")
-            obj = self._storage(obj._flat)[0]
-        return obj.pid if type(obj) is _Storage else None
+        if isinstance(obj, TypedStorage):
+            obj = self._storage(obj._root)[0]
+        elif isinstance(obj, UntypedStorage):
+            obj = self._storage(obj._flat, untyped=True)[0]
+        if type(obj) is not _Storage:
+            return None
+        return (*obj.pid, None) if self._legacy else obj.pid
 
     def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
@@ -126,24 +126,8 @@ class _Pickler(pickle._Pickler):
         if kind is device:
             parts = (obj.type,) if obj.index is None else (obj.type, obj.index)
             return self._name("torch", "device"), parts
-        return NotImplemented
-
-    def save_global(self, obj: Any, name: str | None = None) -> None:
-        if type(obj) is DType or type(obj) is _Name:
-            module = obj.module if type(obj) is _Name else "torch"
-            self.write(b"c" + f"{module}\n{obj.name}\n".encode())
-            self.memoize(obj)
-            return
-        where = str(getattr(obj, "__module__", None)), str(getattr(obj, "__qualname__", name))
-        if self._strict and where not in _KNOWN:
-            raise TypeError(
-                f"[save_torch] tensors, numbers, strings and containers of them were expected; got something "
-                f"made of {'.'.join(where)}, which PyTorch would refuse to load; leave it out, or use save"
-            )
-        super().save_global(obj, name)  # type: ignore[misc]
-
-    def _name(self, module: str, name: str) -> _Name:
-        return self._names.setdefault((module, name), _Name(module, name))
+        otherwise: Any = getattr(super(), "reducer_override", None)  # that of the user's own pickle_module
+        return NotImplemented if otherwise is None else otherwise(obj)
 
     def _tensor(self, tensor: Tensor) -> tuple[Any, ...]:
         array = tensor._concrete("save")
@@ -164,7 +148,7 @@ class _Pickler(pickle._Pickler):
             OrderedDict(),
         )
         rebuild = self._name("torch._utils", "_rebuild_tensor_v2")
-        if id(memory) in self._untyped or array.dtype.name not in _STORAGE_OF:
+        if array.dtype.name not in _STORAGE_OF:
             rebuild = self._name("torch._utils", "_rebuild_tensor_v3")
             arguments = (*arguments, self._name("torch", dtypes.from_numpy(array.dtype).name))
         if type(tensor) is Buffer or (type(tensor) is Tensor and not tensor.__dict__):
@@ -177,54 +161,138 @@ class _Pickler(pickle._Pickler):
             dict(tensor.__dict__),
         )
 
-    def _storage(self, array: np.ndarray) -> tuple[_Storage, np.ndarray]:
+    def _storage(self, array: np.ndarray, untyped: bool = False) -> tuple[_Storage, np.ndarray]:
         """The storage that the array lies in, and the memory that it stands for: the array's whole memory as PyTorch
         keeps it, or a copy of the array where that memory is not made of its elements."""
         root = root_of(array)
-        nameless = array.dtype.name not in _STORAGE_OF  # PyTorch has no class of storages for it
-        untyped = nameless or id(root) in self._untyped
+        untyped = untyped or array.dtype.name not in _STORAGE_OF  # PyTorch has no class of storages for it
         offset = _address(array) - _address(root) if array.size else 0
         steps = (offset, 0 if untyped else root.nbytes, *array.strides) if array.size else ()
         flat = root.flags.c_contiguous or root.flags.f_contiguous
         if not flat or any(step % array.itemsize or step < 0 for step in steps):
-            root, untyped = np.ascontiguousarray(array), nameless
-        elif self._first.setdefault(id(root), array.dtype) != array.dtype:
-            self.mixed.add(id(root))
-        key = id(root), None if untyped else array.dtype
-        if key not in self._memories:
+            root = np.ascontiguousarray(array)
+        kind: np.dtype[Any] = np.dtype(np.uint8) if untyped else array.dtype
+        if id(root) not in self._memories:
             memory = root.reshape(-1, order="A").view(np.uint8)
-            kind = self._name("torch.storage", "UntypedStorage")
-            if not untyped:
-                kind = self._name("torch", _STORAGE_OF[array.dtype.name])
-            storage = _Storage(kind, str(len(self.records)), memory.size // (1 if untyped else array.itemsize))
-            self._memories[key] = storage, root
-            self.records.append(memory)
-        return self._memories[key]
+            maker = (self._name("torch.storage", "UntypedStorage") if untyped else
+                     self._name("torch", _STORAGE_OF[kind.name]))
+            storage = _Storage(maker, str(len(self.records)), memory.size // kind.itemsize)
+            self._memories[id(root)] = storage, root, kind
+            self.records.append((memory, kind))
+        storage, root, known = self._memories[id(root)]
+        if known != kind and root.size:
+            raise RuntimeError("[save] Cannot save multiple tensors or storages that view the same data as different "
+                               "types; clone() one of them")
+        return storage, root
+
+
+class _Pickler(_Records, pickle._Pickler):
+    """Python's pickler, in Python, since its own `save_global` insists on importing what it names."""
+
+    if TYPE_CHECKING:  # the standard library has no types for these
+        write: Any
+        memoize: Any
+        dump: Any
+
+    def save_global(self, obj: Any, name: str | None = None) -> None:
+        if type(obj) is DType or type(obj) is _Name:
+            module = obj.module if type(obj) is _Name else "torch"
+            self.write(b"c" + f"{module}\n{obj.name}\n".encode())
+            self.memoize(obj)
+            return
+        where = str(getattr(obj, "__module__", None)), str(getattr(obj, "__qualname__", name))
+        if self._strict and where not in _KNOWN:
+            raise TypeError(
+                f"[save_torch] tensors, numbers, strings and containers of them were expected; got something "
+                f"made of {'.'.join(where)}, which PyTorch would refuse to load; leave it out, or use save"
+            )
+        super().save_global(obj, name)  # type: ignore[misc]
+
+
+def _pickler(module: Any, file: io.BytesIO, protocol: int, **options: bool) -> Any:
+    """The pickler of a module that is used as pickle is: with `_Records` before it where it is written in Python. One
+    in C imports what it names, so that tensors are pickled there as anywhere else, their numbers with them."""
+    behind: Any = pickle._Pickler if module is None or module is pickle else module.Pickler
+    if issubclass(_Pickler, behind):
+        return _Pickler(file, protocol, **options)
+    if issubclass(behind, pickle._Pickler):
+        return type("Pickler", (_Pickler, behind), {})(file, protocol, **options)
+    return type("Pickler", (behind,), {"records": ()})(file, protocol)
 
 
 def _address(array: np.ndarray) -> int:
     return int(array.__array_interface__["data"][0])
 
 
-def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False) -> None:
-    """Writes ``obj`` as an archive of PyTorch's layout to a path (atomically) or a binary file object."""
+def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False, byteorder: bool = True,
+                  module: Any = None) -> None:
+    """Writes ``obj`` as an archive of PyTorch's layout to a path (atomically) or a binary file object. Without
+    ``byteorder`` it does not say in which order the bytes of its numbers lie. ``module`` pickles in pickle's place."""
     program = io.BytesIO()
-    writer = first = _Pickler(program, protocol, strict)
-    first.dump(obj)
-    if first.mixed:
-        program = io.BytesIO()
-        writer = _Pickler(program, protocol, strict, frozenset(first.mixed))
-        writer.dump(obj)
+    pickler = _pickler(module, program, protocol, strict=strict)
+    pickler.dump(obj)
+    texts = {"data.pkl": program.getvalue(), ".format_version": b"1",
+             ".storage_alignment": str(config.save.storage_alignment).encode()}
+    if byteorder:
+        texts["byteorder"] = sys.byteorder.encode()
+    folder = _folder_of(f)
 
     def pack(file: Any) -> None:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(zipfile.ZipInfo("archive/data.pkl"), program.getvalue())
-            archive.writestr(zipfile.ZipInfo("archive/byteorder"), sys.byteorder)
-            for number, memory in enumerate(writer.records):
-                with archive.open(
-                    zipfile.ZipInfo(f"archive/data/{number}"), "w", force_zip64=memory.size >= 2**31
-                ) as record:
+            for name, text in texts.items():
+                archive.writestr(zipfile.ZipInfo(f"{folder}/{name}"), text)
+            for number, (memory, _) in enumerate(pickler.records):
+                entry = zipfile.ZipInfo(f"{folder}/data/{number}")
+                wide = memory.size >= 2**31
+                entry.extra = _padding(file.tell() + len(entry.filename) + 20 * wide)
+                with archive.open(entry, "w", force_zip64=wide) as record:
                     record.write(written(memory).data)
-            archive.writestr(zipfile.ZipInfo("archive/version"), "3\n")
+                entry.extra = b""  # the table at the end needs none
+            archive.writestr(zipfile.ZipInfo(f"{folder}/version"), "3\n")
+            archive.writestr(zipfile.ZipInfo(f"{folder}/.data/serialization_id"), _identity(archive.infolist()))
+
+    write_out(f, pack)
+
+
+def _folder_of(f: Any) -> str:
+    """The folder in which an archive keeps its records: the file's name without its ending, as in PyTorch."""
+    name = os.path.splitext(os.path.basename(os.fsdecode(f)))[0] if is_path(f) else ""
+    return name if name.isascii() and not name.startswith(".") and name else "archive"
+
+
+def _padding(begin: int) -> bytes:
+    """What a record's header, of 30 bytes and a name that end at ``begin`` + 30, is lengthened by for its numbers to
+    begin at a multiple of the alignment: a field of its own with two letters and a length, as PyTorch has it."""
+    behind = begin + 34
+    room = -behind % config.save.storage_alignment
+    return b"FB" + room.to_bytes(2, "little") + b"Z" * room
+
+
+def _identity(entries: list[zipfile.ZipInfo]) -> str:
+    """Forty digits that follow from what the records hold."""
+    names = zlib.crc32("".join(entry.filename for entry in entries).encode())
+    sums = zlib.crc32(b"".join(entry.CRC.to_bytes(4, "little") for entry in entries))
+    return f"{names:020d}{sums:020d}"
+
+
+def write_legacy(obj: Any, f: Any, protocol: int = 2, module: Any = None) -> None:
+    """Writes ``obj`` as PyTorch did before 1.6 (see `legacy`) to a path (atomically) or a binary file object."""
+    program = io.BytesIO()
+    machine = {"protocol_version": VERSION, "little_endian": sys.byteorder == "little",
+               "type_sizes": {"short": 2, "int": 4, "long": 4}}
+    for part in (NUMBER, VERSION, machine):
+        pickle.dump(part, program, protocol)
+    pickler = _pickler(module, program, protocol, legacy=True)
+    pickler.dump(obj)
+    pickle.dump([str(number) for number in range(len(pickler.records))], program, protocol)
+
+    def pack(file: Any) -> None:
+        file.write(program.getvalue())
+        for memory, kind in pickler.records:
+            file.write((memory.size // kind.itemsize).to_bytes(8, "little"))
+            numbers = written(memory)
+            if sys.byteorder == "big":
+                numbers = swap(numbers.view(kind).copy()).view(np.uint8)
+            file.write(numbers.data)
 
     write_out(f, pack)
