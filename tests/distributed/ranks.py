@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -73,6 +74,7 @@ def ends(ranks: list[subprocess.Popen[str]], seconds: float = 120.0) -> list[tup
     finally:
         for rank in ranks:
             rank.kill()
+            rank.wait()
     return [(rank.returncode, out, err) for rank, (out, err) in zip(ranks, found, strict=True)]
 
 
@@ -116,8 +118,8 @@ def unused_shared_memory() -> set[str]:
     """The segments of MPI that have a name and that no process uses: those that are left. One that another test's ranks
     begin with is in use, but for the moment between its making and its mapping."""
     named = {path.name for path in Path("/dev/shm").glob("mpich_shm_*")}
-    return {name for name in named if not any(f"/dev/shm/{name}".encode() in read(folder, "maps")
-                                              for folder in running())}
+    maps = b"".join(read(folder, "maps") for folder in running()) if named else b""
+    return named - {name.decode() for name in re.findall(rb"/dev/shm/(mpich_shm_\w+)", maps)}
 
 
 def running() -> list[Path]:

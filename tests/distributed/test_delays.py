@@ -84,6 +84,27 @@ def test_a_port_at_which_somebody_else_listens_is_refused_at_once() -> None:
         assert time.monotonic() - began < 8
 
 
+GOES_FIRST = """import os, sys, time, torch, torch.distributed as dist
+dist.init_process_group()
+x = torch.ones(1)
+dist.all_reduce(x)
+print(x.item())
+time.sleep(6 * dist.get_rank())
+"""
+
+
+def test_who_reads_what_rank_0_says_waits_for_rank_0_alone(tmp_path: Path) -> None:
+    """Not for the server that it has started, which goes on as long as the others do."""
+    program = tmp_path / "first.py"
+    program.write_text(GOES_FIRST)
+    port = free_port()
+    ranks = [started([sys.executable, "-m", "wengert", "run", str(program)], RANK=str(rank), WORLD_SIZE="2",
+                     MASTER_ADDR="127.0.0.1", MASTER_PORT=port) for rank in (0, 1)]
+    first = ranks[0].communicate(timeout=60)
+    assert ranks[1].poll() is None and first == ("2.0\n", ""), first
+    assert ends(ranks[1:]) == [(0, "2.0\n", "")]
+
+
 STORE_FIRST = """import os, time, torch, torch.distributed as dist
 store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
 store.set("a", "b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,22 @@ def test_under_mpiexec_mpi_says_who_is_who(what: str, fails: bool, words: str) -
     assert (done.returncode != 0) == fails, done
     assert eventually(lambda: mark.processes() == []), mark.processes()
     assert eventually(lambda: unused_shared_memory() <= before)
+
+
+@pytest.mark.skipif(MPIEXEC is None, reason="needs the mpiexec of the package mpich")
+@pytest.mark.parametrize(("what", "words"), [
+    ("stops", r"rank 0 \(.*it is stopped"),
+    ("lingers", "rank 1 has left, its program ended, and rank 0 waits for it in collective 3")])
+def test_a_rank_that_waits_in_its_end_for_one_that_never_comes_is_ended(what: str, words: str) -> None:
+    """MPI's own end would hold the interpreter, and nothing of this process hear that the other has failed."""
+    assert MPIEXEC is not None
+    mark = Mark()
+    job = started([MPIEXEC, "-n", "2", sys.executable, PROGRAM, what], PYTHONUNBUFFERED="1",
+                  **{Mark.NAME: mark.environment()[Mark.NAME]})
+    assert job.stdout is not None and "2 1.0" in job.stdout.readline() + job.stdout.readline()
+    [(code, _, err)] = ends([job], 20)
+    assert code != 0 and re.search(rf"\[rank 1\] ended, as another rank failed: {words}", err), err
+    assert eventually(lambda: mark.processes() == []), mark.processes()
 
 
 def srun(tasks: int, **variables: str) -> list[tuple[int, str, str]]:

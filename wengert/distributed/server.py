@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,7 @@ class Room:
                 member.channel.close()
             return
         for member in list(self.members.values()):
-            if not member.left:
+            if member.stays or not member.left:
                 member.beat()
                 member.silent += BEAT
                 if self.began and member.silent > max(member.timeout, LEAST_SILENCE):
@@ -375,6 +376,13 @@ class Server:
         with self.changed:
             channel.send(over=self.connections == 1 or all(room.is_over() for room in self.rooms))
 
+    def breaks(self, what: threading.ExceptHookArgs) -> None:
+        """Tells all ranks of an error in a thread of this server: it has no stderr."""
+        said = "".join(traceback.format_exception(what.exc_type, what.exc_value, what.exc_traceback))
+        with self.changed:
+            for room in self.rooms:
+                room.fail(None, f"the server failed, by a fault of its own: {said}")
+
     # --- the store --------------------------------------------------------------------------------------------------
 
     def _store(self, channel: Channel, hello: dict[str, Any]) -> None:
@@ -401,7 +409,11 @@ def main() -> None:
         return
     print(f"ready {listener.getsockname()[1]}", flush=True)
     sys.stdout.close()
-    Server(os.environ.pop("WENGERT_DISTRIBUTED_TOKEN", ""), options.quit_alone).serve(listener)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)  # whoever reads what the rank says that started this waits for all that hold its stderr
+    server = Server(os.environ.pop("WENGERT_DISTRIBUTED_TOKEN", ""), options.quit_alone)
+    threading.excepthook = server.breaks
+    server.serve(listener)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ class Watch:
     def __init__(self, host: str, port: int, token: str, rank: int, size: int, timeout: float, **more: Any) -> None:
         self.rank, self.size, self.timeout = rank, size, timeout
         self.failure: str | None = None
+        self._failed = threading.Event()
         self.left: dict[int, float] = {}
         self.ended = self.stays = False
         self.name = ""
@@ -129,6 +130,11 @@ class Watch:
         _watches.append(self)
         return hosts, of_mpi
 
+    @property
+    def _is_here(self) -> bool:
+        """Whether this process has not come to its end, or waits there for the others."""
+        return self.stays or not self.ended
+
     # --- what is heard ----------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
@@ -137,7 +143,7 @@ class Watch:
                 self._hear(frame[0])
         except OSError:
             pass  # as when it closes
-        if not self.ended:
+        if self._is_here:
             self.fails("the connection to the server of rank 0 was lost: its machine is gone, or the network is cut")
 
     def _hear(self, message: dict[str, Any]) -> None:
@@ -154,30 +160,31 @@ class Watch:
 
     def _mind(self) -> None:
         """Notices that nothing has been heard for too long: a network that is cut closes no connection. Only time in
-        which this thread ran counts: where the machine had no time for it, it had none for the server either."""
+        which this thread ran counts: where the machine had no time for it, it had none for the server either.
+
+        Once another rank has failed, ends this process `GRACE` seconds later, unless it has ended by then. (No thread
+        is started for that: Python starts none any more once a program has come to its end.)"""
         step, silent, heard, most = min(1.0, self.timeout / 4), 0.0, self.heard, max(self.timeout, LEAST_SILENCE)
-        while not self.ended:
-            time.sleep(step)
+        while self._is_here:
+            if self._failed.wait(step):
+                time.sleep(GRACE)
+                if self._is_here:
+                    end(self.rank, self.failure or "")
+                return
             silent, heard = (silent + step, heard) if heard == self.heard else (0.0, self.heard)
-            if silent > most and not self.ended:
+            if silent > most and (self._is_here):
                 text = (f"nothing was heard of the server of rank 0 for {silent:.0f} s: it is stopped, or the network "
                         "is cut")
                 self.fails(text)
                 self._tell(op="failed", text=f"rank {self.rank} ends: {text}")  # which may still arrive
                 if self.server is not None:
                     self.server.kill()  # one that is stopped would stay
-                return
 
     def fails(self, text: str) -> None:
         """Another rank has failed: whoever waits raises, and after `GRACE` seconds the process ends."""
         if self.failure is None:
             self.failure = text
-            threading.Thread(target=self._end, args=(text,), name="wengert-end", daemon=True).start()
-
-    def _end(self, text: str) -> None:
-        time.sleep(GRACE)
-        if self.stays or not self.ended:
-            end(self.rank, text)
+            self._failed.set()
 
     # --- what is said -----------------------------------------------------------------------------------------------
 

@@ -224,9 +224,22 @@ def join_by_mpi(address: Callable[[bool], tuple[str, int, str]], timeout: float)
     hosts, _ = watch.begin()
     _Begun.of = watch.name
     _unname_shared_memory()
-    _finishes.append(lambda: mpi.Finalize() if watch.bye_but_stays() else None)
+    ending = communicator.Dup()  # while others may still wait for a collective
+    _finishes.append(lambda: _finalize(mpi, watch, ending))
     install()
     return World(watch, mpi, communicator, hosts)
+
+
+def _finalize(mpi: Any, watch: Watch, ending: Any) -> None:
+    """Ends MPI, once all ranks have come here. (MPI would wait for them too, but holds the interpreter meanwhile: no
+    thread of `Watch` could hear of a rank that never comes, and end this one.)"""
+    if not watch.bye_but_stays():
+        return
+    all_here = ending.Ibarrier()
+    while not all_here.Test():
+        time.sleep(LONGEST)
+    watch.stays = False
+    mpi.Finalize()
 
 
 def _mind_the_beginning(begun: threading.Event, watch: Watch, timeout: float) -> None:
