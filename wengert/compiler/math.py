@@ -45,10 +45,11 @@ class MathBuilder(Vectors):
 
     # --- exponentials -------------------------------------------------------------------------------------------------
 
-    def exp(self, x: Term, never_large: bool = False) -> Operand:
-        """e**x. float32: 0.9 ulp; float64: 0.9 ulp. ``never_large``: x is known to be no more than a few, or NaN."""
+    def exp(self, x: Term, never_large: bool = False, minus: Operand | None = None) -> Operand:
+        """e**x. float32: 0.9 ulp; float64: 0.9 ulp. ``never_large``: x is known to be no more than a few, or NaN.
+        ``minus`` is -x where that is there: then x, of which sums can take the negative, need not be."""
         low, high = (-104.0, 89.0) if self.single else (-746.0, 710.0)
-        there, x = self._without(x, low, INFINITY if never_large else high)
+        there, x = self._without(x, low, INFINITY if never_large else high, minus)
         shifted, n, r = self._reduce_exp(x)
         return self.scale(self._exp_small(r), n, shifted, there)
 
@@ -65,12 +66,12 @@ class MathBuilder(Vectors):
         x = self._real(x)
         return self.copysign(self._expm1(self._between(x, *((-18.0, 89.0) if self.single else (-38.0, 710.0)))), x)
 
-    def _without(self, x: Term, low: float, high: float) -> tuple[Operand, Operand]:
+    def _without(self, x: Term, low: float, high: float, minus: Operand | None = None) -> tuple[Operand, Operand]:
         """Where x is not below ``low``, and x up to ``high``: what `scale` wants. An exponential that vanishes is not
         computed: a result below the smallest normal number costs the processor a hundred cycles, and masks are full of
         them. So x is 0 there, unless `scale` leaves such lanes out itself."""
         x = self._real(x)
-        there = self._compare("uge", x, low)
+        there = self._compare("uge", x, low) if minus is None else self._compare("ule", minus, -low)
         x = x if self.machine.avx512 else self.select(there, x, 0.0)
         return there, x if high == INFINITY else self.min(x, high)
 

@@ -77,7 +77,8 @@ class Expressions:
             if node.op == "pow":
                 return math.intrinsic("pow", *operands)
             if node.op == "exp":
-                return math.exp(operands[0], never_above_zero(node.args[0]))
+                x = node.args[0]
+                return math.exp(operands[0], never_above_zero(x), values[x.args[0]] if x.op == "neg" else None)
             return getattr(math, node.op)(*operands)
         return self._integer(node, operands)
 

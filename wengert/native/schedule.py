@@ -12,6 +12,7 @@ import numpy as np
 from ..ir import InstructionGraph
 from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
 from .checks import check
+from .factored import factored
 from .handing import handed_on
 from .joining import joined
 from .loops import Buffer, Nest, Place, Store
@@ -71,6 +72,7 @@ class Schedule:
         self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan)
         if not self.plan.choose.shared:  # which tiles there are depends on the sizes
             spared(self.steps, self.plan.constants)
+        factored(self.steps, self.plan.nodes)
         _keep_to_themselves(self.steps, self.plan.choose.shared)
         self.lay()
 

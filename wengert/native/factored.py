@@ -1,0 +1,139 @@
+"""Sums of products with a factor in common, as gradients of what is used twice are: ``a*b*x + c*d*x``.
+
+The one idea to know: a product that is added to something costs nothing for the addition (a multiply-add), so taking
+the common factor out pays where what is left of a term is still a product, or where there are more than two terms: the
+``x`` above is met once instead of twice. Sums and products are looked through as far as nothing else uses what is in
+between; a factor that is one number along some dimension in which the sum is many stays where it is, for it is
+multiplied by others like it outside of the loop. What is added up is the same up to rounding.
+
+Of the same sort is the derivative of a sigmoid: ``(1 - s) * y`` is ``y - s * y``, one operation instead of two, and, as
+that is rounded once, no less exact where s is almost 1. Of an infinite y it is NaN.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import reduce
+
+from ..compiler.jit import engine
+from .loops import REALS, Nest, Node, Nodes, varies
+from .steps import Product, Step
+
+Term = tuple[bool, list[Node]]
+"""A part of a sum: whether it is taken off, and its factors."""
+
+
+def factored(steps: Sequence[Step], nodes: Nodes) -> None:
+    """Takes common factors out of the sums of nests, and of the tails of products."""
+    for step in steps:
+        nest = step.tail if type(step) is Product else step if type(step) is Nest else None
+        if nest is None:
+            continue
+        found = _Factoring(nest, nodes).found
+        for root in (*nest.roots, *(step.sums if type(step) is Product else ())):
+            root.value = found[root.value]
+
+
+class _Factoring:
+    """What each node of a nest becomes."""
+
+    def __init__(self, nest: Nest, nodes: Nodes) -> None:
+        self.nodes, self.along = nodes, varies(nest)
+        self.uses = Counter([x for node in nest.nodes() for x in node.operands])
+        self.uses.update(dict.fromkeys([root.value for root in nest.roots], 2))  # those are wanted as they are
+        inside = {x for node in nest.nodes() if _is_sum(node) for x in node.operands if self._only(x, node)}
+        self.found: dict[Node, Node] = {}
+        for node in nest.nodes():
+            found = self._sum(node) if _is_sum(node) and node not in inside else None
+            if node.op == "mul" and node.dtype in REALS:
+                found = self._product([self.found[x] for x in node.operands])
+            self.found[node] = nodes.again(node, self.found) if found is None else found
+
+    def _only(self, x: Node, top: Node) -> bool:
+        """Whether an operand is there for this node alone, and as often."""
+        return self.uses[x] == 1 and self.along[x] == self.along[top]
+
+    # --- taken apart --------------------------------------------------------------------------------------------------
+
+    def _sum(self, top: Node) -> Node | None:
+        """The sum with common factors taken out; None where that would save nothing."""
+        self.wide = {self.found[x] for x in top.under() if x is not top and self.along[x] == self.along[top]
+                     and x.op != "const"}
+        terms = self._terms(top, top)
+        return None if self._common(terms) is None else self._added(terms)
+
+    def _terms(self, node: Node, top: Node, negative: bool = False) -> list[Term]:
+        """The parts of a sum, those on the left first."""
+        if _is_sum(node) and (node is top or self._only(node, top)):
+            x, y = node.operands
+            return [*self._terms(x, top, negative), *self._terms(y, top, negative != (node.op == "sub"))]
+        odd, factors = self._factors(node, top)
+        return [(negative != odd, factors)]
+
+    def _factors(self, node: Node, top: Node) -> Term:
+        """The factors of a product."""
+        if node.op not in ("mul", "neg") or not self._only(node, top):
+            return False, [self.found[node]]
+        parts = [self._factors(x, top) for x in node.operands]
+        odd = sum(negative for negative, _ in parts) + (node.op == "neg")
+        return odd % 2 == 1, [x for _, factors in parts for x in factors]
+
+    # --- put together -------------------------------------------------------------------------------------------------
+
+    def _common(self, terms: list[Term]) -> Node | None:
+        """The factor that saves most, if one does."""
+        every = dict.fromkeys([x for _, factors in terms if len(factors) > 1 for x in factors if x in self.wide])
+        saved = {x: _saved([len(factors) for _, factors in terms if len(factors) > 1 and x in factors]) for x in every}
+        best = max(every, key=lambda x: saved[x], default=None)
+        return best if best is not None and saved[best] > 0 else None
+
+    def _added(self, terms: list[Term]) -> Node:
+        """A sum, not all parts of which are taken off."""
+        while (factor := self._common(terms)) is not None:
+            mine = [term for term in terms if len(term[1]) > 1 and factor in term[1]]
+            at = terms.index(mine[0])
+            odd = all(negative for negative, _ in mine)
+            inner = self._added([(negative != odd, _without(factors, factor)) for negative, factors in mine])
+            terms = [*terms[:at], (odd, [factor, inner]), *[term for term in terms[at:] if term not in mine]]
+        first = next((number for number, (negative, _) in enumerate(terms) if not negative), 0)
+        (negative, factors), *rest = terms[first], *terms[:first], *terms[first + 1:]
+        total = self._product(factors)
+        if negative:
+            total = self.nodes.node("neg", (total,), total.dtype)
+        for negative, factors in rest:
+            total = self.nodes.node("sub" if negative else "add", (total, self._product(factors)), total.dtype)
+        return total
+
+    def _product(self, factors: list[Node]) -> Node:
+        return reduce(self._mul, factors)
+
+    def _mul(self, x: Node, y: Node) -> Node:
+        for one, other in ((x, y), (y, x)):
+            if _is_complement(one) and engine().machine.fused:
+                part = self.nodes.node("neg", (one.operands[1],), x.dtype)
+                return self.nodes.node("fma", (part, other, other), x.dtype)
+        return self.nodes.node("mul", (x, y), x.dtype)
+
+
+def _is_complement(node: Node) -> bool:
+    """Whether it is what a value between 0 and 1 leaves of 1."""
+    return node.op == "sub" and node.operands[0].op == "const" and node.operands[0].args[0] == 1 and (
+        node.operands[1].op in ("sigmoid", "normal_cdf"))
+
+
+def _is_sum(node: Node) -> bool:
+    return node.op in ("add", "sub") and node.dtype in REALS
+
+
+def _saved(lengths: list[int]) -> int:
+    """How many operations are saved where a factor is taken out of terms of so many: a multiplication more than the
+    others comes for nothing with the addition, and one of what is left may be where the sum begins."""
+    left = [n - 1 for n in lengths]
+    after = sum([max(1, n - 1) for n in left]) - (1 in left) + 1
+    return sum([n - 1 for n in lengths]) - after if len(lengths) > 1 else 0
+
+
+def _without(factors: list[Node], factor: Node) -> list[Node]:
+    at = factors.index(factor)
+    return factors[:at] + factors[at + 1:]
