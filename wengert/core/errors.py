@@ -15,7 +15,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 __all__ = [
-    "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "LayoutError", "LinAlgError",
+    "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "KindError", "LayoutError", "LinAlgError",
     "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "ShapeError", "TraceError",
 ]
 
@@ -42,6 +42,17 @@ class DTypeError(NotImplementedError, TypeError):
     Traceback (most recent call last):
         ...
     wengert.core.errors.DTypeError: [floor] "floor" not implemented for 'Bool'
+    """
+
+
+class KindError(TypeError, AttributeError):
+    """What is no tensor, or no number, in the place of one. (PyTorch raises TypeError in most functions, and
+    AttributeError in those of its functions that ask the argument for a method of tensors.)
+
+    >>> torch.add("1", torch.ones(2))
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.KindError: add(): argument 'input' (position 1) must be Tensor, not str
     """
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..core.errors import NoDataError, worded
+from ..core.errors import KindError, NoDataError, worded
 from ..core.frames import warn
 from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
@@ -119,7 +119,7 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
                 if target is not None and write is not None:
                     return write(plain, args, kwargs, target, name)
             if takes_tensor and args and type(args[0]) not in TENSORS:
-                raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
+                raise KindError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
             return plain(*args, **kwargs)
         except (TypeError, AttributeError) as error:
             if type(error) is NoDataError and not tracing():
@@ -185,10 +185,27 @@ _METHODS_AS_FUNCTIONS = """
 """
 
 
+_FOR_TENSORS_ALONE = ("as_strided_", "detach", "detach_", "fill_", "is_conj", "is_neg", "resize_as_", "zero_")
+"""Methods that read their tensor without a question, as a method may."""
+
+
+def of_tensors(name: str) -> Callable[..., Any]:
+    """The function of a method, to which anybody may give anything."""
+
+    @functools.wraps(METHODS.get(name) or getattr(Tensor, name))
+    def function(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return getattr(input, name)(*args, **kwargs)
+        except UNASKED:
+            return once_more(function, input, *args, **kwargs)
+
+    return function
+
+
 def install() -> None:
     """Puts the registered methods on `Tensor`, and in the namespace those that PyTorch has as functions too."""
     FUNCTIONS.update({name: METHODS[name] for name in _METHODS_AS_FUNCTIONS.split()})
-    FUNCTIONS.update({name: getattr(Tensor, name) for name in ("detach", "detach_")})
+    FUNCTIONS.update({name: of_tensors(name) for name in _FOR_TENSORS_ALONE})
     for name, method in METHODS.items():
         if name not in Tensor.__dict__:
             setattr(Tensor, name, method)

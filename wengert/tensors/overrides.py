@@ -17,6 +17,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Method
 from typing import Any, TypeVar
 
 from ..core.blocks import Block
+from ..core.errors import KindError, worded
 from ..core.state import state
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -256,39 +257,74 @@ def once_more(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     goes on otherwise, unless `check_kinds` has a better word."""
     if rescued(args, kwargs):
         return function(*args, **kwargs)
-    check_kinds(function, args, kwargs)
+    error = sys.exc_info()[1]
+    inside = isinstance(error, Exception) and worded("", error) is not None
+    check_kinds(function, args, kwargs, inside or type(error) not in (ValueError, NotImplementedError))
     raise  # noqa: PLE0704 - the failure that is being handled
 
 
 _NEEDS = {"Tensor": ("requires_grad",), "int": ("__index__",), "float": ("__complex__", "__float__", "__index__")}
 """What values of an annotated kind have one of: numbers of other libraries are numbers too."""
 
+_KNOWN_BY = ("requires_grad", "__index__", "__float__", "__complex__", "__array__", "__len__", "__iter__", "__call__")
+"""What some argument or other is made of: a value without any of these is of no use in any place."""
 
-def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raises TypeError where a call that failed otherwise gave no tensor, or no number, for a parameter that is
-    annotated as one, or that lacked what tensors have: what went wrong inside then says nothing of the call."""
+_WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm", "ord", "p", "padding", "reduce"}
+"""Parameters of any type that may be a word."""
+
+
+def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
+                everywhere: bool = True) -> None:
+    """Raises KindError where a call that failed otherwise gave no tensor, or no number, for a parameter that is
+    annotated as one, or that lacked what tensors have: what went wrong inside then says nothing of the call. With
+    ``everywhere`` parameters of other annotations are looked at too, as PyTorch's functions in C++ do first."""
     error = sys.exc_info()[1]
-    if isinstance(error, TypeError):
+    if isinstance(error, TypeError) and not isinstance(error, NotImplementedError):
         return
+    if str(error).startswith("Could not infer dtype"):
+        return  # of data, which may be much
     lacking = getattr(error, "obj", error)
     signature = inspect.signature(function)
     try:
-        given = signature.bind(*args, **kwargs).arguments
+        given = signature.bind_partial(*args, **kwargs).arguments
     except TypeError:
-        return  # the failure says which argument
+        return  # the failure says which argument is too many
+    if str(error).startswith("Boolean value of Tensor") and any(
+            [str(signature.parameters[name].annotation) == "bool" and hasattr(x, "requires_grad")
+             for name, x in given.items()]):
+        return  # Python code asks for it first
     for place, (name, value) in enumerate(given.items(), 1):
-        kind, _, rest = str(signature.parameters[name].annotation).partition(" | ")
         parameter = signature.parameters[name]
-        members = value if parameter.kind is inspect.Parameter.VAR_POSITIONAL else (value,)
-        if any([x is lacking for x in members]) and not hasattr(lacking, "requires_grad"):
-            kind, rest, value = "Tensor", "", lacking
-        needs = _NEEDS.get(kind)
-        may_be_none = rest or kind != "Tensor" or parameter.default is None
-        if needs is None or rest not in ("", "None") or (value is None and may_be_none):
-            continue
-        if not any([hasattr(value, need) for need in needs]):
-            raise TypeError(f"{function.__name__}(): argument '{name}' (position {place}) must be {kind}, not "
-                            f"{type(value).__name__}") from None
+        kinds = str(parameter.annotation).split(" | ")
+        several = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        members = tuple(value.values() if isinstance(value, dict) else value) if several else (value,)
+        for x in members:
+            kind = kinds[0]
+            if x is lacking and not hasattr(x, "requires_grad"):
+                kind = "Tensor"
+            elif not _is_strange(x, name, kinds, everywhere) or x is None and parameter.default is None:
+                continue
+            raise KindError(f"{function.__name__}(): argument '{name}' (position {place}) must be {_called(kind)}, not "
+                            f"{type(x).__name__}") from None
+
+
+def _called(kind: str) -> str:
+    return "Tensor or number" if kind in ("Any", str(inspect.Parameter.empty)) else kind
+
+
+def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bool:
+    """Whether a value is in no place of an annotation. One that could be anything is no word and no bare object."""
+    if value is None:
+        return kinds == ["Tensor"]
+    if kinds[0] in _NEEDS and set(kinds[1:]) <= {"None"} and not any([hasattr(value, x) for x in _NEEDS[kinds[0]]]):
+        return True
+    if not everywhere:
+        return False
+    if isinstance(value, str):
+        return "str" not in kinds and not (kinds == ["Any"] and name in _WORDS)
+    if hasattr(value, "requires_grad"):  # of one element, it is a number
+        return set(kinds) <= {"int", "float", "bool", "None"} and value.numel() != 1
+    return type(value).__module__ == "builtins" and not any([hasattr(value, x) for x in _KNOWN_BY])
 
 
 def asking(function: _Function) -> _Function:
