@@ -5,6 +5,7 @@ The functions of the same name at the top level, with their older signatures, ar
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -488,7 +489,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     A = A if dtype is None else cast(A, dtype)
     _matrices("matrix_norm", A)
     _inexact("matrix_norm", A)
-    rows, columns = (wrap_dim(int(d), A._data.ndim, "linalg.matrix_norm") for d in dim)
+    rows, columns = (wrap_dim(operator.index(d), A._data.ndim, "linalg.matrix_norm") for d in dim)
     if rows == columns:
         raise RuntimeError("linalg.matrix_norm: dims must be different.")
     if ord == "fro":

@@ -19,7 +19,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
 from ..tensors.evaluation import tracing
 from ..tensors.nowhere import nowhere
-from ..tensors.overrides import UNASKED, check_kinds, once_more, rescued
+from ..tensors.overrides import UNASKED, check_kinds, numbers_for, once_more, rescued
 from ..tensors.tensor import TENSORS, Tensor
 from .out import COMPUTED, Writer
 
@@ -130,19 +130,22 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
             if rescued(args, kwargs):
                 return public_of(full)(*args, **kwargs)
             today = _with_keywords(name, args)
-            if today is None:
+            if today is not None:
+                return full(*today[0], **today[1], **kwargs)
+            numbers = numbers_for(plain, args, kwargs)
+            if numbers is None:
                 check_kinds(plain, args, kwargs)
                 raise
-            return full(*today[0], **today[1], **kwargs)
-        except (ValueError, IndexError, ArithmeticError, MemoryError) as error:
-            wording = worded(name, error)
+            return full(*numbers[0], **numbers[1])
+        except (ValueError, IndexError, ArithmeticError, MemoryError, RuntimeError) as error:
+            numbers = numbers_for(plain, args, kwargs)
+            if numbers is not None:
+                return full(*numbers[0], **numbers[1])
+            wording = None if isinstance(error, RuntimeError) else worded(name, error)
             check_kinds(plain, args, kwargs)
             if wording is None:
                 raise
             raise wording from error
-        except RuntimeError:
-            check_kinds(plain, args, kwargs)
-            raise
 
     full.__name__ = full.__qualname__ = name
     return full

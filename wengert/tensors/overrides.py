@@ -257,6 +257,9 @@ def once_more(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     goes on otherwise, unless `check_kinds` has a better word."""
     if rescued(args, kwargs):
         return function(*args, **kwargs)
+    numbers = numbers_for(function, args, kwargs)
+    if numbers is not None:
+        return function(*numbers[0], **numbers[1])
     error = sys.exc_info()[1]
     inside = isinstance(error, Exception) and worded("", error) is not None
     check_kinds(function, args, kwargs, inside or type(error) not in (ValueError, NotImplementedError))
@@ -271,6 +274,32 @@ _KNOWN_BY = ("requires_grad", "__index__", "__float__", "__complex__", "__array_
 
 _WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm", "ord", "p", "padding", "reduce"}
 """Parameters of any type that may be a word."""
+
+
+_NUMBERS = {"int": "iu", "float": "iuf", "bool": "b"}
+"""The annotations of numbers, and the kinds of dtypes whose tensors without dimensions may stand there."""
+
+
+def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+                ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """The arguments of a call that failed, with a number in the place of each tensor that is one where the annotation
+    says numbers, as PyTorch takes it; None where there is no such tensor."""
+    signature = inspect.signature(function)
+    try:
+        given = signature.bind(*args, **kwargs)
+    except TypeError:
+        return None
+    found = False
+    for name, value in given.arguments.items():
+        parameter = signature.parameters[name]
+        kinds = str(parameter.annotation).split(" | ")
+        if kinds == ["Any"] and parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            kinds = [*_NUMBERS]  # factors, by which products are multiplied
+        if (hasattr(value, "requires_grad") and {*kinds} <= {*_NUMBERS, "None"} and not value.requires_grad
+                and value.ndim == 0 and any([value._data.dtype.kind in _NUMBERS.get(kind, "") for kind in kinds])):
+            given.arguments[name] = value.item()
+            found = True
+    return (given.args, given.kwargs) if found else None
 
 
 def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -323,7 +352,7 @@ def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bo
     if isinstance(value, str):
         return "str" not in kinds and not (kinds == ["Any"] and name in _WORDS)
     if hasattr(value, "requires_grad"):  # of one element, it is a number
-        return set(kinds) <= {"int", "float", "bool", "None"} and value.numel() != 1
+        return set(kinds) <= {"int", "float", "bool", "None"} and (value.numel() != 1 or value.requires_grad)
     return type(value).__module__ == "builtins" and not any([hasattr(value, x) for x in _KNOWN_BY])
 
 

@@ -6,6 +6,7 @@ Python values. Operations are installed on it by the layer ``ops``, under the na
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -165,7 +166,7 @@ class Tensor:
         shape = self._data.shape
         if not shape:
             raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")
-        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(int(dim), len(shape), "size")]
+        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(operator.index(dim), len(shape), "size")]
 
     def dim(self) -> int:
         """The number of dimensions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Sum(Operation):
 
 def _dims(op: str, x: SparseTensor, dim: Any) -> tuple[int, ...]:
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    found = tuple([wrap_dim(int(d), x.ndim, op) for d in dims])
+    found = tuple([wrap_dim(operator.index(d), x.ndim, op) for d in dims])
     if len(set(found)) != len(found):
         raise RuntimeError(f"[{op}] each dimension once was expected; got {list(dims)}: a dim appears multiple "
                            "times in the list of dims")
@@ -143,7 +144,7 @@ def _softmax(op: str, input: SparseTensor, dim: int, dtype: Any) -> Any:
     data: Coordinates = x._coordinates(f"sparse.{op}")
     if not x.is_floating_point():
         raise LayoutError(f"[sparse.{op}] floating values were expected; got {x.dtype}; give dtype=torch.float32")
-    dim = wrap_dim(int(dim), x.ndim, op)
+    dim = wrap_dim(operator.index(dim), x.ndim, op)
     values = values_of(x)
     label = "SparseLogSoftmax" if op == "log_softmax" else "SparseSoftmax"
     if dim >= data.sparse_dim:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import builtins
 from collections.abc import Sequence
 from typing import Any
@@ -50,7 +51,7 @@ class Permute(Operation):
 
 def _permuted(op: str, x: SparseTensor, dims: Sequence[int]) -> Any:
     check_untraced(op)
-    order = [wrap_dim(int(d), x.ndim, op) for d in dims]
+    order = [wrap_dim(operator.index(d), x.ndim, op) for d in dims]
     if sorted(order) != list(range(x.ndim)):
         raise ShapeError(f"[{op}] each of the {x.ndim} dimensions once was expected; got {list(dims)}")
     if isinstance(x._data, Tiled):
@@ -78,7 +79,7 @@ def permute(input: SparseTensor, *dims: Any) -> Any:
 def transpose(input: SparseTensor, dim0: int, dim1: int) -> Any:
     """Two dimensions exchanged, both sparse or both dense. Rows and columns of `sparse_csr` become `sparse_csc`."""
     order = list(range(input.ndim))
-    i, j = (wrap_dim(int(d), input.ndim, "transpose") for d in (dim0, dim1))
+    i, j = (wrap_dim(operator.index(d), input.ndim, "transpose") for d in (dim0, dim1))
     order[i], order[j] = order[j], order[i]
     return named(_permuted("transpose", input, order), "Transpose")
 
@@ -137,7 +138,7 @@ def index_select(input: SparseTensor, dim: int, index: Tensor) -> Any:
     op = "index_select"
     check_untraced(op)
     x = _by_coordinates(op, input)
-    dim = wrap_dim(int(dim), x.ndim, op)
+    dim = wrap_dim(operator.index(dim), x.ndim, op)
     numbers = np.atleast_1d(index._concrete(op)).astype(np.int64)
     n = x.shape[dim]
     if len(numbers) and (numbers.min() < -n or numbers.max() >= n):
@@ -167,14 +168,14 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
     """One slice of a dimension: dense where there are no sparse dimensions left."""
     op = "select"
     check_untraced(op)
-    if isinstance(input._data, Tiled) and 0 <= (at := wrap_dim(int(dim), input.ndim, op)) < len(input._data.batch):
+    if isinstance(input._data, Tiled) and 0 <= (at := wrap_dim(operator.index(dim), input.ndim, op)) < len(input._data.batch):
         if not -input.shape[at] <= index < input.shape[at]:
             raise IndexError(f"[{op}] index {index} out of range for tensor of size {list(input.shape)} at dimension "
                              f"{at}")
         places = input._data.chosen(at, int(index))
         return named(with_values(places, values_of(input).select(at, int(index))), "Select")
     x = _by_coordinates(op, input)
-    dim = wrap_dim(int(dim), x.ndim, op)
+    dim = wrap_dim(operator.index(dim), x.ndim, op)
     n, data = x.shape[dim], x._data
     if not -n <= index < n:
         raise IndexError(f"[{op}] index {index} out of range for tensor of size {list(x.shape)} at dimension {dim}")
@@ -193,7 +194,7 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
 @function("narrow_copy")
 def narrow_copy(input: SparseTensor, dim: int, start: int, length: int) -> Any:
     """``length`` places of a dimension from ``start`` on, as a copy."""
-    n = input.shape[wrap_dim(int(dim), input.ndim, "narrow_copy")]
+    n = input.shape[wrap_dim(operator.index(dim), input.ndim, "narrow_copy")]
     first = start + n if start < 0 else start
     if length < 0 or not 0 <= first <= n - length:
         raise RuntimeError(f"[narrow_copy] start ({start}) + length ({length}) exceeds dimension size ({n}).")
@@ -258,7 +259,7 @@ def unsqueeze(input: SparseTensor, dim: int) -> Any:
     """A dimension of size 1 more: a sparse one among sparse ones, a dense one behind."""
     check_untraced("unsqueeze")
     input._coordinates("unsqueeze")
-    dim = wrap_dim(int(dim), input.ndim + 1, "unsqueeze")
+    dim = wrap_dim(operator.index(dim), input.ndim + 1, "unsqueeze")
     data = input._data
     if dim <= data.sparse_dim:
         return Unsqueeze.apply(input, dim)
@@ -303,7 +304,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     if not all(is_sparse(x) and x.is_sparse for x in given):
         raise LayoutError("[cat] torch.sparse_coo tensors were expected; got one of another layout among them; convert "
                           "them with to_sparse()")
-    dim = wrap_dim(int(dim), given[0].ndim, "cat")
+    dim = wrap_dim(operator.index(dim), given[0].ndim, "cat")
     dtype = result_type("cat", [plain(x._data.values) for x in given])
     given = [cast(x, dtype) for x in given]
     first = given[0]
