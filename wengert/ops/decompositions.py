@@ -12,7 +12,7 @@ from ..core.primitive import P
 from ..tensors.tensor import Tensor, make
 from . import linalg
 from .arguments import check_one_dtype
-from .halves import in_float32
+from .halves import empty_in_half, in_float32
 from .named import named
 from .out import COPIED
 from .reductions import vector_norm
@@ -31,6 +31,7 @@ def inverse(input: Any) -> Tensor:
 
 
 @function()
+@empty_in_half
 def det(input: Any) -> Tensor:
     """The determinant of square matrices.
 
@@ -224,7 +225,10 @@ def chain_matmul(*matrices: Any) -> Tensor:
     tensor([[12., 12.],
             [12., 12.]])
     """
-    return linalg.multi_dot(list(matrices))
+    for x in matrices:
+        if x._data.ndim != 2:
+            raise RuntimeError(f"[chain_matmul] Tensor dimension is {x._data.ndim}, expected 2 instead.")
+    return matrices[0] if len(matrices) == 1 else linalg.multi_dot(list(matrices))
 
 
 @function()

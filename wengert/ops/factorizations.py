@@ -16,6 +16,7 @@ from ..tensors.alias import own, type_name
 from ..tensors.evaluation import known
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
+from .halves import empty_in_half
 from .named import named
 from .registry import function
 
@@ -91,6 +92,7 @@ def _check_regular(op: str, info: Any) -> None:
 
 
 @_here
+@empty_in_half
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """The factors of ``A = P L U`` in one matrix, and the exchanges of rows, counted from 1, as (LU, pivots). Raises
     RuntimeError where U is singular.
@@ -106,6 +108,7 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
 
 
 @_here
+@empty_in_half
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """`lu_factor` without an error: ``info`` is 0, or the first place, from 1, where U has a zero on its diagonal.
 
@@ -129,6 +132,7 @@ def _triangles(packed: Any) -> tuple[Any, Any]:
 
 
 @_here
+@empty_in_half
 def lu(A: Any, *, pivot: bool = True) -> Any:
     """``A = P L U``: a permutation, a lower triangle with ones on its diagonal, an upper triangle, as (P, L, U).
 
@@ -245,6 +249,7 @@ _ldl_factor, _ldl_factor_ex = (named("linalg_ldl_factor", "LD", "pivots"),
 
 
 @_here
+@empty_in_half
 def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """`ldl_factor` without an error: ``info`` is 0, or the first place, counted from 1, where D is singular.
 
@@ -264,6 +269,7 @@ def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False
 
 
 @_here
+@empty_in_half
 def ldl_factor(A: Any, *, hermitian: bool = False) -> Any:
     """The factors of ``A = P L D Lᵀ Pᵀ``, or ``hermitian`` with Lᴴ, of which only the lower triangle of A is read: L
     without its diagonal of ones, with D's blocks of one row or two, in one matrix; and pivots, as (LD, pivots). Raises
@@ -280,6 +286,7 @@ def ldl_factor(A: Any, *, hermitian: bool = False) -> Any:
 
 
 @_here
+@empty_in_half
 def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
     """X of ``A X = B`` for the A that `ldl_factor` took apart.
 

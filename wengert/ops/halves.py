@@ -31,12 +31,32 @@ def in_float32(function: F) -> F:
                 return function(*args, **kwargs)
             if not _is_half(first) or not all(_meets(x, first.dtype) for x in (*args, *kwargs.values())):
                 return function(*args, **kwargs)
-            result = function(*[_wide(x) for x in args], **{key: _wide(x) for key, x in kwargs.items()})
-            return _narrow(result, first.dtype)
+            return _widened(function, first.dtype, args, kwargs)
         except UNASKED:
             return once_more(wide, *args, **kwargs)
 
     return wide  # type: ignore[return-value]
+
+
+def empty_in_half(function: F) -> F:
+    """A function of LAPACK's, which knows no half precision, that takes matrices without elements in it, as nothing is
+    computed of these."""
+
+    @wraps(function)
+    def taking(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except RuntimeError:
+            if not args or not _is_half(args[0]) or args[0]._data.size:
+                raise
+            return _widened(function, args[0].dtype, args, kwargs)
+
+    return taking  # type: ignore[return-value]
+
+
+def _widened(function: Callable[..., Any], dtype: DType, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a function gives for float32 in the place of half precision, in that again."""
+    return _narrow(function(*[_wide(x) for x in args], **{key: _wide(x) for key, x in kwargs.items()}), dtype)
 
 
 def _is_half(x: Any) -> bool:
@@ -54,6 +74,5 @@ def _wide(x: Any) -> Any:
 
 def _narrow(result: Any, dtype: DType) -> Any:
     if isinstance(result, tuple):
-        return type(result)(*[_narrow(part, dtype) for part in result]) if hasattr(result, "_fields") else tuple(
-            [_narrow(part, dtype) for part in result])
+        return getattr(type(result), "_make", type(result))([_narrow(part, dtype) for part in result])
     return result.to(dtype) if type(result) in TENSORS and result.dtype is float32 else result

@@ -10,10 +10,11 @@ from ..core.errors import IndexDTypeError, OutOfRangeError, ShapeError
 from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P, Primitive
 from ..core.spec import wrap_dim
 from ..tensors.absent import is_readable
-from ..tensors.alias import type_name
+from ..tensors.alias import check_writable, type_name
 from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
-from ..tensors.inplace import inplace
+from ..tensors.indexing import parse, setitem
+from ..tensors.inplace import BY_PLACES, inplace, snapshot
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_some_tensor, integer
 from .conversion import cast
@@ -335,8 +336,6 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     >>> torch.index_put(torch.zeros(3), (torch.tensor([0, 0, 2]),), torch.tensor(1.0), accumulate=True)
     tensor([2., 0., 1.])
     """
-    from ..tensors.indexing import parse
-
     basic, places, arrays = parse(input, tuple(indices))
     if basic is not None:
         raise IndexError("index_put_(): tensors or None were expected in the tuple of indices")
@@ -344,6 +343,29 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
         raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the "
                            f"destination and {values.dtype} for the source.")
     return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)
+
+
+def _filled_by_places(index_of: Any) -> Any:
+    """The form for `BY_PLACES` of a function that fills what ``index_of(x, *args)`` shows."""
+
+    def write(function: Any, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        function(snapshot(x, False), *args, **kwargs)  # it says what is wrong with the arguments
+        setitem(x, *index_of(x, *args, **kwargs))
+        return x
+
+    return write
+
+
+def _added_by_places(function: Any, x: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    if accumulate:
+        check_writable(x, "index_put_")
+    return _filled_by_places(lambda x, indices, values: (tuple(indices), values))(function, x, indices, values)
+
+
+BY_PLACES["masked_fill_"] = _filled_by_places(lambda x, mask, value: (mask.expand(x.shape), value))
+BY_PLACES["index_fill_"] = _filled_by_places(
+    lambda x, dim, index, value: ((slice(None),) * wrap_dim(dim, x._data.ndim) + (index,), value))
+BY_PLACES["index_put_"] = _added_by_places
 
 
 # --- by position in the flat tensor -----------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ from .factorizations import (
 from .factorizations import (
     mirrored as mirrored,
 )
+from .halves import empty_in_half
 from .matrix import matmul
 from .named import named
 from .out import COPIED
@@ -83,6 +84,7 @@ def _inexact(op: str, x: Any) -> None:
 
 
 @_here
+@empty_in_half
 def det(A: Any) -> Any:
     """The determinant of square matrices, ``(..., N, N)``. Its gradient is right for singular matrices too.
 
@@ -150,6 +152,7 @@ def _first_zero_pivot(A: Any) -> Any:
 
 
 @_here
+@empty_in_half
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X of ``A X = B`` (or of ``X A = B``, unless ``left``), for A ``(..., N, N)`` and B ``(..., N)`` or ``(...,
     N, K)``.
@@ -307,6 +310,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
 
 
 @_here
+@empty_in_half
 def cholesky(A: Any, *, upper: bool = False) -> Any:
     """The triangular L of ``A = L Lᴴ`` (or U of ``A = Uᴴ U``), for positive-definite matrices. Else raises
     LinAlgError.
@@ -393,6 +397,7 @@ _eigh = named("linalg_eigh", "eigenvalues", "eigenvectors")
 
 
 @_here
+@empty_in_half
 def eigh(A: Any, UPLO: str = "L") -> Any:
     """The eigenvalues (ascending, real) and eigenvectors (columns) of symmetric or Hermitian matrices, of which
     only the triangle ``UPLO`` is read, as (eigenvalues, eigenvectors).
@@ -410,6 +415,7 @@ def eigh(A: Any, UPLO: str = "L") -> Any:
 
 
 @_here
+@empty_in_half
 def eigvalsh(A: Any, UPLO: str = "L") -> Any:
     """The eigenvalues of symmetric or Hermitian matrices, ascending.
 
@@ -423,6 +429,7 @@ _svd = named("linalg_svd", "U", "S", "Vh")
 
 
 @_here
+@empty_in_half
 def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any:
     """``A = U diag(S) Vh`` with the singular values S descending, as (U, S, Vh); U and Vh square if
     ``full_matrices``.
@@ -438,6 +445,7 @@ def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any
 
 
 @_here
+@empty_in_half
 def svdvals(A: Any, *, driver: str | None = None) -> Any:
     """The singular values of matrices, descending.
 
@@ -529,6 +537,7 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
 
 
 @_here
+@empty_in_half
 def cond(A: Any, p: Any = None) -> Any:
     """The condition number: the norm of A times that of its inverse, by default from the singular values.
 
@@ -536,6 +545,8 @@ def cond(A: Any, p: Any = None) -> Any:
     tensor(100.)
     """
     _matrices("cond", A)
+    if not A._data.size:
+        return make(np.zeros(A._data.shape[:-2], to_real(A.dtype).numpy), None)
     if p in (None, 2, -2):
         values = P.svd(A)[1]
         first, last = values[..., 0], values[..., -1]

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import OutOfRangeError, ShapeError
+from ..core.frames import warn
 from ..core.primitive import P
 from ..core.state import state
-from .alias import check_writable, write, wrote
+from .alias import check_writable, overlaps_itself, write, wrote
 from .apply import stored_number
 from .evaluation import known, tracing
 from .hot import unary
@@ -82,8 +83,12 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         overwrite(part, value, "setitem")
         return
     value = stored_number("setitem", value, x.dtype, halves=False)
-    check_writable(part, "setitem")
-    if state.watcher is None and not needs_tape(part, value):
+    direct = state.watcher is None and not needs_tape(part, value)
+    check_writable(part, "setitem", elements=not direct)
+    if direct:
+        if not part._data.flags.c_contiguous and overlaps_itself(part._data):
+            warn("Use of index_put_, index_fill_ and masked_fill_ on expanded tensors is deprecated: all elements that "
+                 "share a place in memory get what one of them gets; clone() the tensor before", UserWarning)
         source = value._data if isinstance(value, Tensor) else value
         where = _where(places, arrays)
         try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.eighths import converted
-from ..core.errors import ShapeError
+from ..core.errors import InplaceError, ShapeError
 from ..core.frames import warn
 from ..core.primitive import P, Primitive
 from ..core.state import state
@@ -46,6 +46,10 @@ def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
     return make(data, edge)
 
 
+BY_PLACES: dict[str, Callable[..., Tensor]] = {}
+"""In-place forms that write some elements alone, as they write those of an expanded tensor: ``(function, tensor, ...)``."""
+
+
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     """The in-place form of a function of tensors: same arguments, the first one written and returned."""
 
@@ -55,6 +59,11 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         except AttributeError:
             made: Tensor = once_more(method, self, *args, **kwargs)
             return made
+        except InplaceError:
+            by_places = BY_PLACES.get(name)
+            if by_places is None or not overlaps_itself(self._data):
+                raise
+            return by_places(function, self, *args, **kwargs)
         records = needs_tape(self, *args, *kwargs.values())
         if records:
             args = tuple([snapshot(x, True) if type(x) in TENSORS and same_memory(x, self) else x for x in args])

@@ -35,6 +35,7 @@ from .printing import tensor_format, tensor_repr
 from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
 
 ndarray = np.ndarray
+_new_tuple = tuple.__new__
 
 
 class Tensor:
@@ -114,7 +115,7 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """The sizes of the dimensions."""
-        return Size(self._data.shape)
+        return _new_tuple(Size, self._data.shape)
 
     @property
     def dtype(self) -> DType:
@@ -162,7 +163,7 @@ class Tensor:
         (torch.Size([2, 3]), 3)
         """
         if dim is None:
-            return Size(self._data.shape)
+            return _new_tuple(Size, self._data.shape)
         shape = self._data.shape
         if not shape:
             raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")

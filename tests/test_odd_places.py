@@ -1,0 +1,79 @@
+"""Values in places where they are seldom seen: tensors that are numbers, sizes that are none, matrices without elements,
+elements that share their memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import wengert as torch
+
+F = torch.nn.functional
+t = torch.ones(2, 3)
+
+
+@pytest.mark.parametrize("call", [
+    lambda n: F.elu(-t, n(2.0)), lambda n: F.leaky_relu(-t, n(0.5)), lambda n: F.celu(-t, n(2.0)),
+    lambda n: F.hardshrink(t, n(0.5)), lambda n: F.threshold(t, n(2.0), n(0.5)), lambda n: F.softplus(t, n(2.0)),
+    lambda n: torch.addmm(t, t, torch.eye(3), alpha=n(2.0), beta=n(3.0)), lambda n: torch.cumsum(t, n(1)),
+    lambda n: t.gather(n(0), torch.zeros(1, 2, dtype=torch.int64)), lambda n: torch.addcmul(t, t, t, value=n(2)),
+    lambda n: torch.cdist(t, -t, n(1.0)), lambda n: torch.tril(t, n(1)), lambda n: torch.rot90(t, n(1)),
+])
+def test_a_tensor_without_dimensions_is_the_number_that_it_is(call: Any) -> None:
+    assert torch.equal(call(torch.tensor), call(lambda number: number))
+
+
+def test_a_number_with_a_history_is_none() -> None:
+    with pytest.raises(TypeError, match="alpha"):
+        F.elu(t, torch.tensor(2.0, requires_grad=True))
+
+
+@pytest.mark.parametrize("call", [lambda: t.cumsum(1.0), lambda: t.size(0.5), lambda: torch.mode(t, 1.0),
+                                  lambda: torch.median(t, 0.0), lambda: torch.logcumsumexp(t, 1.5)])
+def test_a_float_is_no_dimension(call: Any) -> None:
+    with pytest.raises(TypeError):
+        call()
+
+
+def test_sizes_are_integers() -> None:
+    assert torch.Size([True, torch.tensor(2)]) == (1, 2) and str(torch.Size(n for n in (1, 2))) == "torch.Size([1, 2])"
+    for wrong in ([1.5], ["x"], [None], [torch.tensor(2.0)]):
+        with pytest.raises(TypeError, match="item 0"):
+            torch.Size(wrong)
+    with pytest.raises(ValueError, match="Overflow"):
+        torch.Size([2**70])
+
+
+@pytest.mark.parametrize("name", ["det", "svd", "svdvals", "eigh", "eigvalsh", "cholesky", "lu", "lu_factor",
+                                  "lu_factor_ex", "ldl_factor", "ldl_factor_ex", "cond"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_matrices_without_elements_in_half_precision(name: str, dtype: Any) -> None:
+    function = getattr(torch.linalg, name)
+    result = function(torch.ones(0, 0, dtype=dtype))
+    first = result if isinstance(result, torch.Tensor) else result[0]
+    assert first.dtype is dtype
+    with pytest.raises(RuntimeError):
+        function(torch.ones(1, 1, dtype=dtype))
+
+
+def test_a_chain_of_one_matrix() -> None:
+    assert torch.chain_matmul(t) is t
+    with pytest.raises(RuntimeError, match="expected 2"):
+        torch.chain_matmul(torch.ones(3))
+
+
+@pytest.mark.parametrize(("write", "want"), [
+    (lambda x: x.masked_fill_(torch.tensor([[True, False, True], [False, False, True]]), 5.0), [5, 0, 5]),
+    (lambda x: x.__setitem__(torch.tensor([[True, False, False], [False, True, False]]), 5.0), [5, 5, 0]),
+    (lambda x: x.index_fill_(1, torch.tensor([1]), 5.0), [0, 5, 0]),
+    (lambda x: x.index_put_((torch.tensor([0]), torch.tensor([2])), torch.tensor(5.0)), [0, 0, 5]),
+])
+def test_some_elements_of_an_expanded_tensor_are_written_with_all_that_share_their_memory(
+        write: Any, want: list[int]) -> None:
+    memory = torch.zeros(1, 3)
+    with pytest.warns(UserWarning, match="expanded"):
+        write(memory.expand(2, 3))
+    assert memory.tolist() == [want] and memory._version > 0
+    with pytest.raises(RuntimeError, match="single memory location"):
+        write((memory.clone().requires_grad_() * 1).expand(2, 3))
