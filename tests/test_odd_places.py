@@ -1,5 +1,5 @@
-"""Values in places where they are seldom seen: tensors that are numbers, sizes that are none, matrices without elements,
-elements that share their memory."""
+"""Values in places where they are seldom seen: tensors that are numbers, sizes that are none, matrices without
+elements, elements that share their memory."""
 
 from __future__ import annotations
 

@@ -15,8 +15,9 @@ from functools import wraps
 from typing import Any, TypeVar
 
 __all__ = [
-    "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "KindError", "LayoutError", "LinAlgError",
-    "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "ShapeError", "TraceError",
+    "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "KindError", "LayoutError",
+    "LinAlgError", "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "ShapeError",
+    "TraceError",
 ]
 
 _RAISE = dis.opmap["RAISE_VARARGS"]

@@ -65,6 +65,12 @@ CHANNELS_LAST = {channels_last: 4, channels_last_3d: 5}
 """The formats with the channels innermost, and the number of dimensions that each is for."""
 
 
+def check_format(op: str, given: Any) -> None:
+    """Raises for what is no memory format."""
+    if given is not None and type(given) is not memory_format:
+        raise TypeError(f"{op}(): argument 'memory_format' must be torch.memory_format, not {type(given).__name__}")
+
+
 def check_rank(rank: int, memory_format: Any) -> None:
     """Raises for a format with the channels innermost that is for another number of dimensions."""
     if memory_format in CHANNELS_LAST and rank != CHANNELS_LAST[memory_format]:

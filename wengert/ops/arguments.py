@@ -36,6 +36,8 @@ def check_options(device: Any = None, layout: Any = None, like: Tensor | None = 
     """Whether a new tensor is to be on the meta device: because ``device`` says so, or, if None, that of ``like`` or
     the default. Raises for a device or a layout that wengert does not have."""
     if layout is not None and layout is not strided:
+        if type(layout) is not type(strided):
+            raise TypeError(f"[layout] argument 'layout' must be torch.layout, not {type(layout).__name__}")
         raise NotImplementedError(f"layout {layout!r} is not in wengert yet; use torch.strided")
     if device is None:
         if like is not None:
@@ -97,7 +99,7 @@ def sizes_of(sizes: tuple[Any, ...], op: str, negative: bool = False) -> tuple[i
     shape = sizes
     for size in sizes:
         if type(size) is not int:
-            shape = tuple([integer(size, op) for size in sizes])
+            shape = integers(sizes, op)
             break
     if shape and min(shape) < (-1 if negative else 0):
         what = f"invalid shape dimension {min(shape)}" if negative else \
@@ -125,9 +127,10 @@ def real(value: Any, op: str) -> float:
 
 
 def integers(values: Any, op: str) -> tuple[int, ...]:
-    """One integer or a sequence of them, as a tuple."""
+    """One integer or a sequence of them, as a tuple. (PyTorch takes True for 1 where it is not the first.)"""
     if isinstance(values, (tuple, list)):
-        return tuple([value if type(value) is int else integer(value, op) for value in values])
+        return tuple([value if type(value) is int else int(value) if type(value) is bool and place else
+                      integer(value, op) for place, value in enumerate(values)])
     return (integer(values, op),)
 
 

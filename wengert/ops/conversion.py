@@ -15,6 +15,7 @@ from ..core.layout import (
     CHANNELS_LAST,
     channels_last,
     channels_last_3d,
+    check_format,
     check_rank,
     contiguous_format,
     has_channels_last,
@@ -83,7 +84,7 @@ def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, other: A
         return result
     if result is self and memory_format is contiguous_format and not has_channels_last(self._data):
         return self  # PyTorch takes any other order for this one
-    return contiguous(result, memory_format)
+    return contiguous(result, memory_format=memory_format)
 
 
 def _to_nowhere(x: Tensor) -> Tensor:
@@ -135,7 +136,7 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 
 def _conversion(name: str, dtype: DType) -> None:
-    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+    def convert(self: Tensor, *, memory_format: Any = None) -> Tensor:
         return cast(self, dtype) if memory_format is None else to(self, dtype, memory_format=memory_format)
 
     convert.__doc__ = (f"This tensor as {dtype.name}; itself where it is that already.\n\n"
@@ -151,7 +152,7 @@ for _name, _dtype in {"float": "float32", "double": "float64", "half": "float16"
 
 
 @method("cpu")
-def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+def cpu(self: Tensor, *, memory_format: Any = None) -> Tensor:
     """This tensor on the CPU, where all are but those of the meta device, which raise NoDataError.
 
     >>> x = torch.ones(2)
@@ -210,6 +211,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """
     if memory_format is None or memory_format is preserve_format:
         return P.clone(input)
+    check_format("clone", memory_format)
     if memory_format in CHANNELS_LAST:
         return _channels_last(input, memory_format)
     return P.clone(input, order="C")
@@ -230,13 +232,15 @@ def _channels_last(x: Tensor, memory_format: Any) -> Tensor:
 
 
 @method("contiguous")
-def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
+def contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> Tensor:
     """This tensor with its elements in row-major order in memory: itself where they are, else a copy.
 
     >>> x = torch.arange(6).reshape(2, 3).t()
     >>> x.is_contiguous(), x.contiguous().is_contiguous(), x.contiguous().stride()
     (False, True, (2, 1))
     """
+    if memory_format is not contiguous_format:
+        check_format("contiguous", memory_format)
     if self.is_contiguous(memory_format):
         return self
     return clone(self, memory_format=memory_format)
@@ -273,7 +277,7 @@ def in_format_of(result: Tensor, image: Tensor) -> Tensor:
     """What is computed of an image, in that one's memory format: channels innermost where the image's are, else in
     row-major order."""
     if image._data.ndim > 3 and not image._data.flags.c_contiguous and has_channels_last(image._data):
-        return contiguous(result, channels_last if image._data.ndim == 4 else channels_last_3d)
+        return contiguous(result, memory_format=channels_last if image._data.ndim == 4 else channels_last_3d)
     return contiguous(result)
 
 

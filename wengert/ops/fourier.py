@@ -36,6 +36,8 @@ Dims = tuple[int, ...]
 def _prepared(op: str, input: Tensor, s: Any, dim: Any, norm: Any, want: str) -> tuple[Tensor, Dims, Any, str]:
     """The operand in the dtype that the transform ``want``s ("real", "complex" or "any"), its dimensions counted from
     the front, the sizes asked for (-1: as it is), and the scale."""
+    if norm is not None and not isinstance(norm, str):
+        raise TypeError(f"[fft.{op}] argument 'norm' must be str, not {type(norm).__name__}")
     if norm not in (None, *_SWAPPED):
         raise RuntimeError(f"[fft.{op}] Invalid normalization mode: \"{norm}\"; expected backward, forward or ortho")
     if input._data.dtype.itemsize == 2 and input._data.dtype.kind in "fV":

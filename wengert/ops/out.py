@@ -81,6 +81,9 @@ class Out:
     def put(self, result: Any, target: Any, op: str, casts: bool = False) -> Any:
         """Writes a result, or each of several, into its target."""
         if isinstance(result, tuple):
+            if not isinstance(target, (tuple, list)) or len(target) != len(result):
+                came = f"{len(target)} of them" if isinstance(target, (tuple, list)) else type(target).__name__
+                raise TypeError(f"{op}(): argument 'out' must be tuple of {len(result)} Tensors, not {came}")
             for part, into in zip(result, target, strict=True):
                 self.write(part, into, op, op in SEVERAL_CAST)
             return target

@@ -96,8 +96,8 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
     (tensor(24), tensor([3, 8]))
     """
     x = _to(input, dtype)
-    product = P.prod(x, dim=_all_dims(x) if dim is None else wrap_dims(operator.index(dim), x._data.ndim, "prod"), keepdim=keepdim,
-                     **_whole(dim, keepdim))
+    dims = _all_dims(x) if dim is None else wrap_dims(operator.index(dim), x._data.ndim, "prod")
+    product = P.prod(x, dim=dims, keepdim=keepdim, **_whole(dim, keepdim))
     return product if dtype is None else _to(product, dtype)
 
 

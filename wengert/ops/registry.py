@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..core.errors import KindError, NoDataError, worded
 from ..core.frames import warn
 from ..tensors import inplace as inplace_forms
@@ -104,6 +106,7 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
     parameters = inspect.signature(plain).parameters
+    flags = tuple([name for name, parameter in parameters.items() if str(parameter.annotation) == "bool"])
     renamed = {theirs: ours for theirs, ours in _NUMPY_NAMES.items() if ours in parameters and theirs not in parameters}
 
     @functools.wraps(plain)
@@ -115,6 +118,9 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
                 for numpy_name, ours in renamed.items():
                     if numpy_name in kwargs and ours not in kwargs:
                         kwargs[ours] = kwargs.pop(numpy_name)
+                for flag in flags:
+                    if flag in kwargs and type(kwargs[flag]) is not bool:
+                        check_flag(name, flag, kwargs[flag])
                 target = None if write is None else kwargs.pop("out", None)
                 if target is not None and write is not None:
                     return write(plain, args, kwargs, target, name)
@@ -149,6 +155,12 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
 
     full.__name__ = full.__qualname__ = name
     return full
+
+
+def check_flag(name: str, flag: str, value: Any) -> None:
+    """Raises unless what is given by name for a flag is true or false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise KindError(f"{name}(): argument '{flag}' must be bool, not {type(value).__name__}")
 
 
 def of_sparse(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

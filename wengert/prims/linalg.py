@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import aligned, native, size_of
-from ..core.errors import LinAlgError, ShapeError
+from ..core.errors import DTypeError, LinAlgError, ShapeError
 from ..core.generated import MANY_SYSTEMS, too_late
 from ..core.layout import in_columns
 from ..core.operands import Array, ByOutput, DType, Needs, Numbers, Params, Rule, Saved
@@ -51,8 +51,8 @@ def matrices(name: str, x: Numbers) -> None:
         raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape "
                          f"{tuple(x.shape)}")
     if x.dtype.char not in "fdFD":
-        raise RuntimeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as "
-                           f"input; got {x.dtype}; convert with .float() first")
+        raise DTypeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as "
+                         f"input; got {x.dtype}; convert with .float() first")
 
 
 def _square_spec(name: str, x: Spec) -> Spec:

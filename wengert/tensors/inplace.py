@@ -47,7 +47,7 @@ def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
 
 
 BY_PLACES: dict[str, Callable[..., Tensor]] = {}
-"""In-place forms that write some elements alone, as they write those of an expanded tensor: ``(function, tensor, ...)``."""
+"""How in-place forms that write some elements alone write those of an expanded tensor: ``(function, tensor, ...)``."""
 
 
 def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, Method
 from typing import Any, TypeVar
 
 from ..core.blocks import Block
-from ..core.errors import KindError, worded
+from ..core.errors import KindError, NoDataError, worded
 from ..core.state import state
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -272,6 +272,8 @@ _NEEDS = {"Tensor": ("requires_grad",), "int": ("__index__",), "float": ("__comp
 _KNOWN_BY = ("requires_grad", "__index__", "__float__", "__complex__", "__array__", "__len__", "__iter__", "__call__")
 """What some argument or other is made of: a value without any of these is of no use in any place."""
 
+_FACTORS = {"alpha", "beta", "value", "fill_value"}
+
 _WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm", "ord", "p", "padding", "reduce"}
 """Parameters of any type that may be a word."""
 
@@ -291,10 +293,7 @@ def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         return None
     found = False
     for name, value in given.arguments.items():
-        parameter = signature.parameters[name]
-        kinds = str(parameter.annotation).split(" | ")
-        if kinds == ["Any"] and parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            kinds = [*_NUMBERS]  # factors, by which products are multiplied
+        kinds = _kinds(signature.parameters[name])
         if (hasattr(value, "requires_grad") and {*kinds} <= {*_NUMBERS, "None"} and not value.requires_grad
                 and value.ndim == 0 and any([value._data.dtype.kind in _NUMBERS.get(kind, "") for kind in kinds])):
             given.arguments[name] = value.item()
@@ -308,23 +307,23 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
     annotated as one, or that lacked what tensors have: what went wrong inside then says nothing of the call. With
     ``everywhere`` parameters of other annotations are looked at too, as PyTorch's functions in C++ do first."""
     error = sys.exc_info()[1]
-    if isinstance(error, TypeError) and not isinstance(error, NotImplementedError):
-        return
+    if isinstance(error, TypeError) and ("argument" in str(error) or isinstance(error, (KindError, NoDataError))):
+        return  # it says so itself
     if str(error).startswith("Could not infer dtype"):
         return  # of data, which may be much
     lacking = getattr(error, "obj", error)
     signature = inspect.signature(function)
     try:
         given = signature.bind_partial(*args, **kwargs).arguments
-    except TypeError:
-        return  # the failure says which argument is too many
+    except TypeError:  # an argument is too many
+        given = {next(iter(signature.parameters)): args[0]} if args and args[0] is lacking else {}
     if str(error).startswith("Boolean value of Tensor") and any(
             [str(signature.parameters[name].annotation) == "bool" and hasattr(x, "requires_grad")
              for name, x in given.items()]):
         return  # Python code asks for it first
     for place, (name, value) in enumerate(given.items(), 1):
         parameter = signature.parameters[name]
-        kinds = str(parameter.annotation).split(" | ")
+        kinds = _kinds(parameter)
         several = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
         members = tuple(value.values() if isinstance(value, dict) else value) if several else (value,)
         for x in members:
@@ -335,6 +334,13 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
                 continue
             raise KindError(f"{function.__name__}(): argument '{name}' (position {place}) must be {_called(kind)}, not "
                             f"{type(x).__name__}") from None
+
+
+def _kinds(parameter: inspect.Parameter) -> list[str]:
+    """What an annotation says, taken apart. Factors by which products are multiplied are numbers, complex ones too."""
+    if parameter.name in _FACTORS and parameter.annotation == "Any":
+        return ["float", "int", "bool"]
+    return str(parameter.annotation).split(" | ")
 
 
 def _called(kind: str) -> str:
@@ -349,10 +355,14 @@ def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bo
         return True
     if not everywhere:
         return False
+    plain = {*kinds} <= {"int", "float", "bool", "None"}
     if isinstance(value, str):
         return "str" not in kinds and not (kinds == ["Any"] and name in _WORDS)
+    if isinstance(value, (tuple, list)):
+        numbers = "Sequence[int]" in kinds
+        return any([isinstance(x, str) or numbers and not hasattr(x, "__index__") for x in value]) or plain
     if hasattr(value, "requires_grad"):  # of one element, it is a number
-        return set(kinds) <= {"int", "float", "bool", "None"} and (value.numel() != 1 or value.requires_grad)
+        return plain and (value.numel() != 1 or value.requires_grad)
     return type(value).__module__ == "builtins" and not any([hasattr(value, x) for x in _KNOWN_BY])
 
 

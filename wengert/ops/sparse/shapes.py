@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import builtins
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -168,7 +168,8 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
     """One slice of a dimension: dense where there are no sparse dimensions left."""
     op = "select"
     check_untraced(op)
-    if isinstance(input._data, Tiled) and 0 <= (at := wrap_dim(operator.index(dim), input.ndim, op)) < len(input._data.batch):
+    at = wrap_dim(operator.index(dim), input.ndim, op)
+    if isinstance(input._data, Tiled) and at < len(input._data.batch):
         if not -input.shape[at] <= index < input.shape[at]:
             raise IndexError(f"[{op}] index {index} out of range for tensor of size {list(input.shape)} at dimension "
                              f"{at}")
