@@ -50,10 +50,10 @@ class KindError(TypeError, AttributeError):
     """What is no tensor, or no number, in the place of one. (PyTorch raises TypeError in most functions, and
     AttributeError in those of its functions that ask the argument for a method of tensors.)
 
-    >>> torch.add("1", torch.ones(2))
+    >>> torch.kron(torch.ones(2), "x")
     Traceback (most recent call last):
         ...
-    wengert.core.errors.KindError: add(): argument 'input' (position 1) must be Tensor, not str
+    wengert.core.errors.KindError: kron(): argument 'other' (position 2) must be Tensor, not str
     """
 
 
