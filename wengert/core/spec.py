@@ -12,7 +12,7 @@ from .errors import OutOfRangeError, ShapeError
 
 Shape = tuple[int, ...]
 
-_tuple = tuple.__new__
+new_tuple = tuple.__new__
 """What makes a `Size` of sizes that are known to be ones."""
 
 
@@ -39,7 +39,7 @@ class Size(tuple[int, ...]):
                 raise TypeError(f"torch.Size() takes an iterable of 'int' (item {place} is '{type(size).__name__}')")
         if any([type(size) is int and not -2**63 <= size < 2**63 for size in found]):
             raise ValueError(f"[Size] Overflow when unpacking long long: sizes of 64 bits were expected; got {found}")
-        return _tuple(cls, found)
+        return new_tuple(cls, found)
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
@@ -54,13 +54,13 @@ class Size(tuple[int, ...]):
         except IndexError:
             raise OutOfRangeError(f"[shape] Dimension out of range: a tensor of more dimensions than {len(self)} was "
                                   f"expected; got {self}, which has no size at {index}") from None
-        return _tuple(Size, found) if isinstance(index, slice) else found
+        return new_tuple(Size, found) if isinstance(index, slice) else found
 
     def __add__(self, other: tuple[Any, ...]) -> Size:
-        return _tuple(Size, tuple.__add__(self, tuple(other)))
+        return new_tuple(Size, tuple.__add__(self, tuple(other)))
 
     def __mul__(self, times: SupportsIndex) -> Size:
-        return _tuple(Size, tuple.__mul__(self, times))
+        return new_tuple(Size, tuple.__mul__(self, times))
 
     __rmul__ = __mul__
 

@@ -6,7 +6,6 @@ Python values. Operations are installed on it by the layer ``ops``, under the na
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -23,7 +22,7 @@ from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
-from ..core.spec import Size, wrap_dim
+from ..core.spec import Size, new_tuple, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
@@ -35,7 +34,6 @@ from .printing import tensor_format, tensor_repr
 from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
 
 ndarray = np.ndarray
-_new_tuple = tuple.__new__
 
 
 class Tensor:
@@ -115,7 +113,7 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """The sizes of the dimensions."""
-        return _new_tuple(Size, self._data.shape)
+        return new_tuple(Size, self._data.shape)
 
     @property
     def dtype(self) -> DType:
@@ -163,12 +161,11 @@ class Tensor:
         (torch.Size([2, 3]), 3)
         """
         if dim is None:
-            return _new_tuple(Size, self._data.shape)
+            return new_tuple(Size, self._data.shape)
         shape = self._data.shape
         if not shape:
             raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")
-        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else
-                     wrap_dim(operator.index(dim), len(shape), "size")]
+        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(int(dim), len(shape), "size")]
 
     def dim(self) -> int:
         """The number of dimensions.
