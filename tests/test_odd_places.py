@@ -36,15 +36,6 @@ def test_a_float_is_no_dimension(call: Any) -> None:
         call()
 
 
-def test_sizes_are_integers() -> None:
-    assert torch.Size([True, torch.tensor(2)]) == (1, 2) and str(torch.Size(n for n in (1, 2))) == "torch.Size([1, 2])"
-    for wrong in ([1.5], ["x"], [None], [torch.tensor(2.0)]):
-        with pytest.raises(TypeError, match="item 0"):
-            torch.Size(wrong)
-    with pytest.raises(ValueError, match="Overflow"):
-        torch.Size([2**70])
-
-
 @pytest.mark.parametrize("name", ["det", "svd", "svdvals", "eigh", "eigvalsh", "cholesky", "lu", "lu_factor",
                                   "lu_factor_ex", "ldl_factor", "ldl_factor_ex", "cond"])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

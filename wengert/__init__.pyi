@@ -116,9 +116,8 @@ from .ops.comparison import (
     isposinf as isposinf, isreal as isreal, logical_not as logical_not,
 )
 from .ops.conversion import (
-    can_cast as can_cast, clone as clone, fill_ as fill_, is_complex as is_complex,
-    is_floating_point as is_floating_point, is_nonzero as is_nonzero, is_tensor as is_tensor, numel as numel,
-    result_type as result_type, zero_ as zero_,
+    can_cast as can_cast, clone as clone, is_complex as is_complex, is_floating_point as is_floating_point,
+    is_nonzero as is_nonzero, is_tensor as is_tensor, numel as numel, result_type as result_type,
 )
 from .ops.copies import (
     as_strided_scatter as as_strided_scatter, narrow_copy as narrow_copy, nonzero_static as nonzero_static,
@@ -212,9 +211,7 @@ from .ops.statistics import (
     bincount as bincount, corrcoef as corrcoef, cov as cov, histc as histc, histogram as histogram,
     histogramdd as histogramdd, mode as mode, nanquantile as nanquantile, quantile as quantile,
 )
-from .ops.storage import (
-    TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage, resize_as_ as resize_as_,
-)
+from .ops.storage import TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage
 from .ops.windows import (
     bartlett_window as bartlett_window, blackman_window as blackman_window, hamming_window as hamming_window,
     hann_window as hann_window, istft as istft, kaiser_window as kaiser_window, stft as stft,
@@ -356,6 +353,7 @@ exp_: _Callable[..., Tensor]
 expand_copy: _Callable[..., _Any]
 expm1: _Callable[..., Tensor]
 expm1_: _Callable[..., Tensor]
+fill_: _Callable[..., Tensor]
 fix: _Callable[..., Tensor]
 fix_: _Callable[..., Tensor]
 float = _float
@@ -441,6 +439,7 @@ reciprocal: _Callable[..., Tensor]
 reciprocal_: _Callable[..., Tensor]
 relu: _Callable[..., Tensor]
 relu_: _Callable[..., Tensor]
+resize_as_: _Callable[..., Tensor]
 round_: _Callable[..., Tensor]
 row_stack = _row_stack
 rsqrt: _Callable[..., Tensor]
@@ -490,5 +489,6 @@ view_as_real_copy: _Callable[..., _Any]
 view_copy: _Callable[..., _Any]
 vsplit: _Callable[..., tuple[Tensor, ...]]
 xlogy_: _Callable[..., Tensor]
+zero_: _Callable[..., Tensor]
 zeros: _Callable[..., Tensor]
 zeros_like: _Callable[..., Tensor]

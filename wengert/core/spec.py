@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple, SupportsIndex
@@ -11,9 +10,6 @@ from .dtypes import DType
 from .errors import OutOfRangeError, ShapeError
 
 Shape = tuple[int, ...]
-
-new_tuple = tuple.__new__
-"""What makes a `Size` of sizes that are known to be ones."""
 
 
 class Size(tuple[int, ...]):
@@ -28,19 +24,6 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, sizes: Iterable[SupportsIndex] = ()) -> Size:
-        found = []
-        for place, size in enumerate(sizes):
-            if isinstance(size, int) and type(size) is not bool:
-                found.append(size)  # one that a recording follows too
-            elif hasattr(size, "__index__") and not getattr(size, "is_floating_point", bool)():
-                found.append(operator.index(size))
-            else:
-                raise TypeError(f"torch.Size() takes an iterable of 'int' (item {place} is '{type(size).__name__}')")
-        if any([type(size) is int and not -2**63 <= size < 2**63 for size in found]):
-            raise ValueError(f"[Size] Overflow when unpacking long long: sizes of 64 bits were expected; got {found}")
-        return new_tuple(cls, found)
-
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
         return prod(self)
@@ -54,13 +37,13 @@ class Size(tuple[int, ...]):
         except IndexError:
             raise OutOfRangeError(f"[shape] Dimension out of range: a tensor of more dimensions than {len(self)} was "
                                   f"expected; got {self}, which has no size at {index}") from None
-        return new_tuple(Size, found) if isinstance(index, slice) else found
+        return Size(found) if isinstance(index, slice) else found
 
     def __add__(self, other: tuple[Any, ...]) -> Size:
-        return new_tuple(Size, tuple.__add__(self, tuple(other)))
+        return Size(tuple.__add__(self, tuple(other)))
 
     def __mul__(self, times: SupportsIndex) -> Size:
-        return new_tuple(Size, tuple.__mul__(self, times))
+        return Size(tuple.__mul__(self, times))
 
     __rmul__ = __mul__
 

@@ -200,7 +200,7 @@ _METHODS_AS_FUNCTIONS = """
 """
 
 
-_FOR_TENSORS_ALONE = ("as_strided_", "detach", "detach_", "fill_", "is_conj", "is_neg", "resize_as_", "zero_")
+_FOR_TENSORS_ALONE = ("as_strided_", "detach", "detach_", "fill_", "resize_as_", "zero_")
 """Methods that read their tensor without a question, as a method may."""
 
 

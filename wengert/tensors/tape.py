@@ -297,7 +297,7 @@ def _shown(self: Node, word: str) -> Any:
         found = iter(self.unpack(restored)[1:last])
         return tuple([next(found) if given else None for given in self.params["places"]])
     if role in ("self_sym_sizes", "self_sizes") and self.saved is not None:
-        return tuple.__new__(Size, self.saved[last + 1][0])
+        return Size(self.saved[last + 1][0])
     place = last if role in _RESULTS else _ROLES.get(role, last)
     if place < last or role in _RESULTS:
         if raw and self.saved is not None and self.saved[place] is not None:
@@ -314,7 +314,7 @@ class Meta:
     is_nested_tensor = is_tensor_subclass = False
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
-        self.shape, self.dtype = tuple.__new__(Size, shape), None if dtype is None else from_numpy(dtype)
+        self.shape, self.dtype = Size(shape), None if dtype is None else from_numpy(dtype)
 
 
 class SavedTensor:

@@ -22,7 +22,7 @@ from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
-from ..core.spec import Size, new_tuple, wrap_dim
+from ..core.spec import Size, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
@@ -113,7 +113,7 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """The sizes of the dimensions."""
-        return new_tuple(Size, self._data.shape)
+        return Size(self._data.shape)
 
     @property
     def dtype(self) -> DType:
@@ -161,7 +161,7 @@ class Tensor:
         (torch.Size([2, 3]), 3)
         """
         if dim is None:
-            return new_tuple(Size, self._data.shape)
+            return Size(self._data.shape)
         shape = self._data.shape
         if not shape:
             raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")

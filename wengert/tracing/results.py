@@ -70,7 +70,7 @@ class Results:
         if type(value) is TracedSize:
             return value.fixed()
         if type(value) is Size:
-            return tuple.__new__(Size, [self._taken(part) for part in value])
+            return Size([self._taken(part) for part in value])
         if type(value) is slice:
             return slice(*[self._taken(part) for part in (value.start, value.stop, value.step)])
         if isinstance(value, PLAIN):
