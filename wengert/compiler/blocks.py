@@ -30,6 +30,7 @@ from .places import Places
 from .turning import turning
 from .vectors import Vectors
 from .winograd import Transform, Winograd, winograd
+from .winograd_weights import Ending, Sums, fewer
 
 Array = np.ndarray[Any, Any]
 Triple = tuple[int, int, int]
@@ -56,9 +57,9 @@ sums depend on where a block begins."""
 
 ALIGNMENT = 64
 
-_POINTERS = "x other bias out scratch taken code".split()
+_POINTERS = "x other bias out scratch taken code ending".split()
 _SLOTS = _POINTERS + (
-    "gradient direct scratch_step lockers parts items calls begin_result begin_sums sums block_samples block_rows "
+    "gradient kept scratch_step lockers parts items calls begin_result begin_sums begin_work sums block_samples block_rows "
     "block_columns levels lines pitch row_reach column_reach in_channels out_channels samples depths row_blocks "
     "column_blocks out_rows out_width in_depth in_rows in_width depth_stride row_stride column_stride depth_dilation "
     "depth_padding row_padding column_padding".split())
@@ -160,11 +161,11 @@ class Block:
         order = (3, 4, 5, 0, 2, 1) if self.each else (0, 3, 4, 5, 2, 1)
         return np.ascontiguousarray(turned(split, order, block))
 
-    def room(self, gradient: bool) -> list[int]:
-        """Where the input, the result and, of a gradient, the sums begin in the memory of a thread, and where all that
-        ends: elements."""
+    def room(self, sums: int, work: int) -> list[int]:
+        """Where the input, the result, so many sums and memory for the work begin in the memory of a thread, and where
+        all that ends: elements."""
         unit, found = ALIGNMENT // self.size, [0]
-        for used in (prod(self.frame), prod(self.result), self.sums if gradient else 0):
+        for used in (prod(self.frame), prod(self.result), sums, work):
             found.append(found[-1] + -(-used // unit) * unit)
         return found
 
@@ -226,8 +227,12 @@ class _Driver:
         with code.loop(stop, start=start) as part, self._locker() as scratch:
             first = code.div(code.mul(part.index, self.slots["items"]), self.slots["parts"])
             last = code.div(code.mul(code.add(part.index, 1), self.slots["items"]), self.slots["parts"])
+            rest = self.vectors.at(scratch, self.slots["begin_sums"])
+            self._clear(rest, self.slots["kept"])
             with code.loop(last, start=first) as item:
-                self._item(item.index, part.index, scratch)
+                self._item(item.index, code.compare("eq", item.index, first), part.index, scratch)
+            with code.when(code.less(0, self.slots["kept"])):
+                self._call("ending", rest, self._sums(part.index))
         code.done()
         return module(code, *turning("turn", self.dtype, self.machine))
 
@@ -245,8 +250,13 @@ class _Driver:
         yield self.vectors.at(slots["scratch"], code.mul(number, slots["scratch_step"]))
         code.atomic_store(0, place, "release")
 
-    def _item(self, item: Operand, part: Operand, scratch: Operand) -> None:
-        """A block: what it reads laid out, its product, and the result turned back or added up."""
+    def _sums(self, part: Operand) -> Operand:
+        """Where the sums of a part begin."""
+        return self.vectors.at(self.slots["out"], self.code.mul(part, self.slots["sums"]))
+
+    def _item(self, item: Operand, first_of_part: Operand, part: Operand, scratch: Operand) -> None:
+        """A block: what it reads laid out, its product, and the result turned back or added up. The sums of the first
+        of a part are those of the part; with sums that are ``kept``, the block's code adds them up itself."""
         code, slots, v = self.code, self.slots, self.vectors
         numbers = []
         for name in ("column_blocks", "row_blocks", "depths"):
@@ -263,26 +273,28 @@ class _Driver:
         with code.choice(code.compare("eq", slots["gradient"], 0)) as (forward, gradient):
             with forward:
                 biased = code.compare("ne", code.convert("ptrtoint", slots["bias"], WORD), 0)
-                self._call(scratch, slots["other"], code.select(biased, slots["bias"], y), y)
+                self._call("code", scratch, slots["other"], code.select(biased, slots["bias"], y), y)
                 self._turn_back(here, y)
             with gradient:
                 self._lay(y, _Frame(slots["other"], (slots["depths"], slots["out_rows"], slots["out_width"]),
                                     slots["out_channels"], here[:4], (sides[0], 1, sides[1], sides[2]), 0, here[4:]))
-                sums, direct = v.at(slots["out"], code.mul(part, slots["sums"])), code.less(0, slots["direct"])
-                self._call(scratch, y, code.select(direct, sums, rest))
+                sums, keeps = self._sums(part), code.less(0, slots["kept"])
+                to = code.select(keeps, rest, code.select(first_of_part, sums, rest))
+                self._call("code", scratch, y, to, v.at(scratch, slots["begin_work"]))
 
                 def add(at: Operand, mask: Operand | None) -> None:
                     old, new = (v.load(v.at(place, at), mask) for place in (sums, rest))
                     v.store(v.add(old, new), v.at(sums, at), mask)
 
-                v.sweep(0, code.select(direct, 0, slots["sums"]), add)
+                v.sweep(0, code.select(code.binary("or", keeps, first_of_part), 0, slots["sums"]), add)
 
-    def _call(self, *operands: Operand) -> None:
-        """Have the block computed."""
+    def _call(self, name: str, *operands: Operand) -> None:
+        """Have the block computed, or what ends a part."""
         code = self.code
         for number, operand in enumerate(operands, 1):
             code.store(operand, code.at(POINTER, self.places, number), align=8)
-        code.call("void", self.slots["code"], self.places, word(0), self.slots["calls"])
+        calls = self.slots["calls"] if name == "code" else word(1)
+        code.call("void", self.slots[name], self.places, word(0), calls)
 
     def _input(self, here: _Here) -> _Frame:
         """What the block reads of the input."""
@@ -412,17 +424,21 @@ class Plan:
         self.block = block
         blocks = [-(-g.samples // b.samples), -(-g.out[1] // b.rows), -(-g.out[2] // b.columns)]
         items = prod(blocks) * g.out[0]
-        self.form = None if gradient else _form(block.windows(biased), items)
-        self.driver, (self.code, calls) = _driver(b.dtype), _code(block.places() if self.form is None else self.form)
+        self.form = form = _summed(block.places(), items) if gradient else _form(block.windows(biased), items)
+        self.driver, (self.code, calls) = _driver(b.dtype), _code(form)
+        self.ending = _code(Ending(form))[0] if isinstance(form, Sums) else None
         self.parts = min(items, parts if gradient else 1 if count == 1 else 8 * count)
-        self.direct = gradient and self.parts == items  # each part has one block, whose sums are those of the part
-        size = b.size
-        self.worth = g.work / (engine().machine.vector_bytes // size)
-        _, begin_result, begin_sums, room = b.room(gradient and not self.direct)
+        size, machine = b.size, engine().machine
+        self.worth = g.work / (machine.vector_bytes // size)
+        kept = form.layout(machine).kept if isinstance(form, Sums) else 0
+        sums = kept or (b.sums if gradient and self.parts < items else 0)
+        work = form.room(machine) if isinstance(form, Sums) else 0
+        _, begin_result, begin_sums, begin_work, room = b.room(sums, work)
         self.scratch = count * room + ALIGNMENT // size
         values = {
-            "code": self.code.addresses["kernel"], "gradient": int(gradient), "direct": int(self.direct),
-            "scratch_step": room, "lockers": count, "parts": self.parts, "items": items, "calls": calls,
+            "code": self.code.addresses["kernel"], "gradient": int(gradient), "kept": kept, "scratch_step": room,
+            "ending": 0 if self.ending is None else self.ending.addresses["kernel"], "begin_work": begin_work,
+            "lockers": count, "parts": self.parts, "items": items, "calls": calls,
             "begin_result": begin_result, "begin_sums": begin_sums, "sums": b.sums, "block_samples": b.samples,
             "block_rows": b.rows, "block_columns": b.columns, "levels": b.frame[1], "lines": b.frame[2],
             "pitch": b.frame[3], "row_reach": b.reach[0], "column_reach": b.reach[1], "in_channels": b.frame[4],
@@ -443,7 +459,7 @@ class Plan:
         self._run(np.ascontiguousarray(x), laid, None if bias is None else np.ascontiguousarray(bias), out)
 
     def _laid(self, weight: Array) -> Array:
-        assert self.form is not None
+        assert isinstance(self.form, (Windows, Winograd))
         key = weight.shape, weight.strides
         if key not in self._layings:
             b, block = self.block, self.form.block if isinstance(self.form, Windows) else 0
@@ -459,7 +475,7 @@ class Plan:
     def convolve_weight(self, x: Array, ct: Array, out: Array) -> None:
         """The gradient of the weight, to ``out``."""
         b = self.block
-        sums = (np.empty if self.direct else np.zeros)((self.parts, b.sums), x.dtype)
+        sums = np.empty((self.parts, b.sums), x.dtype)
         self._run(np.ascontiguousarray(x), np.ascontiguousarray(ct), None, sums)
         assert self._laying_back is not None
         self._laying_back.run(np.add.reduce(sums) if len(sums) > 1 else sums, out)
@@ -486,6 +502,12 @@ def _form(plain: Windows, items: int) -> Windows | Winograd:
     return plain.blocked(machine) if fewer is None else fewer
 
 
+def _summed(plain: Places, items: int) -> Places | Sums:
+    """What computes a block of a gradient, of which there are so many, best."""
+    found = fewer(plain, engine().machine, items)
+    return plain if found is None else found
+
+
 def _transformed(form: Transform, laid: Array) -> Array:
     """A weight that is laid out, as Winograd's products read it."""
     out = np.empty(form.made, laid.dtype)
@@ -503,7 +525,7 @@ def _transforming(form: Transform) -> tuple[threads.Parts, int]:
 
 
 @lru_cache(maxsize=256)
-def _code(form: Windows | Winograd | Places) -> tuple[Library, int]:
+def _code(form: Windows | Winograd | Places | Sums | Ending) -> tuple[Library, int]:
     """The code of a block, and how many items of its own it has."""
     code, items, _ = form.written("kernel", engine().machine, visible=True)
     return engine().load(module(code), "kernel"), items

@@ -44,8 +44,9 @@ BAND_BYTES = 192 * 1024
 LEAST_VECTORS = 64
 """Vectors of windows that an item of work should have, so that the tiles' ends do not matter."""
 
-MOST_SUMS = 2**21
-"""Sums that the parts of a weight's gradient may have together, if they are more than two."""
+MOST_SUMS, LEAST_WINDOWS = 2**21, 512
+"""Sums that the parts of a weight's gradient may have together, if they are more than two, and the windows that each
+should have then: what it costs to write its sums and read them again is as much as those of 200 windows."""
 
 VECTOR_BYTES, WIDE_BYTES = 32, 64
 """A vector of windows; and one where the machine has such registers, and rows of windows take fewer of them."""
@@ -611,9 +612,9 @@ def convolve_weight(x: Array, ct: Array, kernel: Sizes, stride: Sizes, padding: 
 
 def _parts_of_sums(geometry: Geometry) -> int:
     """In how many parts a weight's gradient is summed up: a matter of sizes alone, so that the number of threads
-    changes no bit; few where the weight is large, as each part has sums of its own."""
+    changes no bit; few where the weight is large or the windows are few, as each part has sums of its own."""
     weights = geometry.out_channels * geometry.in_channels // geometry.groups * prod(geometry.kernel)
-    return max(2, min(8, MOST_SUMS // weights))
+    return max(2, min(8, MOST_SUMS // weights, geometry.samples * prod(geometry.out) // LEAST_WINDOWS))
 
 
 def _extended(rows: Array, count: int) -> Array:
