@@ -23,14 +23,18 @@ from .places import Places
 from .vectors import Machine, Vectors
 from .winograd import PATCH, POINTS, SAVED, SIDE
 
-IN, CT = 70, 45
-"""Cycles that a vector of channels of a tile takes to be transformed, of the input and of the cotangent."""
+IN, CT, FAR = 35, 25, 2
+"""Cycles that a vector of channels of a tile takes to be transformed, of the input and of the cotangent, and how often
+as long it takes where what is written does not stay in the nearest cache."""
 
 SUMS = 24
 """Sums that are in registers at once, at most."""
 
+NEAREST, LEAST_BATCH = 32 * 1024, 8
+"""Bytes of the nearest cache: where all sums and as many tiles as this have room there, a batch is what has."""
+
 BATCH_BYTES = 12 * 1024
-"""What the tiles of a batch take of one point, transformed: a part of the nearest cache."""
+"""What the tiles of another batch take of one point: that much is in the nearest cache, and sums are seldom read."""
 
 MOST_KEPT = 2**21
 """Bytes of the sums, which are gone through once a batch, beyond which they are too far away."""
@@ -80,8 +84,14 @@ class Sums(Form):
     def batch(self, machine: Machine) -> int:
         """The tiles of a batch."""
         layout = self.layout(machine)
-        most = max(8, BATCH_BYTES // (self.size * (layout.line + layout.out_line)))
+        each = self.size * (layout.line + layout.out_line)
+        near = self._near(layout)
+        most = near if near >= LEAST_BATCH else max(LEAST_BATCH, BATCH_BYTES // each)
         return -(-self.tiles // -(-self.tiles // most))
+
+    def _near(self, layout: Layout) -> int:
+        """The tiles that have room in the nearest cache beside the sums."""
+        return (NEAREST // self.size - layout.kept) // (POINTS * (layout.line + layout.out_line))
 
     def pitches(self, machine: Machine) -> tuple[int, int]:
         """From one point to the next of a batch of the input's tiles, and of the cotangent's: an odd number of vectors,
@@ -116,7 +126,8 @@ class Sums(Form):
         count = layout.out_line // layout.lanes
         products = POINTS * (layout.line // side) * (count // width) * self._product(side, width)
         sums = POINTS * layout.line * count * 2 / self.batch(machine)
-        return self.tiles * (products + sums + IN * (layout.line // layout.seen) + CT * count)
+        transforms = IN * (layout.line // layout.seen) + CT * count
+        return self.tiles * (products + sums + transforms * (1 if self._near(layout) >= LEAST_BATCH else FAR))
 
     def written(self, name: str, machine: Machine, visible: bool = False) -> Written:
         """The code, of one item."""
