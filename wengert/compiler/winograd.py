@@ -28,7 +28,7 @@ SIDE, PATCH = 2, 4
 
 POINTS = PATCH * PATCH
 
-SUMS, MOST_TILES = 24, 12
+SUMS, MOST_TILES = 24, 8
 """Sums that are in registers at once, where there are as many, and the tiles of a batch: with more the batch is in the
 nearest cache no longer."""
 
