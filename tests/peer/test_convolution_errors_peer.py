@@ -28,6 +28,7 @@ def test_within_what_the_peer_shows(channels: int, side: int) -> None:
         a, b, w = (peer.from_numpy(array).to(dtype) for array in (x, ct, weight))
         return [peer.conv2d(a, w, padding=1).numpy(), peer.nn.grad.conv2d_weight(a, weight.shape, b, padding=1).numpy()]
 
-    ours = [prims.convolution.run(x, weight, **GEOMETRY), prims.convolution_weight.run(x, ct, kernel=(3, 3), **GEOMETRY)]
+    ours = [prims.convolution.run(x, weight, **GEOMETRY),
+            prims.convolution_weight.run(x, ct, kernel=(3, 3), **GEOMETRY)]
     for limit, found, theirs, exact in zip((2, 1), ours, of_peer(peer.float32), of_peer(peer.float64), strict=True):
         assert (errors(found, exact) <= limit * errors(theirs, exact)).all()

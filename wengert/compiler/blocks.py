@@ -59,10 +59,10 @@ ALIGNMENT = 64
 
 _POINTERS = "x other bias out scratch taken code ending".split()
 _SLOTS = _POINTERS + (
-    "gradient kept scratch_step lockers parts items calls begin_result begin_sums begin_work sums block_samples block_rows "
-    "block_columns levels lines pitch row_reach column_reach in_channels out_channels samples depths row_blocks "
-    "column_blocks out_rows out_width in_depth in_rows in_width depth_stride row_stride column_stride depth_dilation "
-    "depth_padding row_padding column_padding".split())
+    "gradient kept scratch_step lockers parts items calls begin_result begin_sums begin_work sums block_samples "
+    "block_rows block_columns levels lines pitch row_reach column_reach in_channels out_channels samples depths "
+    "row_blocks column_blocks out_rows out_width in_depth in_rows in_width depth_stride row_stride column_stride "
+    "depth_dilation depth_padding row_padding column_padding".split())
 _SLOT = {name: number for number, name in enumerate(_SLOTS)}
 
 

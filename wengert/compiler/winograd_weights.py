@@ -1,11 +1,11 @@
 """Generated code for the weights' gradients of 3×3 convolutions of stride 1 with fewer multiplications.
 
-The one idea to know: the gradient of a product of transforms (`winograd.py`) is one too. What a tile of 2×2 windows sees
-and its four cotangents are transformed to 4×4 points each; for every point the products of channels are summed up over
-all tiles, 16 in the place of 36; and what makes nine places of 16 points is done once, when the sums are complete.
+The one idea to know: the gradient of a product of transforms (`winograd.py`) is one too. What a tile of 2×2 windows
+sees and its four cotangents are transformed to 4×4 points each; for every point the products of channels are summed up
+over all tiles, 16 in the place of 36; and what makes nine places of 16 points is done once, when the sums are complete.
 
-The sums of a thread's blocks are added up point by point in memory of its own (`blocks.py`); `Ending` makes the gradient
-of them.
+The sums of a thread's blocks are added up point by point in memory of its own (`blocks.py`); `Ending` makes the
+gradient of them.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), turned round.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
 from typing import NamedTuple
 
@@ -196,11 +197,10 @@ class _SumsWriter(Writer):
         windows = []
         for i in range(SIDE):
             windows.append([self.at(y, i * form.rows.y + j * form.columns.y) for j in range(SIDE)])
-        for i in range(SIDE):
-            for j in range(SIDE):
-                for shared, index in zip(again, (i, j), strict=True):
-                    if shared is not None and not index:
-                        windows[i][j] = code.select(shared, self.nothing, windows[i][j])
+        for i, j in product(range(SIDE), repeat=2):
+            for shared, window in zip(again, (i, j), strict=True):
+                if shared is not None and window == 0:
+                    windows[i][j] = code.select(shared, self.nothing, windows[i][j])
         seen = [[self.at(x, i * form.rows.x + j * form.columns.x) for j in range(PATCH)] for i in range(PATCH)]
         for v, places, channels, line, target, pitch, transform in (
                 (self.seen, seen, form.inner, self.layout.line, elements, self.pitches[0], _of_input),
