@@ -28,9 +28,26 @@ def test_they_are_counted_apart(tmp_path: Path) -> None:
     file.write_text("import torch\ntorch.npu.is_available()\ntorch.nothing_of_this_name()\ntorch.cuda.nccl.x\n")
     text, found = check(str(file))
     assert found == 1
-    assert text.startswith(f"{file} asks for 4 names of torch, 1 of them missing; 2 are not PyTorch's: other packages ")
-    assert "torch.npu" not in text.partition("\n")[2] and "nothing_of_this_name" not in text.partition("\n")[2]
+    assert text.startswith(f"{file} asks for 4 names of torch, 1 of them missing; PyTorch has not 1 either: "
+                           "misspelt, or of another version; 1 is for other packages to bring\n")
+    assert "torch.npu" not in text.partition("\n")[2]
     assert missing_names(str(file)) == ["torch.cuda.nccl"]
+
+
+def test_a_misspelt_name_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "package.py"
+    file.write_text("import torch\nimport torchvision\ntorch.nn.Linaer(2, 3)\nx = torch.zeroes(2)\n"
+                    "torchvision.io.read_video('a')\nfrom torchvision.models import resnet19\n")
+    text, found = check(str(file))
+    head, *rows = text.splitlines()
+    assert found == 0
+    assert head.endswith("none of PyTorch's missing; PyTorch has not 4 either: misspelt, or of another version")
+    assert [" ".join(row.split()) for row in rows] == [
+        "torch.nn.Linaer line 3 not a name of PyTorch's; did you mean torch.nn.Linear?",
+        "torch.zeroes line 4 not a name of PyTorch's; did you mean torch.zeros?",
+        "torchvision.io.read_video line 5 not a name of PyTorch's",
+        "torchvision.models.resnet19 line 6 not a name of PyTorch's; did you mean torchvision.models.resnet18?",
+    ]
 
 
 def test_what_packages_ask_of_devices_and_of_the_inside() -> None:

@@ -415,11 +415,11 @@ def test_missing_parts() -> None:
     assert missing_part("torch.Tensor.no_such_method") is not None
     text = describe(names_asked("import torch\ntorch.onees\ntorch.ones\ntorch.nn.qat.Linear\n", "a.py"), "a.py")
     first, *rows = text.splitlines()
-    assert first == ("a.py asks for 4 names of torch, 1 of them missing; 1 are not PyTorch's: other packages bring "
-                     "them, or nobody")
+    assert first == ("a.py asks for 4 names of torch, 1 of them missing; PyTorch has not 1 either: misspelt, or of "
+                     "another version")
     assert [row.split(maxsplit=3) for row in rows[:2]] == [
         ["torch.nn.qat.Linear", "line", "4", "MISSING"],
-        ["torch.onees", "line", "2", "not a name of PyTorch's, the nearest is torch.ones"]]
+        ["torch.onees", "line", "2", "not a name of PyTorch's; did you mean torch.ones?"]]
 
 
 def test_the_context_restores_what_was_there() -> None:

@@ -36,8 +36,11 @@ torch.nn.utils.prune torch.nn.utils.rnn torch.onnx torch.optim torch.optim.lr_sc
 torch.overrides torch.package torch.profiler torch.quasirandom torch.random torch.serialization torch.signal.windows
 torch.sparse torch.special torch.testing torch.types torch.utils torch.utils.benchmark torch.utils.checkpoint
 torch.utils.data torch.utils.dlpack torch.utils.hooks torch.xpu
+torchvision torchvision.datasets torchvision.io torchvision.models torchvision.ops torchvision.transforms
+torchvision.transforms.functional torchvision.transforms.v2 torchvision.transforms.v2.functional torchvision.tv_tensors
+torchvision.utils
 """.split()
-"""The modules whose names are compared; of their classes, the members too."""
+"""The modules whose names are compared; of PyTorch's classes, the members too."""
 
 REASONS = (
     (r"torch\.(cuda|mps|xpu|cpu)(\.|$)|\.(ipu|mtia|xpu|is_(ipu|maia|mtia|vulkan|xla))$|cudnn|miopen|nccl|mps_|tf32",
@@ -56,6 +59,8 @@ REASONS = (
     (r"mkldnn|mkl|onednn|xnnpack|nnpack|vulkan|opt_einsum", "a library's that wengert does not use"),
     (r"_(copy)$|sparse_bs|ccol_indices|semi_structured", "of sparse layouts other than COO and CSR"),
     (r"Profil|Kineto|itt|ExecutionTrace", "of PyTorch's own profiler"),
+    (r"torchvision\.models", "networks of torchvision's that wengert does not have"),
+    (r"torchvision\.datasets", "data sets of torchvision's that wengert does not have"),
 )
 """What is said of an absent name, by the first pattern that its full name has."""
 
@@ -79,6 +84,7 @@ def walk() -> Walked:
     """Compares the names."""
     counts: dict[str, int] = {}
     absent: dict[str, list[str]] = {}
+    declare_operators()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that PyTorch is about to drop
         for module in MODULES:
@@ -91,7 +97,7 @@ def walk() -> Walked:
             names = sorted(public(theirs))
             counts[module] = len(names)
             absent[module] = [name for name in names if not hasattr(ours, name) and not is_module(f"{module}.{name}")]
-            for name in names:
+            for name in names if module.startswith("torch.") or module == "torch" else ():
                 kind, own = getattr(theirs, name, None), getattr(ours, name, None)
                 if isinstance(kind, type) and isinstance(own, type) and type(own) is type(own.__base__):
                     members = [each for each in dir(kind) if each[0] != "_"]
@@ -102,6 +108,23 @@ def walk() -> Walked:
         if not owner.startswith("torch") and owner not in BASES:
             absent[owner] = [name for name in names if name not in inherited]
     return Walked(counts, absent)
+
+
+_LIBRARIES: list[Any] = []
+
+
+def declare_operators() -> None:
+    """Lets torchvision's Python be imported where its compiled part cannot: beside a PyTorch for the processor."""
+    import torch
+
+    try:
+        import_module("torchvision")
+    except RuntimeError:
+        _LIBRARIES.append(torch.library.Library("torchvision", "FRAGMENT"))
+        for name in ("nms", "qnms"):
+            _LIBRARIES[0].define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        for half_done in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[half_done]
 
 
 def is_module(name: str) -> bool:
@@ -148,7 +171,7 @@ def source(walked: Walked) -> str:
 def is_own(name: str) -> bool:
     """Whether a module of PyTorch's can be imported as wengert's own, and not under ``import torch`` alone."""
     try:
-        return find_spec(name.replace("torch", "wengert", 1)) is not None
+        return find_spec(name.replace("torchvision", "wengert.vision").replace("torch", "wengert", 1)) is not None
     except ModuleNotFoundError:  # of what it is below
         return False
 

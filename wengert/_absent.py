@@ -445,6 +445,73 @@ make_graphed_callables max_memory_reserved memory memory_snapshot memory_stats m
 memory_usage power_draw random reset_accumulated_memory_stats set_per_process_memory_fraction set_stream stream
 streams temperature use_mem_pool utilization
 """,
+    "torchvision": """
+disable_beta_transforms_warning extension get_video_backend image set_video_backend version
+""",
+    "torchvision.datasets": """
+CLEVRClassification CREStereo Caltech101 Caltech256 CarlaStereo Cityscapes CocoCaptions CocoDetection Country211 DTD
+ETH3DStereo EuroSAT FER2013 FGVCAircraft FallingThingsStereo Flickr30k Flickr8k Flowers102 FlyingChairs FlyingThings3D
+Food101 GTSRB HD1K HMDB51 Imagenette InStereo2k Kinetics Kitti Kitti2012Stereo Kitti2015Stereo KittiFlow LFWPairs
+LFWPeople LSUN LSUNClass Middlebury2014Stereo MovingMNIST Omniglot OxfordIIITPet PCAM PhotoTour RenderedSST2 SBDataset
+SBU SEMEION STL10 SUN397 SVHN SceneFlowStereo Sintel SintelStereo StanfordCars UCF101 USPS VOCDetection
+VOCSegmentation WIDERFace caltech cityscapes clevr coco country211 dtd eurosat fer2013 fgvc_aircraft flickr flowers102
+food101 gtsrb hmdb51 imagenette kinetics kitti lfw lsun moving_mnist omniglot oxford_iiit_pet pcam phototour
+rendered_sst2 samplers sbd sbu semeion stanford_cars stl10 sun397 svhn ucf101 usps video_utils voc widerface
+wrap_dataset_for_transforms_v2
+""",
+    "torchvision.io": """
+decode_avif decode_gif decode_heic decode_webp video
+""",
+    "torchvision.models": """
+ConvNeXt ConvNeXt_Base_Weights ConvNeXt_Large_Weights ConvNeXt_Small_Weights ConvNeXt_Tiny_Weights EfficientNet
+EfficientNet_B0_Weights EfficientNet_B1_Weights EfficientNet_B2_Weights EfficientNet_B3_Weights
+EfficientNet_B4_Weights EfficientNet_B5_Weights EfficientNet_B6_Weights EfficientNet_B7_Weights
+EfficientNet_V2_L_Weights EfficientNet_V2_M_Weights EfficientNet_V2_S_Weights GoogLeNet GoogLeNetOutputs
+GoogLeNet_Weights MNASNet MNASNet0_5_Weights MNASNet0_75_Weights MNASNet1_0_Weights MNASNet1_3_Weights MaxVit
+MaxVit_T_Weights MobileNetV2 MobileNet_V2_Weights RegNet RegNet_X_16GF_Weights RegNet_X_1_6GF_Weights
+RegNet_X_32GF_Weights RegNet_X_3_2GF_Weights RegNet_X_400MF_Weights RegNet_X_800MF_Weights RegNet_X_8GF_Weights
+RegNet_Y_128GF_Weights RegNet_Y_16GF_Weights RegNet_Y_1_6GF_Weights RegNet_Y_32GF_Weights RegNet_Y_3_2GF_Weights
+RegNet_Y_400MF_Weights RegNet_Y_800MF_Weights RegNet_Y_8GF_Weights ResNeXt101_64X4D_Weights ShuffleNetV2
+ShuffleNet_V2_X0_5_Weights ShuffleNet_V2_X1_0_Weights ShuffleNet_V2_X1_5_Weights ShuffleNet_V2_X2_0_Weights SqueezeNet
+SqueezeNet1_0_Weights SqueezeNet1_1_Weights SwinTransformer Swin_B_Weights Swin_S_Weights Swin_T_Weights
+Swin_V2_B_Weights Swin_V2_S_Weights Swin_V2_T_Weights ViT_B_16_Weights ViT_B_32_Weights ViT_H_14_Weights
+ViT_L_16_Weights ViT_L_32_Weights VisionTransformer Weights convnext convnext_base convnext_large convnext_small
+convnext_tiny detection efficientnet efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4
+efficientnet_b5 efficientnet_b6 efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s
+get_model_builder get_model_weights get_weight googlenet maxvit maxvit_t mnasnet mnasnet0_5 mnasnet0_75 mnasnet1_0
+mnasnet1_3 mobilenet mobilenet_v2 mobilenetv2 optical_flow quantization regnet regnet_x_16gf regnet_x_1_6gf
+regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf regnet_y_128gf regnet_y_16gf regnet_y_1_6gf
+regnet_y_32gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf regnet_y_8gf resnext101_64x4d segmentation
+shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 shufflenetv2 squeezenet squeezenet1_0
+squeezenet1_1 swin_b swin_s swin_t swin_transformer swin_v2_b swin_v2_s swin_v2_t video vision_transformer vit_b_16
+vit_b_32 vit_h_14 vit_l_16 vit_l_32
+""",
+    "torchvision.ops": """
+ciou_loss diou_loss drop_block focal_loss giou_loss
+""",
+    "torchvision.transforms.v2.functional": """
+adjust_brightness_image adjust_brightness_video adjust_contrast_image adjust_contrast_video adjust_gamma_image
+adjust_gamma_video adjust_hue_image adjust_hue_video adjust_saturation_image adjust_saturation_video
+adjust_sharpness_image adjust_sharpness_video affine_bounding_boxes affine_image affine_keypoints affine_mask
+affine_video autocontrast_image autocontrast_video center_crop_bounding_boxes center_crop_image center_crop_keypoints
+center_crop_mask center_crop_video crop_bounding_boxes crop_image crop_keypoints crop_mask crop_video
+elastic_bounding_boxes elastic_image elastic_keypoints elastic_mask elastic_video equalize_image equalize_video
+erase_image erase_video five_crop_image five_crop_video gaussian_blur_image gaussian_blur_video gaussian_noise_image
+gaussian_noise_video get_dimensions_image get_dimensions_video get_image_size get_num_channels_image
+get_num_channels_video get_num_frames_video get_size_bounding_boxes get_size_image get_size_keypoints get_size_mask
+get_size_video grayscale_to_rgb_image horizontal_flip_bounding_boxes horizontal_flip_image horizontal_flip_keypoints
+horizontal_flip_mask horizontal_flip_video invert_image invert_video jpeg_image jpeg_video normalize_image
+normalize_video pad_bounding_boxes pad_image pad_keypoints pad_mask pad_video permute_channels_image
+permute_channels_video perspective_bounding_boxes perspective_image perspective_keypoints perspective_mask
+perspective_video posterize_image posterize_video register_kernel resize_bounding_boxes resize_image resize_keypoints
+resize_mask resize_video resized_crop_bounding_boxes resized_crop_image resized_crop_keypoints resized_crop_mask
+resized_crop_video rgb_to_grayscale_image rotate_bounding_boxes rotate_image rotate_keypoints rotate_mask rotate_video
+solarize_image solarize_video ten_crop_image ten_crop_video to_dtype_video to_tensor uniform_temporal_subsample_video
+vertical_flip_bounding_boxes vertical_flip_image vertical_flip_keypoints vertical_flip_mask vertical_flip_video
+""",
+    "torchvision.utils": """
+draw_bounding_boxes draw_keypoints draw_segmentation_masks flow_to_image
+""",
 }
 
 WHOLE = """
@@ -490,6 +557,7 @@ save_on_cpu saved_tensors_hooks set_default_mmap_options set_detect_anomaly skip
 torch.autograd.forward_ad torch.autograd.functional torch.distributions torch.func torch.hub torch.linalg
 torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize torch.nn.utils.prune
 torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing torch.types
+torchvision.transforms torchvision.transforms.functional torchvision.transforms.v2 torchvision.tv_tensors
 """
 
 INSIDE = """

@@ -41,7 +41,7 @@ def is_of_pytorch(owner: str, name: str) -> bool:
     belongs to an owner of which they say nothing, may be."""
     from ._absent import ABSENT, INSIDE, WHOLE
 
-    owner = re.sub(r"^wengert(?=\.|$)", "torch", owner)
+    owner = re.sub(r"^wengert(\.vision)?(?=\.|$)", lambda found: "torchvision" if found[1] else "torch", owner)
     if name.startswith("_") or not (owner in ABSENT or owner in WHOLE.split()):
         return True
     if f"{owner}.{name}" in INSIDE.split():  # there under `import torch` alone

@@ -19,8 +19,9 @@ class PackageError(ValueError):
 
 
 def check(package: str) -> tuple[str, int]:
-    """What is to be said of a package, and how many names or files stand in its way. ``package`` is the name of an
-    installed one, or the path of a folder or file. Raises `PackageError`."""
+    """What is to be said of a package, and how many names or files stand in its way; names that PyTorch has not either
+    are told, and not counted. ``package`` is the name of an installed one, or the path of a folder or file. Raises
+    `PackageError`."""
     files, root = sources(package)
     uses: list[Use] = []
     unread: list[str] = []
@@ -34,10 +35,10 @@ def check(package: str) -> tuple[str, int]:
             unread.append(f"  {shown} cannot be read: {error}\n")
     with torch_is_wengert():
         head, *gaps = describe(uses, package, gaps_alone=True).splitlines(keepends=True)
+        missing = [each for each in {use.name for use in uses} if (gap := missing_part(each)) and gap.of_pytorch]
     if compiled := linked(files):
         unread.append(f"  {compiled} is compiled code for PyTorch's libraries, which cannot run without them\n")
-    found = [*gaps, *unread]
-    return head + "".join(found), len(found)
+    return "".join([head, *gaps, *unread]), len(missing) + len(unread)
 
 
 def missing_names(package: str) -> list[str]:

@@ -165,18 +165,21 @@ def describe(uses: Iterable[Use], what: str, gaps_alone: bool = False) -> str:
         lines[use.name].append(f"{use.file}:{use.line}" if several else str(use.line))
     gaps = {name: gap for name in lines if (gap := missing_part(name)) is not None}
     missing = sum([gap.of_pytorch for gap in gaps.values()])
-    number = f"{missing} of them missing" if missing else "all there"
-    others = sum(map(of_others, lines)) + len(gaps) - missing
-    if others:
-        number += f"; {others} are not PyTorch's: other packages bring them, or nobody"
+    number = f"{missing} of them missing" if missing else "all there" if not gaps else "none of PyTorch's missing"
+    if unknown := len(gaps) - missing:
+        number += f"; PyTorch has not {unknown} either: misspelt, or of another version"
+    if others := sum(map(of_others, lines)):
+        number += f"; {others} {'is' if others == 1 else 'are'} for other packages to bring"
     text = [f"{what} asks for {len(lines)} name{'' if len(lines) == 1 else 's'} of torch, {number}"]
     width = max((len(name) for name in lines), default=0)
-    shown = [name for name, gap in gaps.items() if gap.of_pytorch] if gaps_alone else list(lines)
-    for name in sorted(shown, key=lambda name: (name not in gaps, name)):
+    shown = list(gaps) if gaps_alone else list(lines)
+    for name in sorted(shown, key=lambda name: (name not in gaps, name in gaps and not gaps[name].of_pytorch, name)):
         places = f"line {', '.join(lines[name])}" if not several else ", ".join(lines[name])
         row = f"  {name:<{width}}  {places}"
         if name in gaps:
-            row += "  MISSING" if gaps[name].of_pytorch else "  not a name of PyTorch's"
-            row += f", the nearest is {gaps[name].nearest}" if gaps[name].nearest else ""
+            gap = gaps[name]
+            said, near = (("  MISSING", ", the nearest is {}") if gap.of_pytorch else
+                          ("  not a name of PyTorch's", "; did you mean {}?"))
+            row += said + (near.format(gap.nearest) if gap.nearest else "")
         text.append(row)
     return "\n".join(text) + "\n"

@@ -173,23 +173,24 @@ class MNIST(VisionDataset):
 
     def _find(self, name: str) -> str | None:
         """Where a file is, as it is or compressed."""
-        for path in (os.path.join(self.raw_folder, name), os.path.join(self.raw_folder, f"{name}.gz")):
-            if os.path.isfile(path):
-                return path
-        return None
+        paths = (os.path.join(self.raw_folder, name + suffix) for suffix in ("", ".gz", ".xz"))
+        return next(filter(os.path.isfile, paths), None)
 
     def _check_exists(self) -> bool:
         return all(self._find(name) is not None for name in self._names())
 
+    _KINDS: tuple[tuple[type[np.generic], int], ...] = ((np.uint8, 3), (np.uint8, 1))
+    """The numbers and dimensions of the files of images and of labels."""
+
     def _load_data(self) -> tuple[Tensor, Tensor]:
         arrays = []
-        for name, dimensions in zip(self._names(), (3, 1), strict=True):
+        for name, (kind, dimensions) in zip(self._names(), self._KINDS, strict=True):
             path = self._find(name)
             assert path is not None  # checked before
             array = read_idx(path)
-            if array.dtype != np.uint8 or array.ndim != dimensions:
+            if array.dtype != kind or array.ndim != dimensions:
                 raise RuntimeError(
-                    f"[{type(self).__name__}] bytes of {dimensions} dimensions were expected; {path} holds "
+                    f"[{type(self).__name__}] {kind.__name__} of {dimensions} dimensions were expected; {path} holds "
                     f"{array.dtype} of {array.ndim}"
                 )
             arrays.append(array)
@@ -325,3 +326,54 @@ class EMNIST(MNIST):
             if name.endswith(".gz"):
                 extract_archive(os.path.join(folder, name), self.raw_folder)
         shutil.rmtree(folder)
+
+
+class QMNIST(MNIST):
+    """`MNIST` made anew from its source, with 60 000 digits to test with (Yadav and Bottou, 2019).
+
+    ``what`` is ``"train"``, ``"test"``, ``"test10k"`` (those of `MNIST`), ``"test50k"`` (those that were lost) or
+    ``"nist"`` (all 402 953 digits); without it, ``train`` chooses of the first two. With ``compat`` a target is the
+    digit; without, a row of eight integers: the digit, the series, who wrote it, and so on. The other arguments are
+    those of `MNIST`; ``targets`` are int64 of shape ``(N, 8)``.
+
+    >>> from wengert.vision import datasets
+    >>> datasets.QMNIST("nowhere", "test50k")
+    Traceback (most recent call last):
+        ...
+    RuntimeError: Dataset not found. You can use download=True to download ...
+    """
+
+    subsets = {"train": "train", "test": "test", "test10k": "test", "test50k": "test", "nist": "nist"}
+    mirrors = ["https://raw.githubusercontent.com/facebookresearch/qmnist/master/"]
+    _FILES = {
+        "train": (("qmnist-train-images-idx3-ubyte.gz", "ed72d4157d28c017586c42bc6afe6370"),
+                  ("qmnist-train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4")),
+        "test": (("qmnist-test-images-idx3-ubyte.gz", "1394631089c404de565df7b7aeaf9412"),
+                 ("qmnist-test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa")),
+        "nist": (("xnist-images-idx3-ubyte.xz", "7f124b3b8ab81486c9d8c2749c17f834"),
+                 ("xnist-labels-idx2-int.xz", "5ed0e788978e45d4a8bd4b7caec3d79d")),
+    }
+    _KINDS = ((np.uint8, 3), (np.int32, 2))
+
+    def __init__(self, root: str | Path, what: str | None = None, compat: bool = True, train: bool = True,
+                 **kwargs: Any) -> None:
+        self.what = verify_str_arg(("train" if train else "test") if what is None else what, "what", self.subsets)
+        self.compat = compat
+        self.resources = list(self._FILES[self.subsets[self.what]])
+        super().__init__(root, train, **kwargs)
+
+    def _names(self) -> tuple[str, str]:
+        images, labels = (os.path.splitext(name)[0] for name, _ in self.resources)
+        return images, labels
+
+    def _load_data(self) -> tuple[Tensor, Tensor]:
+        data, targets = super()._load_data()
+        part = {"test10k": slice(10_000), "test50k": slice(10_000, None)}.get(self.what)
+        return (data, targets) if part is None else (data[part].clone(), targets[part].clone())
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        target = self.targets[index]
+        return self._changed(picture_of(self.data[index].numpy(), "L"), int(target[0]) if self.compat else target)
+
+    def extra_repr(self) -> str:
+        return f"Split: {self.what}"

@@ -5,8 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..._public import publish as _publish
-from . import resnet as resnet, vgg as vgg
+from . import densenet as densenet, inception as inception, mobilenetv3 as mobilenetv3, resnet as resnet, vgg as vgg
 from .alexnet import AlexNet as AlexNet, AlexNet_Weights as AlexNet_Weights, alexnet as alexnet
+from .densenet import (
+    DenseNet as DenseNet, DenseNet121_Weights as DenseNet121_Weights, DenseNet161_Weights as DenseNet161_Weights,
+    DenseNet169_Weights as DenseNet169_Weights, DenseNet201_Weights as DenseNet201_Weights, densenet121 as densenet121,
+    densenet161 as densenet161, densenet169 as densenet169, densenet201 as densenet201,
+)
+from .inception import (
+    Inception3 as Inception3, Inception_V3_Weights as Inception_V3_Weights, InceptionOutputs as InceptionOutputs,
+    _InceptionOutputs as _InceptionOutputs, inception_v3 as inception_v3,
+)
+from .mobilenetv3 import (
+    MobileNet_V3_Large_Weights as MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights as MobileNet_V3_Small_Weights,
+    MobileNetV3 as MobileNetV3, mobilenet_v3_large as mobilenet_v3_large, mobilenet_v3_small as mobilenet_v3_small,
+)
 from .resnet import (
     ResNet as ResNet, ResNet18_Weights as ResNet18_Weights, ResNet34_Weights as ResNet34_Weights,
     ResNet50_Weights as ResNet50_Weights, ResNet101_Weights as ResNet101_Weights,
@@ -28,4 +41,4 @@ from .weights import WeightsEnum as WeightsEnum, get_model as get_model, list_mo
 if TYPE_CHECKING:
     from . import feature_extraction as feature_extraction
 
-_publish(__name__, "feature_extraction resnet vgg")
+_publish(__name__, "densenet feature_extraction inception mobilenetv3 resnet vgg")
