@@ -163,7 +163,7 @@ def test_gradients_pass_through_transforms_of_tensors() -> None:
     (lambda: functional.hflip([1, 2]), TypeError, "should be PIL Image or Tensor"),
     (lambda: functional.to_pil_image(wengert.zeros(7, 2, 2)), ValueError, "> 4 channels. Got 7"),
     (lambda: functional.convert_image_dtype(wengert.zeros(1), wengert.int64), RuntimeError, "performed safely"),
-    (lambda: vision.prototype, AttributeError, "vision.prototype is not in wengert yet"),
+    (lambda: vision.get_video_backend, AttributeError, "vision.get_video_backend is not in wengert yet"),
     (lambda: vision.datasets.LSUN, AttributeError, "vision.datasets.LSUN is not in wengert yet"),
 ])
 def test_wrong_input(wrong: Callable[[], Any], error: type[Exception], text: str) -> None:

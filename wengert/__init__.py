@@ -64,8 +64,8 @@ __all__ = [name for name in globals() if not name.startswith("_") and name != "a
 
 _publish(
     __name__,
-    "_dynamo _inductor accelerator amp array_api backends compiler cpu cuda distributed distributions fft func futures "
-    "fx hub io jit library linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random "
+    "_dynamo _inductor accelerator amp array_api backends compiler cpu cuda distributed distributions export fft func "
+    "futures fx hub io jit library linalg masked multiprocessing nn onnx optim overrides profiler quasirandom random "
     "return_types serialization signal sparse special testing torch_version types utils version vision xpu",
     {
         "amp": "GradScaler autocast",

@@ -8,13 +8,13 @@ from .ops.storage import StorageType as _StorageType
 from . import (
     accelerator as accelerator, amp as amp, array_api as array_api, autograd as autograd, backends as backends,
     compiler as compiler, core as core, cpu as cpu, cuda as cuda, distributed as distributed,
-    distributions as distributions, fft as fft, func as func, futures as futures, fx as fx, hub as hub, io as io,
-    jit as jit, library as library, linalg as linalg, masked as masked, multiprocessing as multiprocessing, nn as nn,
-    onnx as onnx, ops as ops, optim as optim, overrides as overrides, prims as prims, profiler as profiler,
-    quasirandom as quasirandom, random as random, return_types as return_types, sampling as sampling,
-    serialization as serialization, settings as settings, signal as signal, sparse as sparse, special as special,
-    tensors as tensors, testing as testing, torch_version as torch_version, types as types, utils as utils,
-    version as version, vision as vision, xpu as xpu,
+    distributions as distributions, export as export, fft as fft, func as func, futures as futures, fx as fx,
+    hub as hub, io as io, jit as jit, library as library, linalg as linalg, masked as masked,
+    multiprocessing as multiprocessing, nn as nn, onnx as onnx, ops as ops, optim as optim, overrides as overrides,
+    prims as prims, profiler as profiler, quasirandom as quasirandom, random as random, return_types as return_types,
+    sampling as sampling, serialization as serialization, settings as settings, signal as signal, sparse as sparse,
+    special as special, tensors as tensors, testing as testing, torch_version as torch_version, types as types,
+    utils as utils, version as version, vision as vision, xpu as xpu,
 )
 from .amp.contexts import autocast as autocast
 from .amp.scaler import GradScaler as GradScaler

@@ -47,6 +47,11 @@ device elapsed_time event_id from_ipc_handle ipc_handle query record synchronize
     "EventList": """
 export_chrome_trace export_stacks supported_export_stacks_metrics table total_average
 """,
+    "ExportedProgram": """
+buffers call_spec constants dialect example_inputs graph graph_module graph_signature module module_call_graph
+named_buffers named_parameters parameters range_constraints run_decompositions state_dict tensor_constants validate
+verifier verifiers
+""",
     "FileStore": """
 path
 """,
@@ -259,7 +264,7 @@ batch_norm_elemt batch_norm_gather_stats batch_norm_gather_stats_with_counts bat
 bit bits16 bits1x8 bits2x4 bits4x2 bits8 ccol_indices_copy choose_qparams_optimized classproperty col_indices_copy
 compiled_with_cxx11_abi cond contrib cpp crow_indices_copy cudnn_affine_grid_generator cudnn_batch_norm
 cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu cudnn_convolution_transpose cudnn_grid_sampler
-cudnn_is_acceptable dequantize empty_quantized export fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
+cudnn_is_acceptable dequantize empty_quantized fake_quantize_per_channel_affine fake_quantize_per_tensor_affine
 fbgemm_linear_fp16_weight fbgemm_linear_fp16_weight_fp32_activation fbgemm_linear_int8_weight
 fbgemm_linear_int8_weight_fp32_activation fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16
 fbgemm_pack_quantized_matrix fork frobenius_norm from_file fused_moving_avg_obs_fake_quant get_autocast_ipu_dtype
@@ -328,10 +333,10 @@ reduce_scatter_single register_rendezvous_handler remote_device rpc set_debug_le
 shrink_group supports_complex tensor utils
 """,
     "torch.export": """
-AdditionalInputs Constraint CustomDecompTable Dim ExportBackwardSignature ExportGraphSignature ExportedProgram
-FlatArgsAdapter ModuleCallEntry ModuleCallSignature ShapesCollection UnflattenedModule custom_obj custom_ops
-decomp_utils default_decompositions dims draft_export dynamic_shapes experimental export exported_program
-graph_signature load passes pt2_archive register_dataclass save unflatten
+AdditionalInputs Constraint CustomDecompTable ExportBackwardSignature ExportGraphSignature FlatArgsAdapter
+ModuleCallEntry ModuleCallSignature ShapesCollection UnflattenedModule custom_obj custom_ops decomp_utils
+default_decompositions draft_export dynamic_shapes experimental exported_program graph_signature passes pt2_archive
+unflatten
 """,
     "torch.fft": """
 Tensor
@@ -524,7 +529,7 @@ CheckpointError CheckpointPolicy Chi2 CircularPad1d CircularPad2d CircularPad3d 
 ConstantLR ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoulli Conv1d Conv2d Conv3d
 ConvTranspose1d ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
 CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDistributionTransform CustomFromMask
-CyclicLR DataChunk DataLoader Dataset Dirichlet DistBackendError DistError DistNetworkError DistStoreError
+CyclicLR DataChunk DataLoader Dataset Dim Dirichlet DistBackendError DistError DistNetworkError DistStoreError
 DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform
 Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
 FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradBucket GradScaler

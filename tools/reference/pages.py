@@ -50,6 +50,7 @@ PAGES = {
     "wengert.jit": "TorchScript's names",
     "wengert.library": "Operators of your own",
     "wengert.onnx": "ONNX",
+    "wengert.export": "Names of sizes that vary",
     "wengert.hub": "Models from elsewhere",
     "wengert.serialization": "Saving and loading",
     "wengert.autograd.profiler": "Where the time goes",

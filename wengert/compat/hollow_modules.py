@@ -76,7 +76,6 @@ TABLE = {
         "SequenceParallel loss_parallel parallelize_module",
     "distributed.tensor.placement_types": "Partial Placement Replicate Shard _StridedShard",
     "distributed.utils": "_sync_module_states",
-    "export": "Dim ExportedProgram export load register_dataclass save",
     "export.decomp_utils": "CustomDecompTable",
     "nn.attention.flex_attention": "AuxRequest BlockMask create_block_mask flex_attention and_masks or_masks "
         "_DEFAULT_SPARSE_BLOCK_SIZE",

@@ -96,12 +96,28 @@ def flat_results(value: Any) -> list[Tensor]:
 
 @dataclasses.dataclass(frozen=True)
 class Axis:
-    """A dimension of an input that varies: which, what its size is called, and whether somebody called it that."""
+    """A dimension of an input that varies: which, what its size is called, and whether somebody called it that. The
+    size is ``factor`` times the one of that name, plus ``offset``, and ``most`` is the largest that it may be."""
 
     place: int
     dim: int
     name: str
     is_given: bool
+    factor: int = 1
+    offset: int = 0
+    most: int | None = None
+
+    def named_size(self, size: int) -> int:
+        """The size of that name, where this dimension has ``size``. Raises `OnnxExporterError` where there is none."""
+        found, rest = divmod(size - self.offset, self.factor)
+        if rest:
+            raise OnnxExporterError(f"[onnx.export] a size of {self.factor}*{self.name} + {self.offset} was expected; "
+                                    f"the example has {size}")
+        return found
+
+    def size(self, named: int) -> int:
+        """This dimension's size, where the one of that name is ``named``."""
+        return self.factor * named + self.offset
 
 
 def by_axes(names: Sequence[str], tensors: Sequence[Tensor], axes: Mapping[str, Any], outputs: Sequence[str]
@@ -126,15 +142,21 @@ def by_axes(names: Sequence[str], tensors: Sequence[Tensor], axes: Mapping[str, 
 
 def by_shapes(inputs: Inputs, names: Sequence[str], shapes: Any) -> list[Axis]:
     """What ``dynamic_shapes`` say, in the form of the arguments: for each tensor None, ``{0: "batch"}``, or a name a
-    dimension; names are strings or objects with a name, as PyTorch's ``Dim``."""
+    dimension; names are strings, or those of `torch.export`: ``Dim("batch")``, ``2*Dim("n") + 1``, ``Dim.DYNAMIC``."""
     found: list[Axis] = []
+    known = [*dict.fromkeys(path[0] for path in inputs.paths)]
+    unknown = [name for name in shapes if name not in known and shapes[name] is not None] if isinstance(
+        shapes, Mapping) else shapes[len(known):]
+    if unknown:
+        raise OnnxExporterError(f"[onnx.export] dynamic_shapes of the inputs {', '.join(map(str, known))} were "
+                                f"expected; got also {unknown[0]!r}")
     for place, path in enumerate(inputs.paths):
         which = _within(shapes, path, inputs.paths)
         if which is None:
             continue
         given = which if isinstance(which, Mapping) else dict(enumerate(which))
         for dim, called in given.items():
-            if called is not None and not isinstance(called, int):
+            if called is not None and not isinstance(called, int) and getattr(called, "kind", "") != "STATIC":
                 found.append(_axis(names, inputs.tensors, place, dim, called))
     return found
 
@@ -164,8 +186,14 @@ def _axis(names: Sequence[str], tensors: Sequence[Tensor], place: int, dim: Any,
     name = called if isinstance(called, str) else getattr(called, "__name__", None)
     is_given = isinstance(name, str) and type(called).__name__ != "_DimHint"
     if not is_given:
-        name = f"{names[place]}_dynamic_axes_{dim % rank + 1}"
-    return Axis(place, dim % rank, str(name), is_given)
+        return Axis(place, dim % rank, f"{names[place]}_dynamic_axes_{dim % rank + 1}", False)
+    root, size = getattr(called, "root", called), tensors[place].shape[dim]
+    least, most = getattr(called, "min", None), getattr(called, "max", None)
+    if (least is not None and size < least) or (most is not None and size > most):
+        raise OnnxExporterError(f"[onnx.export] a size of {names[place]} from {least} to {most} was expected, as "
+                                f"{name} says; the example has {size}")
+    return Axis(place, dim % rank, getattr(root, "__name__", str(name)), True, getattr(called, "factor", 1),
+                getattr(called, "offset", 0), getattr(root, "max", None))
 
 
 def resized(tensor: Tensor, sizes: Mapping[int, int]) -> Tensor:

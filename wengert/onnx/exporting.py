@@ -8,6 +8,7 @@ model runs is gone; parameters and buffers stay, as initializers with the names 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ SMALL = 1024
 """Constants of up to so many elements are nodes, larger ones initializers."""
 LEAST, DEFAULT = 18, 18
 """The oldest version of the operators that is written, and the one that is written if none is asked for."""
+ROOM = 4
+"""How many sizes more than the first are recorded for: no larger one where that is the largest."""
 _EXPORTING = [False]
 
 
@@ -77,7 +80,8 @@ def export(model: Callable[..., Any], args: Any = (), f: str | os.PathLike[str] 
         external_data: whether weights go to a second file, ``f`` with ``.data`` behind it, where one file would be
             larger than the 2 GB that it may be.
         dynamic_shapes, dynamic_axes: the dimensions of inputs that vary, ``{"x": {0: "batch"}}``; dimensions of one
-            name have one size. Of ``dynamic_axes``, ``{"x": [0]}`` leaves the name to us.
+            name have one size. Of ``dynamic_axes``, ``{"x": [0]}`` leaves the name to us, of ``dynamic_shapes``,
+            ``{"x": {0: Dim.DYNAMIC}}``; names may be a ``Dim`` of `torch.export`, and ``2*Dim("n") + 1``.
         verify: whether to run the model with onnxruntime and compare (`ONNXProgram.verify`).
         export_params: False leaves the weights out: they are inputs then.
         keep_initializers_as_inputs: whether weights are inputs too, so that a run may replace them.
@@ -187,7 +191,7 @@ def _joined(axes: Sequence[Axis], tensors: Sequence[Tensor]) -> list[Axis]:
     found = []
     for axis in axes:
         name = axis.name if axis.is_given else known.setdefault(tensors[axis.place].shape[axis.dim], axis.name)
-        found.append(Axis(axis.place, axis.dim, name, axis.is_given))
+        found.append(dataclasses.replace(axis, name=name))
     return found
 
 
@@ -200,8 +204,9 @@ def _for_sizes(model: Callable[..., Any], inputs: Inputs, names: Sequence[str], 
     computed, the recordings are not of one form."""
     base: dict[str, int] = {}
     for axis in axes:
-        size = inputs.tensors[axis.place].shape[axis.dim]
-        if base.setdefault(axis.name, max(size, 2)) != max(size, 2):
+        size = axis.named_size(inputs.tensors[axis.place].shape[axis.dim])
+        first = max(size if axis.most is None else min(size, axis.most - ROOM), 2)
+        if base.setdefault(axis.name, first) != first:
             raise OnnxExporterError(f"[onnx.export] one size for all dimensions called {axis.name} was expected; got "
                                     f"{base[axis.name]} and {size}")
     failure: Exception | None = None
@@ -253,7 +258,7 @@ def _samples(base: Mapping[str, int], steps: Mapping[str, int], degree: int) -> 
 def _example(inputs: Inputs, axes: Sequence[Axis], sizes: Mapping[str, int]) -> list[Tensor]:
     wanted: list[dict[int, int]] = [{} for _ in inputs.tensors]
     for axis in axes:
-        wanted[axis.place][axis.dim] = sizes[axis.name]
+        wanted[axis.place][axis.dim] = axis.size(sizes[axis.name])
     return [resized(tensor, dims) for tensor, dims in zip(inputs.tensors, wanted, strict=True)]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.layout import parts_of
 from ..core.state import state
 from ..tensors.tensor import Tensor, make
 from .errors import OnnxExporterError
@@ -50,10 +51,11 @@ class ONNXProgram:
             if tensor is None:
                 continue
             old = helper.to_array(held)
-            if old.shape != tensor._data.shape or old.dtype != tensor._data.dtype:
+            new = parts_of(tensor._data) if tensor._data.dtype.kind == "c" else tensor._data
+            if old.shape != new.shape or old.dtype != new.dtype:
                 raise OnnxExporterError(f"[apply_weights] {held.name} of shape {list(old.shape)} and {old.dtype} was "
                                         f"expected; got {list(tensor.shape)} and {tensor.dtype}")
-            held.CopyFrom(helper.from_array(np.asarray(tensor._data, order="C"), held.name))
+            held.CopyFrom(helper.from_array(np.asarray(new, order="C"), held.name))
         self._session = None
 
     def apply_layout(self, include_initializers: bool = True, keep_initializers_as_inputs: bool = False) -> None:

@@ -195,6 +195,8 @@ def _step(array: np.ndarray, dim: int) -> Any:
 
 
 def _is_even(array: np.ndarray) -> bool:
+    if array.dtype.kind == "c":
+        return bool((array == array.flat[0]).all())
     if array.dtype.kind not in "iufb":
         return False
     found: Any = np.full(array.shape, array.flat[0])

@@ -275,9 +275,16 @@ class Writer:
 
     def _named(self, name: str) -> Symbol:
         single = Extent({(name,): 1})  # type: ignore[dict-item]
-        if single not in self._places:
-            raise NoFormError(f"no input has the size {name}")
-        return self.size(single)
+        if single in self._places or single in self._known:
+            return self.size(single)
+        for extent in self._places:  # one that is linear in it
+            factor, offset = extent.terms.get((name,), 0), extent.terms.get((), 0)
+            if factor and not {*extent.terms} - {(name,), ()}:
+                symbol, dim = self._places[extent]
+                read = self.op("Shape", symbol, dtype=int64, start=dim, end=dim + 1)
+                self._known[single] = (read - int(offset)) / int(factor)
+                return self._known[single]
+        raise NoFormError(f"no input has the size {name}")
 
     def ints(self, values: Sequence[Any]) -> Symbol:
         """Integers, of which some may be extents, as an array of int64."""

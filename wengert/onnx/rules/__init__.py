@@ -7,4 +7,6 @@ registry of primitives.
 """
 
 from .table import ABSENT as ABSENT, RULES as RULES
-from . import elementwise, indexing, losses, products, recurrent, reductions, shapes, windows  # noqa: F401
+from . import (  # noqa: F401
+    complexes, draws, elementwise, indexing, losses, products, recurrent, reductions, shapes, windows,
+)

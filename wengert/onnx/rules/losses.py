@@ -1,4 +1,4 @@
-"""Loss functions, and draws of random numbers."""
+"""Loss functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ...core.primitive import P
 from ..writer import Numpy, Symbol, Writer
 from .elementwise import FUNCTIONS
-from .table import absent, rule
+from .table import rule
 
 
 def reduced(w: Writer, loss: Symbol, reduction: str) -> Any:
@@ -41,7 +41,3 @@ def _binary_cross_entropy(w: Writer, outs: Any, x: Symbol, y: Symbol, weight: Sy
 def _nll_loss(w: Writer, outs: Any, x: Symbol, target: Symbol, weight: Symbol | None = None, reduction: str = "mean",
               ignore_index: int = -100) -> Any:
     return w.op("NegativeLogLikelihoodLoss", x, target, weight, reduction=reduction, ignore_index=ignore_index)
-
-
-absent("random numbers are drawn, which no runtime draws alike; export the model in eval mode",
-       "draw dirichlet_grad sample_dirichlet standard_gamma standard_gamma_grad")

@@ -16,7 +16,7 @@ from ...core.dtypes import bool_, int64
 from ...core.geometry import row_major
 from ..sizes import Extent
 from ..writer import NoFormError, Symbol, Writer
-from .table import RULES, absent, rule
+from .table import RULES, rule
 
 LAST = 2**63 - 1
 
@@ -313,6 +313,3 @@ def _diag_matrix(w: Writer, outs: Any, x: Symbol) -> Any:
     return w.where(eye, w.op("Unsqueeze", x, w.ints([rank])), 0)
 
 
-absent("ONNX has no complex numbers that runtimes compute with",
-       "real imag view_as_real view_as_complex stack_parts complex copy_real copy_imag fft_complex fft_real "
-       "fft_to_real")

@@ -105,7 +105,7 @@ def list_models() -> list[str]:
 
     >>> from wengert.vision import models
     >>> models.list_models()[:2]
-    ['alexnet', 'resnet101']
+    ['alexnet', 'densenet121']
     """
     return sorted(BUILDERS)
 
