@@ -15,6 +15,7 @@ import wengert.nn.functional as F
 from tests.fuzz.networks import make_sizes, run_sizes
 from tests.training_steps import classifying_step
 from wengert import nn
+from wengert.compiler.cells import walk_table
 from wengert.compiler.code import Code, module
 from wengert.compiler.extents import Sizes, alike, divides, hint, lifted, several, varies
 from wengert.compiler.jit import statistics
@@ -228,6 +229,60 @@ def test_sequences_of_every_length_run_on_one_code(make: Callable[[], Any]) -> N
             np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-8, err_msg=str(m))
     assert [made for _, _, made in found[5:]] == [0] * len(lengths[5:])
     assert "one machine code for" in step.explain()
+
+
+@pytest.mark.parametrize("kind, dynamic", [("LSTM", True), ("GRU", True), ("RNN", True), ("GRU", None)])
+def test_sequences_of_any_length_run_on_one_code(kind: str, dynamic: bool | None) -> None:
+    """In both directions and two layers, of batches of two sizes with ``dynamic``; the walk over the steps is a table,
+    which a length puts in numbers."""
+
+    def trained(wrap: Callable[[Any], Any]) -> tuple[Any, list[Any], list[int]]:
+        torch.manual_seed(0)
+        layer = getattr(nn, kind)(5, 7, 2, batch_first=True, bidirectional=True).double()
+        out = nn.Linear(14, 3).double()
+        optimizer = torch.optim.SGD([*layer.parameters(), *out.parameters()], lr=0.1)
+
+        def step(x: Any, y: Any) -> Any:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(out(layer(x)[0].mean(1)), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        step = wrap(step)
+        chance, found, made = np.random.default_rng(0), [], []
+        for turn, length in enumerate((4, 6, 9, 7, 5, 8, 11, 3, 2, 12, 20, 13, 1, 14, 33, 5)):
+            batch = 3 if dynamic is None else 3 + turn % 4 * (1 + turn % 2)
+            x, y = chance.standard_normal((batch, length, 5)), chance.integers(0, 3, batch)
+            before = statistics.compiled + statistics.cache_hits
+            found.append([step(torch.from_numpy(x), torch.from_numpy(y)).item(),
+                          *[p.detach().numpy().copy() for p in layer.parameters()]])
+            made.append(statistics.compiled + statistics.cache_hits - before)
+        return step, found, made
+
+    step, found, made = trained(lambda step: torch.compile(step, fullgraph=True, dynamic=dynamic))
+    for one, other in zip(found, trained(lambda step: step)[1], strict=True):
+        for left, right in zip(one, other, strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-9, atol=1e-12)
+    (code,) = [family.code for family in step.sizes._families if family.code is not None]
+    assert code.used >= 8 and sum(made[10:12]) + sum(made[13:]) == 0
+
+
+def test_tables_of_steps() -> None:
+    """Rows that grow evenly between ones of their own; with fewer than these there is none."""
+
+    def table(n: int) -> Any:
+        return walk_table([(5 * step, 5) for step in range(n)], 5, True).reshape(-1, 4)
+
+    at = [37, 41, 43, 47, 53]
+    merging = Merging(Sizes((37,)), [(n,) for n in at], [1.0])
+    made = merging.of([table(n) for n in at])
+    for n in (2, 3, 9):
+        np.testing.assert_array_equal(made.at((n,)), table(n))
+    with pytest.raises(ValueError, match="fewer rows"):
+        made.at((1,))
+    with pytest.raises(Unlike):
+        merging.of([table(n) ** 2 for n in at])
 
 
 def test_constants_of_two_numbers_with_a_diagonal_between_them() -> None:

@@ -251,9 +251,21 @@ def test_a_mark_is_for_the_argument_and_within_its_range() -> None:
     assert "sizes that vary" in compiled.explain()
 
 
-def test_without_a_mark_each_size_is_a_recording() -> None:
-    compiled = torch.compile(lambda x: x * 2)
+def test_without_a_mark_a_size_that_has_varied_may_vary() -> None:
+    compiled = torch.compile(lambda x, y: (x * 2).sum(0) + y, fullgraph=True)
     for n in (4, 5, 6, 7):
+        compiled(rows(n), torch.ones(7))
+    assert made(compiled) == 0
+    for n in range(8, 20):
+        assert torch.equal(compiled(rows(n), torch.ones(7)), rows(n).mul(2).sum(0) + 1)
+    assert made(compiled) == 12 and "x.shape[0]: recorded at 5, 6, 7" in compiled.explain()
+    assert compiled._count() == 2  # the first, and one for all others
+
+
+def test_without_a_mark_each_size_is_a_recording_if_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch._dynamo.config, "automatic_dynamic_shapes", False)
+    compiled = torch.compile(lambda x: x * 2)
+    for n in (4, 5, 6, 7, 8):
         compiled(rows(n))
     assert made(compiled) == 0 and "sizes that vary" not in compiled.explain()
     static = torch.compile(lambda x: x * 2, dynamic=True)

@@ -30,7 +30,7 @@ GATES = {"lstm": 4, "gru": 3, "tanh": 1, "relu": 1}
 LEAST_SEQUENCES = 16
 """Sequences that a part has at least if there are more than two: each reads the whole weight at every step."""
 
-STEPS, SEQUENCES, PARTS, WALK = range(4)
+STEPS, SEQUENCES, PARTS, WALK = 0, 1, 2, 4
 """Words of a walk's table: how many steps, sequences and parts there are, and where the steps begin, four words each:
 the first row, the number of rows, and both of the step from which the walk came, 0 for the first."""
 
@@ -41,7 +41,7 @@ def walk_table(steps: Sequence[tuple[int, int]], sequences: int, back: bool, par
     before = [(0, 0), *steps[:-1]]
     words = [(*here, *there) for here, there in zip(steps, before, strict=True)]
     flat = np.array(words[::-1] if back else words, np.int64).ravel()
-    return np.concatenate([np.array([len(steps), sequences, parts or parts_of(sequences)], np.int64), flat])
+    return np.concatenate([np.array([len(steps), sequences, parts or parts_of(sequences), 0], np.int64), flat])
 
 
 def parts_of(sequences: int) -> int:

@@ -54,7 +54,7 @@ def _walked(t: Translation, name: str, instr: Instr, found: Cell, batch: int, we
     plan, machine, dtype = t.plan, engine().machine, found.dtype
     sizes, reverse = tuple(instr.params["sizes"]), instr.params.get("reverse", False)
     parts = plan.choose("number of parts", lambda: parts_of(batch))
-    table, rows = plan.constant(walk(sizes, reverse, batch, found.backward, parts)), sum(sizes)
+    table, rows = plan.constant(walk(sizes, reverse, batch, found.backward, parts).reshape(-1, 4)), sum(sizes)
     laid = []
     for which, weight in zip(found.weights(), weights, strict=True):
         panels = Panels(replace(found, offset=False), machine, which)

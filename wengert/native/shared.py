@@ -171,11 +171,27 @@ class Merging:
             if not steps and all(np.array_equal(a, a[0] + step * np.arange(len(a))) for a in arrays):
                 return Constant((self._integer([len(a) for a in arrays]),), first.dtype,
                                [self._integer([int(start) for start in starts]), step], None)
+        if first.ndim == 2 and first.dtype.kind in "iu" and all(_is_even(a) for a in arrays):
+            ends = [self._integers_of([a[row] for a in arrays]) for row in (0, 1, -1)]
+            starts = self._integers_of([a[2] for a in arrays])
+            steps = self._integers_of([a[3] - a[2] for a in arrays])
+            shape = self._integer([len(a) for a in arrays]), first.shape[1]
+            return Rows(shape, first.dtype, [*ends, starts, steps], None)
         corners = [corner for a in arrays if first.ndim >= 2 and (corner := _corner(a)) is not None]
         if len(corners) == len(arrays) and all(each[1:] == corners[0][1:] for each in corners):
             shape = [self._integer(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True)]
             return Constant(tuple(shape), first.dtype, [*corners[0][1:]], None, self._integer([c[0] for c in corners]))
         raise Unlike("a constant depends on the size")
+
+
+    def _integers_of(self, rows: Sequence[np.ndarray[Any, Any]]) -> list[Any]:
+        return [self._integer([int(n) for n in numbers]) for numbers in zip(*rows, strict=True)]
+
+
+def _is_even(matrix: np.ndarray[Any, Any]) -> bool:
+    """Whether each column grows evenly, but for its first two numbers and its last."""
+    between = matrix[2:-1]
+    return len(between) > 1 and bool((np.diff(between, axis=0) == between[1] - between[0]).all())
 
 
 def _corner(array: np.ndarray[Any, Any]) -> tuple[int, Any, Any] | None:
@@ -211,6 +227,19 @@ class Constant:
         return (numbers[0] + numbers[1] * np.arange(shape[0])).astype(self.dtype)
 
 
+class Rows(Constant):
+    """A matrix that has two rows of its own first and one last, and between them columns that grow evenly, as the table
+    of a recurrence's steps: ``numbers`` are these three, the first row between them, and how much it grows."""
+
+    def at(self, n: Numbers) -> np.ndarray[Any, Any]:
+        first, second, last, start, step = (
+            np.array([x.find(n) if varies(x) else x for x in row], self.dtype) for row in self.numbers)
+        count = self.shape[0].find(n) - 3
+        if count < 0:
+            raise ValueError("fewer rows than are known")
+        return np.vstack([first, second, start + np.arange(count)[:, None] * step, last])
+
+
 class Numbered:
     """Puts a plan in numbers for some sizes; instructions are those of the ``graph`` for them."""
 
@@ -226,7 +255,7 @@ class Numbered:
             return kind([self.of(y) for y in x])
         if kind is Instr:
             return self._instrs[id(x)]
-        if kind is Constant:
+        if kind in (Constant, Rows):
             return x.at(self._n)
         if kind is Node or is_dataclass(x) and kind is not Value:
             found = self._made.get(id(x))

@@ -144,17 +144,18 @@ class Arguments(Given):
         )
         return self._form, tuple(map(_frozen, self._leaves)), specs, overlaps
 
-    def sizes(self, varies: Callable[[str, int, int], bool]) -> tuple[Any, tuple[int, ...], list[str]]:
+    def sizes(self, varies: Callable[[str, int, int], bool]) -> tuple[Any, tuple[int, ...], list[tuple[str, int]]]:
         """The key without those sizes of tensors for which ``varies(name, dimension, size)`` says so, these sizes, and
-        what they are called. What is 0 or 1, or of a tensor that does not lie in row-major order, does not vary."""
+        of which argument and dimension they are. What is 0 or 1, or of a tensor that does not lie in row-major order,
+        does not vary."""
         form, leaves, specs, overlaps = self.key()
         sizes: list[int] = []
-        called: list[str] = []
+        called: list[tuple[str, int]] = []
         others = []
         for name, (shape, dtype, strides, wants) in zip(self.names, specs, strict=True):
             vary = [strides is None and n >= 2 and varies(name, d, n) for d, n in enumerate(shape)]
             sizes += [n for n, varying in zip(shape, vary, strict=True) if varying]
-            called += [f"{name}.shape[{d}]" for d, varying in enumerate(vary) if varying]
+            called += [(name, d) for d, varying in enumerate(vary) if varying]
             others.append((tuple([None if varying else n for n, varying in zip(shape, vary, strict=True)]),
                            dtype, strides, wants))
         return (form, leaves, tuple(others), overlaps), tuple(sizes), called

@@ -109,6 +109,9 @@ class Combination:
         if kind is float:
             return self._float(things)
         if kind in (tuple, list):
+            if len({len(each) for each in things}) > 1 and all(_is_repeated(each) for each in things):
+                count = self._integer([len(each) for each in things])
+                return kind([self._integer([each[0] for each in things])] * count)
             return kind([self.of(list(parts)) for parts in self.aligned(things, "numbers")])
         if kind is dict:
             if any([*each] != [*first] for each in things):
@@ -170,6 +173,11 @@ class Combination:
         start = self._integer([_whole(x) for x in starts])
         return _even(shape, start, [self._integer([_whole(x) for x in along]) for along in zip(*steps, strict=True)],
                      first.dtype)
+
+
+def _is_repeated(numbers: Any) -> bool:
+    """Whether it is one integer over and over, as the sequences that each step of a recurrence has."""
+    return len(numbers) > 1 and type(numbers[0]) is int and all(n == numbers[0] for n in numbers)
 
 
 def _whole(number: Any) -> int:

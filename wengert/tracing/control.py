@@ -34,10 +34,12 @@ class _Compiled(Protocol):
 
 
 class Settings:
-    """What holds for all compiled functions. ``recompile_limit``: so often is a function recorded at most."""
+    """What holds for all compiled functions. ``recompile_limit``: so often is a function recorded at most.
+    ``automatic``: sizes of arguments that have varied may vary."""
 
     def __init__(self) -> None:
         self.recompile_limit = 8
+        self.automatic = True
         self.stance = "default"
 
 

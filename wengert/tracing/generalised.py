@@ -30,6 +30,7 @@ from ..tensors.tensor import Tensor
 from .arguments import Arguments
 from .backward import Backward
 from .combination import Combination, Unlike, Weights, check_same
+from .control import settings
 from .program import Program, Recording
 from .sizes import SizeNotes
 
@@ -57,10 +58,13 @@ def mark(tensor: Tensor, dim: int, how: Mark) -> None:
 
 class Families:
     """The recordings of one function that serve several sizes: those of all tensors among the arguments where
-    ``every``, else those that are marked. A mark is for the argument, whichever tensor it is at a later call."""
+    ``every``, else those that are marked, and those that have varied: of which calls came with two different ones,
+    while everything else was alike. A mark is for the argument, whichever tensor it is at a later call."""
 
     def __init__(self, every: bool) -> None:
         self._every = every
+        self._seen: dict[Any, tuple[int, ...]] = {}
+        """Without ``every``: the sizes of a recording, by all else of its key."""
         self._marks: dict[tuple[str, int], Mark] = {}
         self._families: list[Family] = []
         self._said = False
@@ -70,6 +74,14 @@ class Families:
         for name, tensor in zip(arguments.names, arguments.tensors, strict=True):
             for dim, how in (tensor._rare or {}).get("sizes", {}).items():
                 self._marks[name, dim] = how
+
+    def _look_at(self, arguments: Arguments) -> None:
+        """Marks the sizes that are not those of a recording before, where these are all that is not."""
+        key, sizes, called = arguments.sizes(lambda *_: True)
+        before = self._seen.setdefault(key, sizes)
+        for size, was, (name, dim) in zip(sizes, before, called, strict=True):
+            if size != was:
+                self._marks.setdefault((name, dim), Mark(2, float("inf"), False))
 
     def _varies(self, name: str, dim: int, size: int) -> bool:
         how = self._marks.get((name, dim))
@@ -98,7 +110,10 @@ class Families:
     def record(self, arguments: Arguments, run: Callable[[SizeNotes | None], Program]) -> tuple[Program, str | None]:
         """A recording, by ``run``, which serves other sizes if it can; and why those before did not serve these, if
         somebody is to be told, which is once."""
-        key, sizes, called = arguments.sizes(self._varies)
+        if settings.automatic and not self._every:
+            self._look_at(arguments)
+        key, sizes, varying = arguments.sizes(self._varies)
+        called = [f"{name}.shape[{dim}]" for name, dim in varying]
         if not sizes:
             return run(None), None
         notes = SizeNotes()
