@@ -85,7 +85,13 @@ def in_a_loop(reason: str) -> dict[str, str]:
 
 WRITTEN_OUT = {**dict.fromkeys(("vjp", "jvp"), "where a derivative is wanted, it is written out"),
                **in_a_loop("it is recorded where no derivative of it can be asked for, and never inside vmap")}
-"""``missing`` of what backward rules record as one step where nothing more follows: `is_final` of core/primitive.py."""
+"""``missing`` of what backward rules record as one step where nothing more follows: `is_final` of core/primitive.py.
+Their evaluation takes tensors too, of which it then writes the step out."""
+
+
+def written_out(primitive: Any) -> Any:
+    """What computes a primitive on tensors that are differentiated: itself, or its evaluation, written out."""
+    return primitive.run if primitive.missing.get("vjp") == WRITTEN_OUT["vjp"] else primitive
 
 
 def native(primitive: Any, operands: Sequence[Any], mapped: Mapped, params: Params) -> Any:

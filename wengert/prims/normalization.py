@@ -162,7 +162,11 @@ def _tuned(g: Array, x: Array, weight: Array | None, mean: Array, variance: Arra
 
 def _gradient(xp: ModuleType, g: Array, x: Array, weight: Array | None, mean: Array, variance: Array, *,
               dim: Dims, eps: float, needs: Needs, shapes: Sequence[Dims]) -> Any:
-    found = _tuned(g, x, weight, mean, variance, {"dim": dim, "eps": eps}, needs, shapes)
+    params = {"dim": dim, "eps": eps}
+    if type(g) is np.ndarray:
+        found = _tuned(g, x, weight, mean, variance, params, needs, shapes)
+    else:
+        found = _vjp({0: g}, (x, weight, (None, mean, variance), shapes), params, needs)
     return tuple([grad for grad, need in zip(found, needs, strict=True) if need])
 
 

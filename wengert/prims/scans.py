@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.batching import along, rank_of, size_of, spread
+from ..core.batching import WRITTEN_OUT, along, rank_of, size_of, spread
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, as_first, certain, conjugate, is_final, linear, opaque, reduction
@@ -67,8 +67,7 @@ cumprod_adjoint = opaque(
     "cumprod_adjoint", batch=_adjoint_batch,
     eval=lambda xp, ct, x, out, dim: _cumprod_derivative(ct, x, out, dim), arity=3,
     spec=lambda ct, x, out, dim: ct, widens=True, agree=(0, 1, 2),
-    missing={"vjp": "cumprod's own rule is differentiated instead",
-             "jvp": "cumprod's own rule is differentiated instead"},
+    missing={rule: WRITTEN_OUT[rule] for rule in ("vjp", "jvp")},
     samples=cases(((3, 4), (3, 4), (3, 4), {"dim": 1}), ((), (), (), {"dim": 0})),
     doc="The cotangent of cumprod's operand, of that of its result. Which formula it takes depends on values, so in a "
         "recording it is one instruction.",

@@ -3,18 +3,19 @@
 When a recorded function returns a tensor that wants a gradient, the recording goes on: the ordinary engine runs back
 from it, with cotangents that are further inputs, and all of that is recorded too. Cut where the function ended, the
 graph becomes a forward one, which also gives what the backward one reads, and a backward one. On the tape they are one
-`CompiledNode`. A second derivative runs both once more, on tensors.
+`CompiledNode`. A second derivative runs both once more, on tensors: of the forward one what depends on the tensors that
+want gradients. Everything else is kept, numbers that were drawn above all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..autograd.engine import run
-from ..core.errors import GradError
+from ..core.batching import written_out
 from ..core.primitive import P, Primitive
 from ..ir import Instr, InstructionGraph, Interpreter, Value
 from ..native import Runner
@@ -46,6 +47,7 @@ class Backward:
             Interpreter(graph))
         """Makes what runs the graph of the half for some places."""
         self._halves: dict[frozenset[int], Half] = {}
+        self._again: list[Instr] | None = None
 
     def lying(self, value: Value, array: np.ndarray) -> np.ndarray:
         """The array of a kept value, lying as it did the first time: the forward half leaves it in the order that suits
@@ -71,6 +73,12 @@ class Backward:
         """The halves that there are by now."""
         return list(self._halves.values())
 
+    def again(self, sources: Iterable[Value]) -> list[Instr]:
+        """The instructions of the forward graph by which what is kept depends on the values of the sources."""
+        if self._again is None:
+            self._again = _between(self.forward, set(sources), self.kept)
+        return self._again
+
     def half(self, given: frozenset[int]) -> Half:
         """What is to be done where these of the places have a cotangent."""
         found = self._halves.get(given)
@@ -82,6 +90,22 @@ class Backward:
                      for value, origin in zip(wanted, self.origins, strict=True)]
             found = self._halves[given] = Half(graph, wanted, there, self.make(graph, given))
         return found
+
+
+def _between(graph: InstructionGraph, sources: set[Value], kept: Iterable[Value]) -> list[Instr]:
+    """The instructions by which ``kept`` values depend on ``sources``, and those that compute what else these read, as
+    far as it is not kept itself."""
+    depend = set(sources)
+    for instr in graph.instrs:
+        if instr.primitive.kind != "random" and not depend.isdisjoint(instr.values()):
+            depend.update(instr.results)
+    there = {value for value in kept if value not in depend}
+    needed, found = {value for value in kept if value in depend}, []
+    for instr in reversed(graph.instrs):
+        if not needed.isdisjoint(instr.results):
+            needed.update([value for value in instr.values() if value not in there])
+            found.append(instr)
+    return found[::-1]
 
 
 def _is_dense(array: np.ndarray) -> bool:
@@ -180,6 +204,8 @@ def record_backward(
         constants = {value for value, _ in graph.constants}
         read = dict.fromkeys(value for value in [*(v for i in back.instrs for v in i.values()), *gradients])
         kept = [value for value in read if value not in made and value not in constants]
+        again = _between(graph, {*graph.inputs, *graph.states}, kept)  # by a second derivative, which cannot draw
+        kept += [result for instr in again if instr.primitive.kind == "random" for result in instr.results]
         back.constants = [(value, array) for value, array in graph.constants if value in read]
         kept = _with_channels_last(graph, back, kept, recorder.names.free)
         back.inputs = [*kept, *cotangents]
@@ -250,12 +276,6 @@ class CompiledNode(Node):
     def _pull_tensors(self, parts: Any, as_tensors: Callable[[Any, Any], Any]) -> Sequence[Any]:
         """The same on tensors, recorded: both graphs run once more, from the tensors themselves."""
         backward = self.backward
-        for instr in backward.forward.instrs:
-            if instr.primitive.kind == "random":
-                raise GradError(
-                    "[backward] a second derivative of a compiled function without random numbers was expected; it "
-                    f"draws some at {instr.line}; compute this derivative with the function itself"
-                )
         values: dict[Value, Any] = {value: make(array, None) for value, array in self.arrays.items()}
         for value, edge in self.wholes:
             values[value] = as_tensors(self.arrays[value], edge)
@@ -264,11 +284,10 @@ class CompiledNode(Node):
             values[constant] = make(array, None)
         cts = backward.graph.inputs[len(backward.kept):]
         values.update({value: parts[i] for i, value in enumerate(cts) if parts.get(i) is not None})
-        for graph in (backward.forward, half.graph):
-            for instr in graph.instrs:
-                operands = [values[x] if type(x) is Value else x for x in instr.operands]
-                found = instr.primitive(*operands, **instr.params)
-                values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
+        for instr in (*backward.again([value for value, _ in self.wholes]), *half.graph.instrs):
+            operands = [values[x] if type(x) is Value else x for x in instr.operands]
+            found = written_out(instr.primitive)(*operands, **instr.params)
+            values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
         return [values[value] if there and value is not None else None
                 for value, there in zip(half.wanted, half.there, strict=True)]
 
