@@ -343,10 +343,10 @@ class BatchLevel(Level):
 
     # --- random numbers -----------------------------------------------------------------------------------------------
 
-    def draws(self, reseeds: bool = False) -> None:
+    def draws(self, generator: Any, reseeds: bool = False) -> None:
         if not reseeds:
             self._check_random()
-        super().draws(reseeds)
+        super().draws(generator, reseeds)
 
     def _check_random(self) -> None:
         if self.randomness == "error":

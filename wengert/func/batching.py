@@ -21,7 +21,7 @@ from .trees import flatten, spread
 class _NoDraws(Watcher):
     """Refuses random numbers where examples run one by one: whether they share them has to be said."""
 
-    def draws(self, reseeds: bool = False) -> None:
+    def draws(self, generator: Any, reseeds: bool = False) -> None:
         if reseeds:
             return
         raise RuntimeError("[vmap] called random operation while in randomness error mode. Please either use the "

@@ -92,13 +92,15 @@ class MersenneTwister:
                 f"it modulo 2**64"
             )
         if thread.watcher is not None:
-            thread.watcher.draws(reseeds=True)
+            thread.watcher.draws(self, reseeds=True)
         self._seed = seed % 2**64
         self._rewind()
         return self
 
     def seed(self) -> int:
         """Starts the stream of a seed from the operating system's entropy, and returns that seed."""
+        if thread.watcher is not None:
+            thread.watcher.draws(None, reseeds=True)
         self.manual_seed(int.from_bytes(os.urandom(8), "little"))
         return self._seed
 
@@ -111,7 +113,7 @@ class MersenneTwister:
     def random32(self, count: int) -> Words:
         """The next ``count`` words of the stream, as an array of uint32 that is not to be written to."""
         if thread.watcher is not None:
-            thread.watcher.draws()
+            thread.watcher.draws(self)
         position, end = self._position, self._position + count
         if end <= BLOCK:
             self._position = end
@@ -140,7 +142,7 @@ class MersenneTwister:
     def random_double(self) -> float:
         """One double of [0, 1), from the lower 53 bits of a pair of words; for algorithms that draw one by one."""
         if thread.watcher is not None:
-            thread.watcher.draws()
+            thread.watcher.draws(self)
         position = self._position
         if position + 2 <= BLOCK:
             if self._numbers is None:

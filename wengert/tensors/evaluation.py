@@ -178,10 +178,11 @@ class Watcher(Block):
         if self.outer is not None:
             self.outer.changes(tensor, op)
 
-    def draws(self, reseeds: bool = False) -> None:
-        """Called before random numbers are drawn, or before a generator ``reseeds`` itself."""
+    def draws(self, generator: Any, reseeds: bool = False) -> None:
+        """Called before random numbers are drawn from a generator, or before it ``reseeds`` itself; with None before
+        one does so by chance."""
         if self.outer is not None:
-            self.outer.draws(reseeds)
+            self.outer.draws(generator, reseeds)
 
     # --- training -----------------------------------------------------------------------------------------------------
 

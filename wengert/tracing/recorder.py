@@ -26,6 +26,7 @@ from .capturing import Capturing
 from .memory import offset_within, root_of, same_strides
 from .outside import Slot, has_resting_grad, spec_of
 from .quantities import Traced, TracedInteger, plain_parameter
+from .seeds import is_young
 from .sizes import TracedSize
 from .sources import Gradient
 from .values import TracedArray
@@ -288,7 +289,9 @@ class Recorder(Capturing):
             return
         self.layouts.append((self.source_of(tensor), state.grad, change, arguments))
 
-    def draws(self, reseeds: bool = False) -> None:
+    def draws(self, generator: Any, reseeds: bool = False) -> None:
+        if is_young(generator):  # it begins at the same place in every call
+            return
         raise TraceError(
             "[random] random numbers by one of the functions of the namespace were expected while a function is being "
             "recorded; got a draw by the generator itself; draw outside, and pass the numbers as an argument"
@@ -313,6 +316,8 @@ class Recorder(Capturing):
                     optimizer.state.pop(parameter, None)
 
     def draw(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+        if id(generator) not in self.generators and is_young(generator):
+            return self._drawn_alike(sampler, generator, operands, params)
         if id(generator) not in self.generators:
             value = Value(self.names.free("generator"), GENERATOR)
             self.graph.generators.append(value)
@@ -328,6 +333,19 @@ class Recorder(Capturing):
             state.watcher = self
         value = self._emit(P.draw, (source, *(value for value, _ in pairs)), params, array)
         return make(self.fresh(value, array), None)
+
+    def _drawn_alike(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
+        """What a generator draws that the function has made itself: the same in every call."""
+        if any(type(operand) not in (int, float) for operand in operands):
+            raise TraceError("[random] plain numbers were expected by a generator that the recorded function makes "
+                             "itself; got a tensor, or a number that may change; make the generator outside")
+        params = {"sampler": sampler, **{name: plain_parameter(P.draw, name, value) for name, value in params.items()}}
+        state.watcher = None
+        try:
+            drawn = np.asarray(evaluate(P.draw, (generator, *operands), params))
+        finally:
+            state.watcher = self
+        return make(self.fresh(self._constant(drawn), drawn), None)
 
     # --- gradients ----------------------------------------------------------------------------------------------------
 
