@@ -1988,6 +1988,38 @@ def slopes_drawn_for_negative_numbers(compile: Any) -> Any:
     return [f(torch.tensor([-1.0, 2.0, -3.0])), f(torch.tensor([-1.0, -2.0, -3.0])), torch.rand(2)]
 
 
+@works
+def a_distribution_in_a_step(compile: Any) -> Any:
+    """Its parameters and values are not known while the step is recorded, and are not checked then."""
+    policy = torch.nn.Linear(4, 3)
+
+    def act(x: Any) -> Any:
+        with torch.no_grad():
+            found = torch.distributions.Categorical(logits=policy(x))
+            action = found.sample()
+            return action, found.log_prob(action), found.entropy()
+
+    act = compile(act)
+    return [act(torch.arange(8.0).reshape(2, 4)), act(torch.ones(2, 4)), torch.rand(2)]
+
+
+@eager("StepLR.last_epoch")
+def a_scheduler_that_steps_inside(compile: Any) -> Any:
+    w = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+
+    def step(x: Any) -> Any:
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+        scheduler.step()
+        return w.detach().clone()
+
+    step = compile(step)
+    return [step(torch.ones(3)), step(torch.ones(3)), scheduler.get_last_lr(), scheduler.last_epoch]
+
+
 def test_a_thousand_functions_leave_memory_flat() -> None:
     import tracemalloc
 

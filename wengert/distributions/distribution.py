@@ -14,15 +14,20 @@ from typing import Any, ClassVar, Self
 import wengert
 from wengert import Size, Tensor
 
+from ..core.errors import TraceError
 from ..ops.arguments import sizes_of
 from . import constraints
 from .utils import lazy_property
 
 
 def _holds(constraint: constraints.Constraint, value: Tensor) -> bool:
-    """Whether all of ``value`` satisfies the constraint; nothing of the check is recorded."""
+    """Whether all of ``value`` satisfies the constraint; nothing of the check is recorded. What has no value yet, as a
+    function is being recorded (`wengert.compile`), is taken to do so."""
     with wengert.no_grad():
-        return bool(constraint.check(value).all())
+        try:
+            return bool(constraint.check(value).all())
+        except TraceError:
+            return True
 
 
 def shape_of(sample_shape: Any) -> Size:

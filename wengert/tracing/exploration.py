@@ -90,6 +90,12 @@ def is_optimizer(thing: object) -> bool:
     return attributes is not None and isinstance(attributes.get("param_groups"), list)
 
 
+def is_scheduler(thing: object) -> bool:
+    """Whether a thing is a scheduler of an optimiser's numbers, by what it has."""
+    attributes = _attributes_of(thing)
+    return attributes is not None and "last_epoch" in attributes and is_optimizer(attributes.get("optimizer"))
+
+
 def names_of(code: types.CodeType, among: frozenset[str]) -> list[str]:
     """The names that instructions of these kinds have."""
     return list(dict.fromkeys([each.argval for each in dis.get_instructions(code) if each.opname in among]))

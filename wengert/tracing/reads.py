@@ -42,9 +42,10 @@ import numpy as np
 from ..core.errors import TraceError
 from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
-from .exploration import Exploration, is_module
+from .exploration import Exploration, is_module, is_scheduler
 from .places import MISSING, Chance, Look, Numbers, Quick, Read, Same, is_plain
-from .whose import is_of_library, is_of_nn, is_ours, is_users, is_written
+from .seeds import is_forgotten, is_seeding, is_young
+from .whose import is_of_library, is_of_nn, is_of_optim, is_ours, is_users, is_written
 
 _UNSEEN: dict[Any, str] = {
     **{getattr(time, name): f"time.{name}()" for name in
@@ -109,6 +110,8 @@ class Reads:
         self._outer: Any = None
         self._chance: Any = None
         self._drawn: Any = None
+        self._seeded: set[int] = set()
+        """Generators that the function has made, and that begin where it says."""
 
     def __enter__(self) -> Reads:
         self._outer, self._collects = sys.getprofile(), gc.isenabled()
@@ -228,8 +231,20 @@ class Reads:
             return
         if prints:
             self._note_printing(asks)
-        else:
+        elif not self._is_settled(frame, function):
             self.unseen = name, _line_of(asks)
+
+    def _is_settled(self, frame: types.FrameType, function: Any) -> bool:
+        """Whether a call asks a generator that the function has made with a seed of its own, or makes one."""
+        owner = getattr(function, "__self__", None)
+        if function is os.urandom:
+            return is_forgotten(frame)
+        if not isinstance(owner, random.Random) or not is_young(owner):
+            return False
+        if is_seeding(frame, function):
+            self._seeded.add(id(owner))
+            self._alive.append(owner)
+        return id(owner) in self._seeded
 
     def _reader_of(self, frame: types.FrameType) -> Callable[[types.FrameType], None] | None:
         """What to do whenever a function is entered, by its code."""
@@ -240,6 +255,8 @@ class Reads:
             return self._asks_environment
         if code.co_varnames[:1] == ("self",) and is_of_nn(code.co_filename):
             return self._enter_module
+        if code.co_varnames[:1] == ("self",) and is_of_optim(code.co_filename):
+            return self._enter_scheduler
         return None
 
     def _prints(self, frame: types.FrameType) -> None:
@@ -268,6 +285,21 @@ class Reads:
         if id(owner) not in self._entered and is_module(owner):
             self._entered.add(id(owner))
             self.module(owner)
+
+    def _enter_scheduler(self, frame: types.FrameType) -> None:
+        """Notes where a scheduler stands, and the numbers that it sets."""
+        owner = frame.f_locals.get("self")
+        if id(owner) in self._entered or not is_scheduler(owner):
+            return
+        self._entered.add(id(owner))
+        for name, value in vars(owner).items():
+            if is_plain(value):
+                self.note(vars(owner), name, f"{type(owner).__name__}.{name}", owner)
+            elif isinstance(value, list):
+                self.note(value, None, f"{type(owner).__name__}.{name}", owner)
+        for group in vars(owner)["optimizer"].param_groups:
+            for key in [key for key, value in group.items() if is_plain(value)]:
+                self.note(group, key, f"param_group[{key!r}]", rooted=True)
 
     def module(self, module: ModuleType | None) -> None:
         """Notes every plain attribute of one of wengert's own modules: ``training``, ``p``, ``eps``, ..."""
@@ -360,7 +392,7 @@ class Reads:
     def begun(self, iterator: Any, words: str, rooted: bool) -> None:
         """Refuses an iterator that was begun before: whoever names it takes from it, and no two calls find it where it
         was. Raises `TraceError`, before anything is taken."""
-        if rooted or all(each is not iterator for each in gc.get_objects(generation=0)):
+        if rooted or not is_young(iterator):
             self._refuse(f"this one names {words}, an iterator that was begun before, of which a compiled call takes "
                          "nothing; take from it outside, and pass what it gives as an argument")
 

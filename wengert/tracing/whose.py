@@ -62,3 +62,9 @@ def is_of_library(filename: str) -> bool:
 def is_of_nn(filename: str) -> bool:
     """Whether a file is of wengert's layers."""
     return os.path.realpath(filename).startswith(_OURS + "nn" + os.sep)
+
+
+@functools.cache
+def is_of_optim(filename: str) -> bool:
+    """Whether a file is of wengert's optimisers and schedulers."""
+    return os.path.realpath(filename).startswith(_OURS + "optim" + os.sep)
