@@ -172,11 +172,10 @@ class Merging:
                 return Constant((self._integer([len(a) for a in arrays]),), first.dtype,
                                [self._integer([int(start) for start in starts]), step], None)
         if first.ndim == 2 and first.dtype.kind in "iu" and all(_is_even(a) for a in arrays):
-            ends = [self._integers_of([a[row] for a in arrays]) for row in (0, 1, -1)]
-            starts = self._integers_of([a[2] for a in arrays])
-            steps = self._integers_of([a[3] - a[2] for a in arrays])
-            shape = self._integer([len(a) for a in arrays]), first.shape[1]
-            return Rows(shape, first.dtype, [*ends, starts, steps], None)
+            rows = [self._integers_of([a[row] for a in arrays]) for row in (0, 1, -1, 2)]
+            grows = self._integers_of([a[3] - a[2] for a in arrays])
+            count = self._integer([len(a) for a in arrays])
+            return Rows((count, first.shape[1]), first.dtype, [*rows, grows], None)
         corners = [corner for a in arrays if first.ndim >= 2 and (corner := _corner(a)) is not None]
         if len(corners) == len(arrays) and all(each[1:] == corners[0][1:] for each in corners):
             shape = [self._integer(sizes) for sizes in zip(*[a.shape for a in arrays], strict=True)]
