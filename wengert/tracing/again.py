@@ -270,7 +270,8 @@ def _watched() -> bool:
 
 def _questions(program: Program) -> Questions:
     """All that must be as it is now, besides the arguments: modes, what Python code read, guards, states."""
-    if program._layouts or program._assigned or program._turned:  # then what is there now is not what a call must find
+    if program._layouts or program._assigned or program._turned or program.results.kept:
+        # Then what is there now is not what a call must find.
         raise Unlike("its states change more than numbers")
     ask = Questions()
     ask.same(f"{ask(state)}.grad", state.grad)

@@ -20,7 +20,7 @@ from ..core.primitive import P, Primitive
 from ..ir import Instr, InstructionGraph, Interpreter, Value
 from ..native import Runner
 from ..tensors.alias import edge_of
-from ..tensors.tape import Leaf, Node, ancestors, node_of
+from ..tensors.tape import Leaf, Node, Out, ancestors, node_of
 from ..tensors.tensor import make
 from .recorder import Recorder
 from .sources import Source
@@ -294,6 +294,13 @@ class CompiledNode(Node):
     def free(self) -> None:
         self.saved, self.guards = None, ()
         self.arrays = {}
+
+
+def used_up(tensor: Any) -> Out:
+    """The end of a history through which backward() has run: it is said where it is to run through it again."""
+    node = CompiledNode(COMPILED, {}, (), ((), None), (), (tensor._data.shape,), (tensor._data.dtype,))
+    node.free()
+    return Out(node, 0)
 
 
 def _never(*_: object, **__: object) -> Any:

@@ -24,23 +24,28 @@ def checked(name: str, program: Program, arguments: Arguments, run: Callable[[],
     """
     memories, leaves = program.places(arguments), program.leaves(arguments)
     before = {name: array.copy() for name, array in memories.items()}
+    kept = [(read, read.now()) for read, _ in program.results.kept]
     gradients = {name: (leaf.grad, None if leaf.grad is None else leaf.grad._data.copy())
                  for name, leaf in leaves.items()}
     try:
         plain = _arrays(run())
         left = {name: array.copy() for name, array in memories.items()}
         left |= {name: leaf.grad._data.copy() for name, leaf in leaves.items() if leaf.grad is not None}
+        put = {read.words: read.now()._data.copy() for read, _ in kept}
     finally:
         for place, array in memories.items():
             np.copyto(array, before[place])
         for place, (tensor, values) in gradients.items():
             leaves[place].grad = tensor if values is None else make(values, None)
+        for read, was in kept:
+            read.put(was)
     result = program.run_fitting(arguments)
     found = {place: leaf.grad._data for place, leaf in leaves.items() if leaf.grad is not None}
     results = _arrays(result)
     pairs = {f"result {i}": pair for i, pair in enumerate(zip(plain, results, strict=True))}
     pairs |= {place: (left[place], memories[place]) for place in memories}
     pairs |= {place: (left.get(place), found.get(place)) for place in leaves}
+    pairs |= {read.words: (put[read.words], read.now()._data) for read, _ in kept}
     for place, (expected, came) in pairs.items():
         reason = _difference(expected, came)
         if reason is not None:

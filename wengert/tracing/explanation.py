@@ -49,7 +49,8 @@ def explain(program: Explained) -> str:
         "arguments that are part of the key": given,
         "guards": [*guards(program)],
         "baked constants": [*baked(program)],
-        "effects": [format_effect(effect) for effect in graph.effects],
+        "effects": [*[format_effect(effect) for effect in graph.effects],
+                    *[f"put {read.words} <- a result" for read, _ in program._results.kept]],
         "outputs": [
             f"{where!r}: {where.spec}" if type(where) is Value else getattr(where, "name", "")
             for where in program._results.where

@@ -125,6 +125,7 @@ class Exploration:
         self._reads, self._code = reads, code
         self._names = dict.fromkeys([name for name in code.co_names if not name.startswith("__")])
         self._every = not _COMPUTED.isdisjoint(code.co_names)
+        self._set = names_of(code, frozenset({"STORE_ATTR"}))
         self._constants = [value for value in code.co_consts if isinstance(value, (str, int))]
         self._visited: set[int] = set()
         self._far = 0
@@ -272,6 +273,7 @@ class Exploration:
                 self._reads.parts(thing, words)
                 for name, value in attributes["_modules"].items():
                     self.into(value, f"{words}.{name}")
+            self._of_absent(thing, attributes, words)
         for owner in type(thing).__mro__:
             for name, descriptor in vars(owner).items():
                 if isinstance(descriptor, types.MemberDescriptorType) and (self._every or name in self._names):
@@ -280,6 +282,13 @@ class Exploration:
                     found = descriptor.__get__(thing) if hasattr(thing, name) else None
                     self.into(found, f"{words}.{name}")
         self._of_class(type(thing), words, thing)
+
+    def _of_absent(self, thing: Any, attributes: dict[str, Any], words: str) -> None:
+        """Notes that an object has none of the attributes that the code sets, where it may have such."""
+        parts = [attributes.get(part, ()) for part in ("_parameters", "_buffers", "_modules")]
+        for name in self._set:
+            if name not in attributes and not any(name in part for part in parts) and not hasattr(type(thing), name):
+                self._note(attributes, name, f"{words}.{name}", thing)
 
     def _of_optimizer(self, thing: Any, attributes: dict[str, Any], words: str) -> None:
         """An optimiser: its numbers are inputs, where code of wengert's reads them and where the user's does."""

@@ -157,12 +157,13 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
                 args, kwargs = arguments.filled(recorder.stand_ins, floats)
                 result = function(*args, **kwargs)
             arguments.refuse_changes((args, kwargs), recorder.stand_ins, floats)
-            results = Results(recorder, result)
+            kept = [] if once else [read for read in reads if read.is_replaced()]
+            results = Results(recorder, result, kept)
             del args, kwargs, result, floats
             if once:
                 reads.undo()
             else:
-                reads.refuse_changes()
+                reads.refuse_changes(kept)
             effects(recorder, {argument for argument, tensor in zip(arguments.names, arguments.tensors, strict=True)
                                if not tensor.is_leaf})
             cut = _recorded_backward(recorder, results, arguments)

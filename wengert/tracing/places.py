@@ -94,6 +94,21 @@ class Read:
         else:  # the names of a class
             setattr(self.owner, self.key, self.value)
 
+    def is_replaced(self) -> bool:
+        """Whether there is a tensor in the place of another one, or of nothing, which can be put there again."""
+        now = self.now()
+        single = type(self.container) is types.CellType or isinstance(self.container, dict) and self.key is not MISSING
+        return type(self) is Read and single and type(now) is Tensor and now is not self.value and (
+            self.value is None or self.value is MISSING or isinstance(self.value, Tensor)) and not (
+            now.requires_grad and now.is_leaf)
+
+    def put(self, tensor: Tensor) -> None:
+        """Puts a tensor there."""
+        if type(self.container) is types.CellType:
+            self.container.cell_contents = tensor
+        else:
+            self.container[self.key] = tensor
+
     def was_nothing(self) -> bool:
         """Whether there was nothing at the place when it was noted, or more has come to what a dict had."""
         if self.key is MISSING:

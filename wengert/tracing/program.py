@@ -185,7 +185,8 @@ class Program:
                 made[i] = where.find(made)
             elif not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
                 made[i] = where.find(tensors)
-        return self._results.form.build(filled(self._results.leaves, made.__getitem__, lambda i: made[i].item()))
+        return self._results.handed_out(self._results.form.build(
+            filled(self._results.leaves, made.__getitem__, lambda i: made[i].item())))
 
     def _inputs(self, arguments: Given) -> list[np.ndarray]:
         numbers = [np.array(source.find(arguments.floats)) for source in self._quantities]

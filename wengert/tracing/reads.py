@@ -306,7 +306,7 @@ class Reads:
         self._alive.append(module)
         attributes = vars(module)
         for name, value in attributes.items():
-            if is_plain(value):
+            if is_plain(value) or isinstance(value, Tensor):
                 self.note(attributes, name, f"{type(module).__name__}.{name}", module)
         self.note(attributes, "forward", f"{type(module).__name__}.forward", module)
         self.parts(module, type(module).__name__)
@@ -464,11 +464,12 @@ class Reads:
         self._untracked.clear()
         self._alive.clear()
 
-    def refuse_changes(self) -> None:
-        """Raises `TraceError` where the recorded function changed something besides tensors, after making it what it
-        was, or took something from outside the program: no replay would do that again."""
-        made = all(read.holds() or read.was_nothing() for read in self)
-        changed = self.undo()
+    def refuse_changes(self, kept: list[Read]) -> None:
+        """Raises `TraceError` where the recorded function changed something besides tensors and the places that are
+        ``kept``, after making it what it was, or took something from outside the program: no replay would do that
+        again."""
+        made = all(read.holds() or read.was_nothing() or read in kept for read in self)
+        changed = [read for read in self.undo() if read not in kept]
         if self._refused is not None:
             raise self._refused
         if changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from ..core.errors import TraceError
@@ -13,7 +14,9 @@ from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
 from .arguments import PLAIN, FloatPlace, Place
+from .backward import open_ends, used_up
 from .nests import RESULTS
+from .places import Read
 from .quantities import Traced
 from .recorder import Recorder
 from .sizes import TracedSize
@@ -24,20 +27,36 @@ class Results:
     """The result of a recorded function: the ``form`` of its nest, its ``leaves`` with a `Place` for each tensor, and
     ``where`` each of them is: an output of the graph, or a tensor of the user's.
 
-    Raises `TraceError` for what is neither a tensor nor a plain value.
+    ``kept`` are places where it has put another tensor, as ``self.state = new``: these are results too, behind the
+    function's own, and are put there in each call. Raises `TraceError` for what is neither a tensor nor a plain value.
     """
 
-    def __init__(self, recorder: Recorder, result: object) -> None:
+    def __init__(self, recorder: Recorder, result: object, kept: Sequence[Read] = ()) -> None:
         self.where: list[Source | Part | Among | Value] = []
         self.tensors: list[Any] = []
         """For each of these the tensor itself, while the recording lasts."""
         self._places: dict[int, Place] = {}
         self._recorder = recorder
-        leaves, self.form = RESULTS.flatten(result)
+        held = [read.now() for read in kept]
+        self.kept = [(read, edge_of(tensor) is not None and not open_ends([tensor]))
+                     for read, tensor in zip(kept, held, strict=True)]
+        """With each whether its history is used up, as backward() ran through it."""
+        leaves, self.form = RESULTS.flatten((result, *held) if held else result)
         self.leaves = list(map(self._taken, leaves))
         self._join()
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
         del self._recorder, self._places
+
+    def handed_out(self, built: Any) -> Any:
+        """The result, of what was built, once what is kept is at its places."""
+        if not self.kept:
+            return built
+        result, *tensors = built
+        for (read, is_used_up), tensor in zip(self.kept, tensors, strict=True):
+            if is_used_up:
+                tensor._edge = used_up(tensor)
+            read.put(tensor)
+        return result
 
     def steps(self) -> list[Any]:
         """The steps of the views among the results."""
