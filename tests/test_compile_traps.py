@@ -2020,6 +2020,57 @@ def a_scheduler_that_steps_inside(compile: Any) -> Any:
     return [step(torch.ones(3)), step(torch.ones(3)), scheduler.get_last_lr(), scheduler.last_epoch]
 
 
+@eager("or its state")
+def random_numbers_on_the_side(compile: Any) -> Any:
+    def f(x: Any) -> Any:
+        with torch.random.fork_rng():
+            noise = torch.rand(3)
+        return x + noise + torch.rand(3)
+
+    f = compile(f)
+    return [f(x3), f(x3), torch.rand(3)]
+
+
+@works
+def an_attribute_set_by_its_name(compile: Any) -> Any:
+    place = SimpleNamespace()
+
+    def f(x: Any) -> Any:
+        setattr(place, "last", x * 2)  # noqa: B010
+        place.first = x
+        return x + 1
+
+    f = compile(f)
+    return [f(x3), place.last, place.first, f(x3 + 1), place.last, place.first]
+
+
+@eager("changes")
+def a_tensor_of_a_class(compile: Any) -> Any:
+    class Meter:
+        total = torch.zeros(3)
+
+    def f(x: Any) -> Any:
+        Meter.total = Meter.total + x
+        return Meter.total * 2
+
+    f = compile(f)
+    return [f(x3), f(x3), Meter.total]
+
+
+def test_what_is_behind_a_mask_counts_for_nothing_and_a_check_says_so() -> None:
+    def f(query: Any, value: Any) -> Any:
+        return F.scaled_dot_product_attention(query, query, value, is_causal=True)
+
+    query, value = torch.randn(1, 2, 64, 16), torch.randn(1, 2, 64, 16)
+    value[:, :, -1] = math.nan
+    came = torch.compile(f, fullgraph=True)(query, value)
+    assert came[:, :, -1].isnan().all() and not came[:, :, 0].isnan().any()
+    with pytest.raises(TraceError, match="behind a mask of constants"):
+        torch.compile(f, fullgraph=True, check=1)(query, value)
+    value[:, :, -1] = 1.0
+    torch.testing.assert_close(torch.compile(f, fullgraph=True, check=1)(query, value), f(query, value))
+
+
 def test_a_thousand_functions_leave_memory_flat() -> None:
     import tracemalloc
 

@@ -96,6 +96,8 @@ def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cpu"
     True
     """
     saved = default_generator.state_array() if enabled else None
+    if enabled and state.watcher is not None:
+        state.watcher.draws(default_generator, reseeds=True)
     try:
         yield
     finally:

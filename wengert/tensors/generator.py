@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.state import state
 from ..sampling.twister import MersenneTwister
 from .tensor import Tensor, wrap
 
@@ -28,6 +29,8 @@ class Generator(MersenneTwister):
 
     def get_state(self) -> Tensor:
         """The state as a uint8 tensor of 5056 elements, which PyTorch's ``set_state`` understands too."""
+        if state.watcher is not None:
+            state.watcher.draws(self, reseeds=True)
         return wrap(self.state_array())
 
     def set_state(self, new_state: Tensor, /) -> Generator:
@@ -36,6 +39,8 @@ class Generator(MersenneTwister):
             raise TypeError(
                 f"[set_state] expected a torch.ByteTensor; got {type(new_state).__name__}; pass what get_state() gave"
             )
+        if state.watcher is not None:
+            state.watcher.draws(self, reseeds=True)
         self.set_state_array(new_state._data)
         return self
 

@@ -31,7 +31,8 @@ from .places import MISSING, MOST, PLAIN, Attribute, Entries, Look, Quick, Read,
 from .questions import Questions
 from .whose import is_of_nn, is_users
 
-_COMPUTED = frozenset({"getattr", "hasattr", "vars", "attrgetter", "__dict__", "__getattribute__", "getattr_static"})
+_COMPUTED = frozenset({"getattr", "setattr", "hasattr", "vars", "attrgetter", "__dict__", "__getattribute__",
+                       "getattr_static"})
 """What leads to attributes whose names a function computes."""
 
 _OPEN = (types.SimpleNamespace, Namespace, collections.UserDict, collections.UserList, collections.ChainMap)
@@ -125,8 +126,10 @@ class Exploration:
         self._reads, self._code = reads, code
         self._names = dict.fromkeys([name for name in code.co_names if not name.startswith("__")])
         self._every = not _COMPUTED.isdisjoint(code.co_names)
-        self._set = names_of(code, frozenset({"STORE_ATTR"}))
         self._constants = [value for value in code.co_consts if isinstance(value, (str, int))]
+        self._set = names_of(code, frozenset({"STORE_ATTR"}))
+        if "setattr" in code.co_names:
+            self._set += [value for value in self._constants if isinstance(value, str) and value.isidentifier()]
         self._visited: set[int] = set()
         self._far = 0
         """How many steps back there was a thing that a name leads to."""
@@ -249,7 +252,7 @@ class Exploration:
             for name in [name for name in held if not name.startswith("__")] if self._every else [
                     name for name in names if name in held]:
                 value = held[name]
-                if is_plain(value) or isinstance(value, _CODE) or isinstance(value, _HOLDING):
+                if is_plain(value) or isinstance(value, (Tensor, *_CODE, *_HOLDING)):
                     self._of_name(before, name, words, thing)
                     self.into(_function_of(value), words)
 

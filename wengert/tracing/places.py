@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,11 @@ class Read:
             self.container.cell_contents = tensor
         else:
             self.container[self.key] = tensor
+
+    def has_grown_by(self, others: Sequence[Read]) -> bool:
+        """Whether it is the keys of a dict, which has only those more that other places put there."""
+        return self.key is MISSING and isinstance(self.container, dict) and type(self) is Read and set(self.now()) == {
+            *self.value, *[other.key for other in others if other.container is self.container]}
 
     def was_nothing(self) -> bool:
         """Whether there was nothing at the place when it was noted, or more has come to what a dict had."""

@@ -468,6 +468,7 @@ class Reads:
         """Raises `TraceError` where the recorded function changed something besides tensors and the places that are
         ``kept``, after making it what it was, or took something from outside the program: no replay would do that
         again."""
+        kept = [*kept, *[read for read in self if read.has_grown_by(kept)]]
         made = all(read.holds() or read.was_nothing() or read in kept for read in self)
         changed = [read for read in self.undo() if read not in kept]
         if self._refused is not None:

@@ -294,7 +294,8 @@ class Recorder(Capturing):
             return
         raise TraceError(
             "[random] random numbers by one of the functions of the namespace were expected while a function is being "
-            "recorded; got a draw by the generator itself; draw outside, and pass the numbers as an argument"
+            "recorded; got a draw by the generator itself, or its state; draw outside, and pass the numbers as an "
+            "argument"
         )
 
     def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
