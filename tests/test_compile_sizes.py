@@ -109,6 +109,7 @@ USES: dict[str, tuple[Callable[[Any], Any], bool]] = {
     "bytes": (lambda x: x * (2 if x.nbytes > 1000 else 3), False),
     "the strides": (lambda x: x.T.clone() * (x.T.contiguous().stride(0) % 5), False),
     "a table": (lambda x: x * {8: 2.0}.get(x.shape[0], 3.0), False),
+    "a type": (lambda x: x * (2 if type(x.shape[0]) is int else 3), False),
     "a result": (lambda x: (x * 2, x.shape[0]), False),
     "windows": (lambda x: F.max_pool1d(x.T, 2), False),
     "an average of windows": (lambda x: F.adaptive_avg_pool1d(x.T, 2), False),
@@ -254,12 +255,26 @@ def test_a_mark_is_for_the_argument_and_within_its_range() -> None:
 def test_without_a_mark_a_size_that_has_varied_may_vary() -> None:
     compiled = torch.compile(lambda x, y: (x * 2).sum(0) + y, fullgraph=True)
     for n in (4, 5, 6, 7):
-        compiled(rows(n), torch.ones(7))
+        compiled(rows(n), torch.ones(6))
     assert made(compiled) == 0
     for n in range(8, 20):
-        assert torch.equal(compiled(rows(n), torch.ones(7)), rows(n).mul(2).sum(0) + 1)
+        assert torch.equal(compiled(rows(n), torch.ones(6)), rows(n).mul(2).sum(0) + 1)
     assert made(compiled) == 12 and "x.shape[0]: recorded at 5, 6, 7" in compiled.explain()
     assert compiled._count() == 2  # the first, and one for all others
+
+
+def test_a_size_that_is_handed_on_to_what_asks_for_its_type() -> None:
+    """It is a number, in a recording for this size alone; where sizes were to vary, it is refused."""
+
+    def scaled(x: Any, n: Any) -> Any:
+        return x * (2 if type(n) is int else 3)
+
+    compiled = torch.compile(lambda x: scaled(x, x.shape[0]), fullgraph=True)
+    for n in (4, 5, 6, 7, 8, 5):
+        assert torch.equal(compiled(rows(n)), rows(n) * 2)
+    assert made(compiled) == 0
+    with pytest.raises(TraceError, match=r"n, a size, and may ask for its type\(\)"):
+        torch.compile(lambda x: scaled(x, x.shape[0]), fullgraph=True, dynamic=True)(rows(4))
 
 
 def test_without_a_mark_each_size_is_a_recording_if_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

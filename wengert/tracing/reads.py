@@ -45,6 +45,7 @@ from ..tensors.tensor import Tensor
 from .exploration import Exploration, is_module, is_scheduler
 from .places import MISSING, Chance, Look, Numbers, Quick, Read, Same, is_plain
 from .seeds import is_forgotten, is_seeding, is_young
+from .sizes import TracedSize
 from .whose import is_of_library, is_of_nn, is_of_optim, is_ours, is_users, is_written
 
 _UNSEEN: dict[Any, str] = {
@@ -332,9 +333,10 @@ class Reads:
         self._entered.add(key)
         if "type" in code.co_names:
             for name, value in met.items():
-                if isinstance(value, Quantity):
-                    self._refuse(f"{_line_of(frame)} has {name}, a float, and may ask for its type(), which is another "
-                                 "one while it is recorded; ask isinstance(x, float)")
+                if isinstance(value, (Quantity, TracedSize)):
+                    what = "a float" if isinstance(value, Quantity) else "a size"
+                    self._refuse(f"{_line_of(frame)} has {name}, {what}, and may ask for its type(), which is another "
+                                 "one while it is recorded; ask isinstance(x, float), or int")
         exploration = Exploration(self, code)
         for name, value in met.items():
             exploration.into(value, name)

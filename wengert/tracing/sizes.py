@@ -12,6 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from inspect import unwrap
+from types import CodeType
 from typing import Any
 
 from ..core.computed import Computed, Conditions
@@ -42,12 +43,17 @@ class SizeNotes(Conditions):
         self.given: list[Found] = []
 
     def shape(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
-        """A shape that somebody asks for: sizes to be traced, if that is the user's code."""
-        return tuple(map(self._size, shape)) if _is_asked_by_user(sys._getframe(2)) else shape
+        """A shape that somebody asks for: sizes to be traced, if that is the user's code; fixed where that may ask for
+        their type, which is another one."""
+        asks = _asking(sys._getframe(2))
+        if is_ours(asks.co_filename):
+            return shape
+        sizes = tuple(map(self._size, shape))
+        return tuple([size.fixed() for size in sizes]) if "type" in asks.co_names else sizes
 
     def fix(self, shape: tuple[int, ...]) -> None:
         """Fixes a shape, if it is the user's code that asks for what depends on all of it."""
-        if _is_asked_by_user(sys._getframe(2)):
+        if not is_ours(_asking(sys._getframe(2)).co_filename):
             for size in shape:
                 self._size(size).fixed()
 
@@ -57,10 +63,12 @@ class SizeNotes(Conditions):
         return TracedSize(self, size, lambda sizes: sizes[place])
 
 
-def _is_asked_by_user(frame: Any) -> bool:
+def _asking(frame: Any) -> CodeType:
+    """The code that asks, behind what gives sizes."""
     while frame.f_code in _ASKING or is_in_between(frame.f_code):
         frame = frame.f_back
-    return not is_ours(frame.f_code.co_filename)
+    code: CodeType = frame.f_code
+    return code
 
 
 class TracedSize(Computed):
