@@ -45,3 +45,19 @@ def test_the_mode_is_left_whatever_happens() -> None:
     with pytest.raises(ZeroDivisionError), torch.inference_mode():
         raise ZeroDivisionError
     assert not torch.ones(1).is_inference() and torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+
+
+def test_a_view_made_in_inference_mode_says_so() -> None:
+    for context, word in ((torch.no_grad, "no_grad"), (torch.inference_mode, "inference")):
+        base = torch.ones(2, 3, requires_grad=True).clone()
+        with context():
+            view = base.view(-1)
+        with pytest.raises(RuntimeError, match=f"A view was created in {word} mode and is being modified inplace"):
+            view.add_(1)
+
+
+def test_an_inference_tensor_may_be_resized_where_it_may_be_written() -> None:
+    with torch.inference_mode():
+        x = torch.ones(2, 3, requires_grad=True)
+        x.resize_(1, 2)
+        assert x.shape == (1, 2) and x.is_inference() and x.requires_grad

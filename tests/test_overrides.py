@@ -392,3 +392,21 @@ def test_a_stranger_is_asked_by_whatever_function_comes_first() -> None:
     found = subprocess.run([sys.executable, "-W", "ignore", "-c", FIRST, "0", "3"], capture_output=True, text=True,
                            check=True)
     assert {name.rpartition(".")[2] for name in found.stdout.split()} <= TAKE_MORE
+
+
+@pytest.mark.parametrize("name", [
+    "native_batch_norm", "native_group_norm", "native_dropout", "convolution", "lstm", "gru_cell", "rnn_relu",
+    "ctc_loss", "poisson_nll_loss", "grid_sampler", "embedding_bag", "norm_except_dim",
+    "margin_ranking_loss", "dropout_",
+])
+def test_functions_of_layers_at_the_top_level_ask(name: str) -> None:
+    class Answers:
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            return func, args
+
+    function, x = getattr(torch, name), Answers()
+    given = [x] * max(1, sum(parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+                             for parameter in inspect.signature(function).parameters.values()))
+    asked, args = function(*given)
+    assert asked.__name__ == name and list(args) == given

@@ -181,3 +181,27 @@ def test_nodes_are_instances_of_their_classes() -> None:
     assert isinstance(node, graph.Node)
     assert torch.autograd.grad_mode.no_grad is torch.no_grad
     assert torch.autograd.anomaly_mode.detect_anomaly is torch.autograd.detect_anomaly
+
+
+def test_what_was_copied_before_a_write_is_counted_while_a_node_needs_it() -> None:
+    with torch.autograd.graph.allow_mutation_on_saved_tensors() as context:
+        a = torch.randn(2, 3, requires_grad=True).clone()
+        b, c = a**2, a**2
+        assert len(context.tid_to_weakhandle) == 1 and not context.cloned
+        a.sin_()
+        assert len(context.cloned) == 1  # one copy for both
+        d = a**2
+        a.sin_()
+        assert len(context.cloned) == 2
+        del b, c
+        assert len(context.cloned) == 1
+        d.sum().backward()
+        assert not context.cloned
+    assert not context.cloned
+
+
+def test_hooks_may_not_be_disabled_inside_hooks() -> None:
+    graph = torch.autograd.graph
+    with graph.saved_tensors_hooks(lambda x: x, lambda x: x), pytest.raises(RuntimeError, match="not now"):
+        with graph.disable_saved_tensors_hooks("not now"):
+            pass

@@ -119,7 +119,7 @@ def test_a_result_that_was_written_to_meanwhile(allowed: bool) -> None:
 
 
 def test_names_of_operators() -> None:
-    assert torch.ops.aten.mm.default is torch.ops.aten.mm is torch.ops.aten.mm.out
+    assert torch.ops.aten.mm.default == torch.ops.aten.mm == torch.ops.aten.mm.out
     assert torch.equal(torch.ops.aten.add.Tensor(torch.ones(1), 1), torch.tensor([2.0]))
     with pytest.raises(AttributeError):
         torch.ops.aten.no_such_operator  # noqa: B018

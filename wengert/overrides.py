@@ -47,6 +47,8 @@ _Implementation = TypeVar("_Implementation", bound=Callable[..., Any])
 
 _MODULES = {"torch.nn.functional": "nn.functional", "torch.nn.init": "nn.init",
             "torch.linalg": "linalg", "torch.fft": "fft", "torch.special": "special"}
+_AT_TOP = ("nn.functional.native", "nn.functional.toplevel")
+"""Where functions of layers are that PyTorch has at the top level, with arguments of their own."""
 _OPERATORS = {f"__{name}__": method for method, names in {
     "add": "add radd", "sub": "sub", "mul": "mul rmul", "div": "truediv", "matmul": "matmul", "pow": "pow",
     "neg": "neg", "ne": "ne", "lt": "lt", "le": "le", "gt": "gt", "ge": "ge", "remainder": "mod", "abs": "abs",
@@ -77,6 +79,11 @@ def _namespaces() -> list[tuple[str, dict[str, Any]]]:
     package = __package__ or __name__.partition(".")[0]
     import_module(f"{package}.ops.eigenpairs")  # the one module that registers functions when it is first asked for
     functions = {name: value for name, value in registry.FUNCTIONS.items() if name not in _NOT_ASKED}
+    for path in _AT_TOP:
+        module = import_module(f"{package}.{path}")
+        functions |= {name: value for name, value in _public(vars(module)).items()
+                      if getattr(value, "__module__", None) == module.__name__}
+    functions["norm_except_dim"] = import_module(f"{package}.nn.functional.affine").norm_except_dim
     found = [("torch", functions)]
     found += [(name, vars(import_module(f"{package}.{path}"))) for name, path in _MODULES.items()]
     methods = {name: value for name, value in vars(Tensor).items() if name not in _OF_OBJECTS}

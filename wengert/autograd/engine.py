@@ -145,7 +145,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     arrives at leaves to their gradients.
     """
     watcher = state.watcher
-    tensors = create_graph or (watcher is not None and watcher.tracer is not None)
+    tensors = create_graph or (watcher is not None and (watcher.tracer is not None or watcher.rules))
+    add_to = accumulate_grad if create_graph or not tensors else accumulate_tensor
     if roots and type(roots[0][1]._data) is Absent and (watcher is None or watcher.tracer is None):
         return list(nowhere(run, roots, inputs=inputs, retain_graph=retain_graph, create_graph=create_graph,
                             accumulate=accumulate))
@@ -196,7 +197,7 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
                     if not tensors and sys.getrefcount(ct) == _ALONE:
                         accumulate_owned(node, ct)
                     else:
-                        accumulate_grad(node, ct, create_graph)
+                        add_to(node, ct, create_graph)
                     if rare is not None:
                         after_accumulation(node, rare, ct)
                 continue
@@ -394,6 +395,12 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
                 wrote(leaf.grad)
             else:  # a dense sum, where the gradient had been sparse
                 leaf.grad = make(summed, None)
+
+
+def accumulate_tensor(leaf: Leaf, ct: Tensor, create_graph: bool) -> None:
+    """Like `accumulate_grad`, where rules run on tensors though nothing is recorded."""
+    watcher = state.watcher
+    accumulate_grad(leaf, ct if watcher is not None and watcher.tracer is not None else ct._data, False)
 
 
 def alike(ct: Array, value: Array) -> Array:

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from ..tensors.alias import edge_of
+from ..tensors.alias import edge_of, version_cell
+from ..tensors.apply import bare
 from ..tensors.tape import Leaf
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import TENSORS, Tensor
 from .forward import DualLevel
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
@@ -42,8 +43,41 @@ class _OpenLevel(DualLevel):
     shows = True
     told = True
 
+    still = False
+    """Whether tangents rest: what is computed does not move."""
+
     def __init__(self) -> None:
         self.living: weakref.WeakSet[Tensor] = weakref.WeakSet()
+        self.given: weakref.WeakKeyDictionary[Any, tuple[Tensor, Tensor]] = weakref.WeakKeyDictionary()
+        """Of a dual tensor's data what its tangent is at the level below, and the tangent that the program gave."""
+
+    def shortcut(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        return None if self.still else super().shortcut(primitive, operands, params)
+
+    def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        if self.still:
+            operands = tuple([self.dual(self.current(x).value, None) if type(x) in TENSORS else x for x in operands])
+        return super().evaluate(primitive, operands, params)
+
+    def write(self, tensor: Tensor, new: Tensor) -> bool:
+        """Lets a tensor from outside move, once what moves is written to it, where nothing else is on its memory."""
+        if not self.owns(tensor) and tensor._alias is None and self.unpacked(new)[1] is not None:
+            below = bare(tensor._data)
+            below._cell, below._edge = version_cell(tensor), tensor._edge
+            tensor._data = self.constant(below, False)
+            self.living.add(tensor)
+        return super().write(tensor, new)
+
+    def takes_out(self, op: str, target: Tensor, result: Tensor) -> None:
+        if any(self.unpacked(x)[1] is not None for x in (target, result)):
+            raise RuntimeError(f"[{op}] Trying to use forward AD with {op} that does not support it because it is an "
+                               "out= function; compute out of place")
+
+    def changes(self, tensor: Tensor, op: str) -> None:
+        if op == "detach_" and self.owns(tensor):
+            tensor._data = self.detached(self.current(tensor), self.below(Tensor.detach, tensor._data.value))
+            return
+        super().changes(tensor, op)
 
     def lift(self, tensor: Tensor) -> Tensor:
         out = super().lift(tensor)
@@ -97,8 +131,27 @@ def _checked(level: object) -> _OpenLevel | None:
     return current
 
 
-def enter_dual_level() -> Any:
-    """Enters a level of forward mode; returns it. Raises RuntimeError inside another one. See `dual_level`.
+class _set_fwd_grad_enabled:
+    """Whether what is computed at the level in force moves, from the call on, or inside the block it opens. Outside of
+    a level nothing does."""
+
+    def __init__(self, mode: bool) -> None:
+        self._level = _current()
+        self._before = self._level is not None and self._level.still
+        if self._level is not None:
+            self._level.still = not mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> None:
+        if self._level is not None:
+            self._level.still = self._before
+
+
+def enter_dual_level() -> int:
+    """Enters a level of forward mode; returns its number, 0, as there is one at most. Raises RuntimeError inside
+    another one. See `dual_level`.
 
     >>> import wengert.autograd.forward_ad as fwd
     >>> level = fwd.enter_dual_level()
@@ -110,7 +163,8 @@ def enter_dual_level() -> Any:
     if _current() is not None:
         raise RuntimeError("[forward_ad] Nested forward mode AD is not supported at the moment; nest "
                            "torch.func.jvp instead")
-    return _OpenLevel().__enter__()
+    _OpenLevel().__enter__()
+    return 0
 
 
 def exit_dual_level(*, level: Any = None) -> None:
@@ -186,6 +240,8 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
                            f"{direction.dtype}; convert it")
     out = current.dual(current.below(lambda: P.reshape(primal, shape=primal._data.shape)), direction)
     out._edge = edge_of(tensor)
+    if direction is not tangent:
+        current.given[out._data] = direction, tangent
     return out
 
 
@@ -202,4 +258,6 @@ def unpack_dual(tensor: Tensor, *, level: Any = None) -> UnpackedDualTensor:
     current = _checked(level)
     if current is None:
         return UnpackedDualTensor(tensor, None)
-    return UnpackedDualTensor(*current.unpacked(tensor))
+    primal, tangent = current.unpacked(tensor)
+    given = current.given.get(tensor._data) if current.owns(tensor) else None
+    return UnpackedDualTensor(primal, given[1] if given is not None and given[0] is tangent else tangent)

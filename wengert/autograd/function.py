@@ -429,9 +429,19 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
     return tuple(results)
 
 
+_PLAINLY = Tensor.__torch_function__.__func__  # type: ignore[attr-defined]
+
+
 def _as_view(x: Tensor) -> Any:
     """An input that is returned as it is becomes a view of itself, which may not be written: what that would mean for
     the Function's backward, nobody can say."""
+    said: Any = type(x).__torch_function__
+    if said.__func__ is not _PLAINLY:  # the class says what a view is
+        with no_grad():
+            out = x.view_as(x)
+        if isinstance(out, Tensor) and out._alias is not None:
+            out._alias.tracked = None
+        return out
     out = make(x._data, None)
     out._cell = version_cell(x)
     whole = alias_of(x)

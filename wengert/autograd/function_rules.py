@@ -230,6 +230,12 @@ def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
         if tangent is not None and any(out is x for x in context._constant):
             raise RuntimeError(f"[{cls.__name__}] jvp gave a tangent for an output that was marked non-differentiable. "
                                "You should return None at that position instead")
+        for x, its in zip(primals, tangents, strict=True):
+            dirty = out is x and any(out is written for written in context._dirty)
+            if dirty and its is not None and tangent is not its:
+                raise RuntimeError(f"[{cls.__name__}] An inplace custom Function is not modifying the forward mode "
+                                   "gradients inplace. If the forward is modifying an input inplace, then the jvp "
+                                   "function must modify the corresponding gradient inplace.")
     return output, found
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from ..core.primitive import P
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import Tensor, make
 from . import derivatives
 from .derivatives import apart, moving, pull, push
 from .levels import off_tape
@@ -18,15 +20,16 @@ __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 Tensors: TypeAlias = Tensor | tuple[Tensor, ...]
 
 
-def _tuple(what: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
+def _tuple(name: str, what: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
     """Whether a value is several tensors, in a tuple, and they."""
     many = isinstance(value, tuple)
     tensors = value if many else (value,)
     for i, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
+            which = f"value at index {i}" if many else f"given {what}"
             raise TypeError(
-                f"The {what} given must be either a Tensor or a tuple of Tensors but the value at index {i} has type "
-                f"{type(tensor).__name__}."
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the {which} has type "
+                f"{type(tensor)}."
             )
     return many, tensors
 
@@ -35,14 +38,17 @@ class _Flat:
     """The user's function as one from a list of tensors to a list of tensors. ``inputs`` are those to differentiate by:
     on the tape of the caller where the result shall be differentiable, else apart."""
 
-    def __init__(self, func: Callable[..., Any], inputs: Tensors, create_graph: bool) -> None:
-        self.function = func
-        self.many_in, tensors = _tuple("inputs", inputs)
+    def __init__(self, name: str, func: Callable[..., Any], inputs: Tensors, create_graph: bool) -> None:
+        self.name, self.function = name, func
+        self.many_in, tensors = _tuple(name, "inputs", inputs)
         self.inputs = tuple([apart(x, create_graph) for x in tensors])
         self.many_out = False
+        self.recorded: list[bool] = []
 
     def __call__(self, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        self.many_out, outputs = _tuple("outputs of the user-provided function", self.function(*inputs))
+        self.many_out, outputs = _tuple(self.name, "outputs of the user-provided function",
+                                        self.function(*inputs))
+        self.recorded = [output.requires_grad for output in outputs]
         return outputs
 
 
@@ -50,16 +56,16 @@ def _vectors(name: str, v: Tensors | None, like: tuple[Any, ...], many: bool) ->
     """The vector of a product, of the shapes of ``like``; it may be left out where that is a single number."""
     if v is None:
         if len(like) != 1 or like[0]._data.size != 1:
-            raise RuntimeError(
-                f"[{name}] The vector v can only be None if the user-provided function has a single element; pass v"
-            )
+            of = "user-provided function returns" if name == "vjp" else "input to the user-provided function is"
+            raise RuntimeError(f"[{name}] The vector v can only be None if the {of} a single Tensor with a single "
+                               "element; pass v")
         return (_one(like[0]),)
     return _check_vectors(name, v, like, many)
 
 
 def _check_vectors(name: str, v: Any, like: tuple[Any, ...], many: bool) -> tuple[Any, ...]:
     """The vectors, held against the tensors that they belong to, ``many`` in a tuple; none, if there is none."""
-    vectors = () if v is None else _tuple("vector v", v)[1]
+    vectors = () if v is None else _tuple(name, "v", v)[1]
     if v is None:
         return vectors
     if len(vectors) != len(like):
@@ -71,6 +77,17 @@ def _check_vectors(name: str, v: Any, like: tuple[Any, ...], many: bool) -> tupl
             entry = f"Entry {i} in " if many else ""
             raise RuntimeError(f"[{name}] {entry}v has invalid size: should be {x.shape} but got {vector.shape}.")
     return vectors
+
+
+def _construct_standard_basis_for(tensors: Sequence[Tensor], tensor_numels: Sequence[int]) -> tuple[Tensor, ...]:
+    """The unit vectors of the space of all elements of some tensors, cut into the columns of each: matrices of
+    ``sum(tensor_numels)`` rows, of the tensors' dtypes."""
+    total, begin, parts = sum(tensor_numels), 0, []
+    for tensor, count in zip(tensors, tensor_numels, strict=True):
+        columns = np.eye(total, count, k=-begin, dtype=tensor.dtype.numpy)
+        parts.append(make(columns, None))
+        begin += count
+    return tuple(parts)
 
 
 def _one(like: Tensor) -> Tensor:
@@ -92,7 +109,7 @@ def vjp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
     (tensor([1., 4.]), tensor([ 2., 40.]))
     """
     with enable_grad():
-        flat = _Flat(func, inputs, create_graph)
+        flat = _Flat("vjp", func, inputs, create_graph)
         outputs = flat(flat.inputs)
         vectors = _vectors("vjp", v, outputs, flat.many_out)
         found = pull(outputs, flat.inputs, vectors, create_graph, "vjp" if strict else None)
@@ -108,10 +125,13 @@ def jvp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
     (tensor([1., 4.]), tensor([ 2., 40.]))
     """
     with enable_grad():
-        flat = _Flat(func, inputs, create_graph)
+        flat = _Flat("jvp", func, inputs, create_graph)
         tangents = _vectors("jvp", v, flat.inputs, flat.many_in)
         outputs, moved = push(flat, flat.inputs, tangents)
         for i, tangent in enumerate(moved if strict else ()):
+            if tangent is None and flat.recorded[i]:
+                raise RuntimeError("[jvp] The output of the user-provided function is independent of input 0. This is "
+                                   "not allowed in strict mode.")
             if tangent is None:
                 raise RuntimeError(f"[jvp] Output {i} of the user-provided function does not require gradients. The "
                                    "outputs must be computed in a differentiable manner from the input when running in "
@@ -145,7 +165,7 @@ def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fal
                                   "only implemented for `vectorize=True`, and create_graph=False; use "
                                   "torch.func.jacfwd, which nests")
     with enable_grad():
-        flat = _Flat(func, inputs, create_graph)
+        flat = _Flat("jacobian", func, inputs, create_graph)
         if strategy == "forward-mode":
             blocks = derivatives.forward_jacobian(flat, [x.detach() for x in flat.inputs])
         else:
@@ -156,12 +176,13 @@ def jacobian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fal
 
 
 def _scalar(name: str, output: object) -> Any:
-    _tuple("outputs of the user-provided function", output)
+    _tuple(name, "outputs of the user-provided function", output)
     if not isinstance(output, Tensor):
-        raise RuntimeError(f"[{name}] The function given should return a single Tensor, not {type(output).__name__}")
+        raise RuntimeError(f"The function given to {name} should return a single Tensor; got a "
+                           f"{type(output).__name__}")
     if output._data.size != 1:
         raise RuntimeError(
-            f"[{name}] The Tensor returned by the function given should contain a single element; got shape "
+            f"The Tensor returned by the function given to {name} should contain a single element; got shape "
             f"{list(output._data.shape)}"
         )
     return P.reshape(output, shape=())
@@ -175,7 +196,7 @@ def hessian(func: Callable[..., Any], inputs: Tensors, create_graph: bool = Fals
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
-    many_in, _ = _tuple("inputs", inputs)
+    many_in, _ = _tuple("hessian", "inputs", inputs)
     gradient = _gradient_of(func, many_in, "hessian", strict)
     return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
@@ -204,9 +225,10 @@ def vhp(func: Callable[..., Any], inputs: Tensors, v: Tensors | None = None, cre
 
 def _product(name: str, func: Callable[..., Any], inputs: Tensors, v: Tensors | None, create_graph: bool, strict: bool
              ) -> Any:
-    many_in, tensors = _tuple("inputs", inputs)
-    _check_vectors(name, v, tensors, many_in)
-    _, product = vjp(_gradient_of(func, many_in, name, strict), inputs, v, create_graph, False)
+    many_in, tensors = _tuple(name, "inputs", inputs)
+    v_given = _vectors(name, v, tensors, many_in)
+    _, product = vjp(_gradient_of(func, many_in, name, strict), inputs,
+                     v_given if many_in else v_given[0], create_graph, False)
     return _value(func, tensors, create_graph), product
 
 

@@ -170,7 +170,7 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self.before = [watcher for watcher in _in_force() if type(watcher) is detect_anomaly]
+        self.before = [watcher for watcher in in_force() if type(watcher) is detect_anomaly]
         for watcher in self.before:
             watcher.leave()
         if mode:
@@ -180,13 +180,13 @@ class set_detect_anomaly:
         pass
 
     def __exit__(self, *exception: object) -> None:
-        for watcher in [w for w in _in_force() if type(w) is detect_anomaly]:
+        for watcher in [w for w in in_force() if type(w) is detect_anomaly]:
             watcher.leave()
         for watcher in reversed(self.before):
             watcher.__enter__()
 
 
-def _in_force() -> list[Any]:
+def in_force() -> list[Any]:
     """The watchers in force, innermost first."""
     found, watcher = [], state.watcher
     while watcher is not None:
@@ -204,7 +204,7 @@ def is_anomaly_enabled() -> bool:
     >>> torch.autograd.is_anomaly_enabled()
     False
     """
-    return any(isinstance(watcher, detect_anomaly) for watcher in _in_force())
+    return any(isinstance(watcher, detect_anomaly) for watcher in in_force())
 
 
 def is_anomaly_check_nan_enabled() -> bool:
@@ -214,7 +214,7 @@ def is_anomaly_check_nan_enabled() -> bool:
     ...     torch.autograd.is_anomaly_check_nan_enabled()
     False
     """
-    return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in _in_force())
+    return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in in_force())
 
 
 class saved_tensors_hooks(Block):
@@ -234,7 +234,7 @@ class saved_tensors_hooks(Block):
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
     def __enter__(self) -> saved_tensors_hooks:
-        for watcher in _in_force():
+        for watcher in in_force():
             if isinstance(watcher, disable_saved_tensors_hooks):
                 raise RuntimeError(watcher.message)
         hooked, own = _Hooked(self.pack_hook, self.unpack_hook), self.__dict__
@@ -306,6 +306,27 @@ class allow_mutation_on_saved_tensors(Watcher):
 
     def __init__(self) -> None:
         self._nodes: list[weakref.ref[Node]] = []
+        self._copies: list[weakref.ref[Any]] = []
+
+    @property
+    def cloned(self) -> dict[int, Any]:
+        """The copies that live nodes have of what was written since they saved it, by number."""
+        if self.ended:
+            return {}
+        copies = [copy for reference in self._copies if (copy := reference()) is not None]
+        self._copies = list(map(weakref.ref, copies))
+        return dict(enumerate(copies))
+
+    @property
+    def tid_to_weakhandle(self) -> dict[tuple[int, int], Any]:
+        """The values that live nodes have saved and that were not copied: the first of these nodes, by the memory and
+        its version."""
+        found: dict[tuple[int, int], Any] = {}
+        for reference in self._nodes:
+            node = reference()
+            for cell, count in () if node is None or node.saved is None else node.guards:
+                found.setdefault((id(cell), count), reference)
+        return found
 
     def recorded(self, node: Node) -> None:
         self._nodes.append(weakref.ref(node))
@@ -313,13 +334,14 @@ class allow_mutation_on_saved_tensors(Watcher):
 
     def writes(self, tensor: Tensor, new: Tensor) -> None:
         super().writes(tensor, new)
-        cell, alive = version_cell(tensor), []
+        cell, alive, copies = version_cell(tensor), [], dict[int, Any]()
         for reference in self._nodes:
             node = reference()
             if node is not None:
-                node.keep(cell)
+                node.keep(cell, copies)
                 alive.append(reference)
         self._nodes = alive
+        self._copies += [weakref.ref(copy) for copy in copies.values()]
 
     def clear(self) -> None:
         """Forgets the nodes made so far: what they have saved is not copied any more."""
@@ -327,7 +349,7 @@ class allow_mutation_on_saved_tensors(Watcher):
 
 
 class disable_saved_tensors_hooks(Watcher):
-    """Inside, entering `saved_tensors_hooks` raises RuntimeError with this message.
+    """Inside, entering `saved_tensors_hooks` raises RuntimeError with this message; so does entering it inside those.
 
     >>> with torch.autograd.graph.disable_saved_tensors_hooks("no hooks here"):
     ...     with torch.autograd.graph.save_on_cpu():
@@ -339,3 +361,8 @@ class disable_saved_tensors_hooks(Watcher):
 
     def __init__(self, error_message: str) -> None:
         self.message = error_message
+
+    def __enter__(self) -> Any:
+        if any(isinstance(watcher, _Hooked) for watcher in in_force()):
+            raise RuntimeError(self.message)
+        return super().__enter__()

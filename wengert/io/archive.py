@@ -20,6 +20,7 @@ from .layout import check_truths, fill, swap
 from .mapping import is_shared, map_array
 from .options import assumed_order
 
+_NEWEST = 10  # the newest of the layout's versions that PyTorch reads
 _KIND = "a checkpoint of PyTorch (a zip archive)"
 _TORCHSCRIPT = (
     "[load] a checkpoint made by torch.save was expected; got a TorchScript program (made by torch.jit.save), which is "
@@ -76,6 +77,9 @@ class Archive:
                 raise ValueError("two records have one name")
             self._folder = self._only_folder()
             self._swap = self._is_foreign()
+            version = f"{self._folder}/version"
+            if version in self._entries and int(self._read(version)) > _NEWEST:
+                raise ValueError(f"its version is {shown(self._read(version).strip())}; {_NEWEST} is the newest known")
 
     def _only_folder(self) -> str:
         folders = [name.removesuffix("/data.pkl") for name in self._entries if name.endswith("/data.pkl")]

@@ -21,7 +21,8 @@ from .creation import tensor
 from .joining import cat
 from .named import named
 from .out import Out
-from .registry import function, method
+from .registry import METHODS, function, method
+from .shapes import as_strided
 
 _Frexp = named("frexp", "mantissa", "exponent")
 
@@ -239,3 +240,41 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
     pairs = zip(self._data.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
     values = np.array([callable(a, b) for a, b in pairs])
     return overwrite(self, make(values.astype(self._data.dtype).reshape(self._data.shape), None), "map_")
+
+
+@method("_view_func")
+def _view_func(self: Tensor, new_base: Tensor, symint_visitor_fn: Any = None, tensor_visitor_fn: Any = None) -> Tensor:
+    """This view, by the same steps, of another tensor of the base's shape. Raises RuntimeError for what is no view;
+    what would change the steps on the way is not in wengert.
+
+    >>> x = torch.arange(6).view(2, 3)
+    >>> x[1]._view_func(torch.ones(6))
+    tensor([1., 1., 1.])
+    """
+    if symint_visitor_fn is not None or tensor_visitor_fn is not None:
+        raise NotImplementedError("[_view_func] the steps of a view as they are were expected; got a function that is "
+                                  "to change them, which is not in wengert; take another view")
+    if self._alias is None or not self._alias.steps:
+        raise RuntimeError("[_view_func] a view was expected; got a tensor that is none")
+    out = new_base
+    for primitive, params in self._alias.steps:
+        out = primitive(out, **params)
+    return out
+
+
+METHODS["_view_func_unsafe"] = METHODS["_view_func"]
+
+
+@method("_rev_view_func_unsafe")
+def _rev_view_func_unsafe(self: Tensor, new_view: Tensor) -> Tensor:
+    """A tensor that lies as this view's base in the memory of another one that lies as this view. Raises RuntimeError
+    for what is no view, and where that memory does not reach so far.
+
+    >>> x = torch.arange(6.0)
+    >>> x[2:]._rev_view_func_unsafe(x[2:].detach())
+    tensor([0., 1., 2., 3., 4., 5.])
+    """
+    base = self._base
+    if base is None:
+        raise RuntimeError("[_rev_view_func_unsafe] a view was expected; got a tensor that is none")
+    return as_strided(new_view, base.shape, base.stride(), base.storage_offset())

@@ -2,7 +2,7 @@
 
 >>> import wengert as torch
 >>> torch.ops.aten.mm.default
-aten.mm
+aten.mm.default
 """
 
 from __future__ import annotations
@@ -23,13 +23,26 @@ _NAMES = {"overwrite": "copy_", "cast": "_to_copy", "slice": "slice", "reshape":
 
 @final
 class Operator:
-    """One operator by its name. Its overloads (``.default``, ``.Tensor``) are the operator itself; called, it is the
-    function of that name."""
+    """One operator by its name. Its overloads (``.default``, ``.Tensor``) equal it and each other, and say their name
+    when they are printed; called, it is the function of that name."""
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "overload")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, overload: str = "") -> None:
+        self.name, self.overload = name, overload
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is Operator and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def overloadpacket(self) -> Operator:
+        """The operator without the name of an overload."""
+        return operator(self.name)
+
+    _overloadpacket = overloadpacket
 
     def overloads(self) -> list[str]:
         """The names of its forms: one."""
@@ -38,7 +51,7 @@ class Operator:
     def __getattr__(self, overload: str) -> Operator:
         if overload.startswith("_"):
             raise AttributeError(overload)
-        return self
+        return operator(self.name, overload)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         function = FUNCTIONS.get(self.name) or METHODS.get(self.name)
@@ -48,26 +61,57 @@ class Operator:
         return function(*args, **kwargs)
 
     def __repr__(self) -> str:
-        return f"aten.{self.name}"
+        return f"aten.{self.name}{self.overload and '.'}{self.overload}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return operator, (self.name,)
+        return operator, (self.name, self.overload)
+
+
+class Called:
+    """A primitive as the operator that it is in PyTorch: it equals that operator, prints as it, and, called with the
+    operands and parameters of the primitive, runs it."""
+
+    namespace = "aten"
+
+    def __init__(self, primitive: Primitive, operands: Sequence[Any]) -> None:
+        self.primitive = primitive
+        self.overloadpacket = self._overloadpacket = operator_of(primitive, operands)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.primitive(*args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        return self.overloadpacket == (other.overloadpacket if isinstance(other, Called) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.overloadpacket)
+
+    def name(self) -> str:
+        """The name as PyTorch's operators say it: ``aten::mm``."""
+        return f"aten::{self.overloadpacket.name}"
+
+    @property
+    def __name__(self) -> str:
+        return f"{self.overloadpacket.name}.default"
+
+    def __repr__(self) -> str:
+        return f"aten.{self.__name__}"
 
 
 @cache
-def operator(name: str) -> Operator:
+def operator(name: str, overload: str = "") -> Operator:
     """The operator of a name; the same object each time."""
-    return Operator(name)
+    return Operator(name, overload)
 
 
 def operator_of(primitive: Primitive, operands: Sequence[Any]) -> Operator:
     """The operator as which PyTorch runs what a primitive does with these operands."""
     if primitive.name == "matmul":
         ranks = [x._data.ndim for x in operands if type(x) in TENSORS]
-        return operator({(2, 2): "mm", (1, 1): "dot", (2, 1): "mv"}.get(tuple(ranks), "bmm"))
+        return operator({(2, 2): "mm", (1, 1): "dot", (2, 1): "mv"}.get(tuple(ranks), "bmm"), "default")
     if primitive.name == "linear":
-        return operator("mm" if len(operands) < 3 or operands[2] is None else "addmm")
-    return operator(_NAMES.get(primitive.name, primitive.name))
+        return operator("mm" if len(operands) < 3 or operands[2] is None else "addmm", "default")
+    return operator(_NAMES.get(primitive.name, primitive.name), "default")
 
 
 _OTHERS = tuple("""_assert_async _assert_scalar _assert_tensor_metadata _fft_c2c _foreach_add_ _foreach_div

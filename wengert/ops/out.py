@@ -96,6 +96,8 @@ class Out:
         if state.grad and (edge_of(target) is not None or edge_of(result) is not None):
             raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but "
                                "one of the arguments requires grad.")
+        if state.watcher is not None and state.watcher.tracer is not None:
+            state.watcher.tracer.takes_out(op, target, result)
         kind, given = target._data.dtype, result._data.dtype
         if kind != given:
             if not castable(given, kind):

@@ -18,7 +18,7 @@ from ..core.dtypes import DType, by_name, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.absent import Absent, absent
-from ..tensors.alias import check_writable, version_cell, wrote
+from ..tensors.alias import check_writable, is_inference, version_cell, wrote
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
@@ -55,7 +55,16 @@ class UntypedStorage:
         if count == 0:
             return UntypedStorage(0)
         kind: Any = ("r+" if os.path.exists(path) else "w+") if shared else "c"
-        return UntypedStorage(np.memmap(path, np.uint8, kind, shape=(count,)).view(np.ndarray))
+        storage = UntypedStorage(np.memmap(path, np.uint8, kind, shape=(count,)).view(np.ndarray))
+        storage._filename = path
+        return storage
+
+    _filename: Any = None
+
+    @property
+    def filename(self) -> Any:
+        """The file that `from_file` has mapped; None for other memory."""
+        return self._filename
 
     def untyped(self) -> UntypedStorage:
         """This memory as bytes."""
@@ -351,7 +360,8 @@ def _make_wrapper_subclass(cls: type[Tensor], size: Any, *arguments: Any, **opti
     dispatcher of PyTorch's operators, which is not in wengert. `as_subclass` makes an object of a class derived from
     `Tensor`, and ``__torch_function__`` stands in the place of functions of it."""
     raise NotImplementedError(f"[_make_wrapper_subclass] not in wengert: {cls.__name__} wants PyTorch's dispatcher of "
-                              "operators (__torch_dispatch__); use as_subclass and __torch_function__")
+                              "operators (__torch_dispatch__); use as_subclass and __torch_function__, or enter a "
+                              "TorchDispatchMode")
 
 
 METHODS["_make_wrapper_subclass"] = classmethod(_make_wrapper_subclass)  # type: ignore[assignment]
@@ -374,11 +384,20 @@ def as_subclass(self: Tensor, cls: type[Tensor]) -> Any:
     return shown
 
 
+def _disabled_torch_dispatch_impl(func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+    """What a class names as its ``__torch_dispatch__`` that wants none."""
+    return func(*args, **(kwargs or {}))
+
+
 @method("_make_subclass")
 def _make_subclass(cls: type[Tensor], data: Tensor, require_grad: bool = False) -> Any:
     """``Tensor._make_subclass(cls, data)``: a leaf of a class derived from `Tensor`, on the memory of ``data``."""
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(f"[_make_subclass] cls must be a type that inherits from Tensor; got {cls!r}")
+    if getattr(cls, "__torch_dispatch__", None) not in (None, _disabled_torch_dispatch_impl):
+        raise NotImplementedError("[_make_subclass] a class without __torch_dispatch__ was expected, as wengert has no "
+                                  f"dispatcher that would call it; got {cls.__name__}, which defines it; define "
+                                  "__torch_function__, or enter a TorchDispatchMode")
     made = data.detach()
     made.__class__ = cls
     return made.requires_grad_(require_grad)
@@ -415,7 +434,9 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
             [2, 3]])
     """
     shape = sizes_of(sizes, "resize_")
-    if self.requires_grad:
+    if shape == self._data.shape:
+        return self
+    if self.requires_grad and not is_inference(self):
         raise RuntimeError("cannot resize variables that require grad")
     check_writable(self, "resize_")
     if type(self._data) is not np.ndarray:
@@ -428,7 +449,7 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
         check_room("resize_", (start + count,), whole.itemsize)
         grown = np.empty(start + count, self._data.dtype)
         grown[:whole.size] = whole
-        whole, self._cell = grown, None
+        whole, self._cell = grown, self._cell if is_inference(self) else [version_cell(self)[0], None]
     self._data, self._alias = whole[start:start + count].reshape(shape), None
     wrote(self)
     return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import cmath
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -109,7 +110,11 @@ def _pow_by_base(x: Numbers, y: Numbers, out: Numbers) -> Any:
 
 
 def _pow_by_exponent(x: Any, y: Numbers, out: Numbers) -> Any:
-    """x^y log x, which is 0, not nan, at x = 0 with y >= 0."""
+    """x^y log x, which is 0, not nan, at x = 0 with y >= 0; where the power is complex, so is the logarithm."""
+    if out.dtype.kind in "cW" and type(x) in (int, float, complex):
+        return P.where(True, 0.0, out) if x == 0 else out * cmath.log(x)
+    if out.dtype.kind in "cW" and x.dtype.kind not in "cW":
+        x = P.cast(x, dtype=out.dtype, back=x.dtype)
     log_x = np.log(x) if type(x) in (int, float) and x > 0 else None
     if log_x is not None:
         return out * float(log_x)

@@ -42,14 +42,18 @@ class Storage:
 class Alias:
     """A tensor's place on a storage: the chain of view steps from the whole, and the generation it has seen.
 
-    ``tracked`` is False for a view made where nothing was recorded, None for one that a user's Function gave: neither
-    takes part in the history.
+    ``tracked`` is False for a view made where nothing was recorded, `INFERENCE` for one made in `inference_mode`, None
+    for one that a user's Function gave: none of them takes part in the history.
     """
 
     __slots__ = ("generation", "steps", "storage", "tracked")
 
     def __init__(self, storage: Storage, steps: tuple[Step, ...], tracked: bool | None = True) -> None:
         self.storage, self.steps, self.tracked, self.generation = storage, steps, tracked, storage.generation
+
+
+INFERENCE: Any = 0
+"""In the place of `Alias.tracked`: a view of a normal tensor, made in `inference_mode`."""
 
 
 class Untracked:
@@ -203,7 +207,7 @@ def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
 def _ambiguous(tensor: OnTape, op: str, what: str) -> str:
     """The words for a write to a view of which nobody can say whether gradients flow through it."""
     if tensor._alias.tracked is not None:
-        return _UNRECORDED.format(op=op, what=what)
+        return _UNRECORDED.format(op=op, what=what, mode="no_grad" if tensor._alias.tracked is False else "inference")
     node, number = node_and_index(tensor._edge)
     return _OF_FUNCTION.format(op=op, what=what, number=number,
                                node="a custom Function" if node is None else node.name())
@@ -211,7 +215,7 @@ def _ambiguous(tensor: OnTape, op: str, what: str) -> str:
 
 _LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value is where its gradient is taken; write "
          "under torch.no_grad(), or to a clone()")
-_UNRECORDED = ("[{op}] A view was created in no_grad mode and {what} modified inplace with grad mode enabled, so that "
+_UNRECORDED = ("[{op}] A view was created in {mode} mode and {what} modified inplace with grad mode enabled, so that "
                "nobody can say whether gradients flow through it. Make the view where gradients are recorded, or "
                "write to it under no_grad()")
 _OF_FUNCTION = ("[{op}] Output {number} of {node} is a view and {what} modified inplace. This view was created inside "

@@ -58,6 +58,8 @@ class Watcher(Block):
     stand aside; any other watcher costs an operation only what its `recorded` and `computed` do."""
     follows = False
     """Whether it, or a watcher outside it, wants to hear of forward derivatives (`pushed`, `stands_for`, `hushed`)."""
+    rules = False
+    """Whether the rules of nodes run on tensors in a backward, so that it sees each of their operations."""
     told = True
     """Whether it does anything with what it is told of finished operations."""
     tracer: Tracer | None = None
@@ -82,6 +84,7 @@ class Watcher(Block):
         outer = self.outer
         self.intercepts = type(self).intercepts or (outer is not None and outer.intercepts)
         self.follows = type(self).follows or (outer is not None and outer.follows)
+        self.rules = type(self).rules or (outer is not None and outer.rules)
         self.tracer = self if isinstance(self, Tracer) else None if outer is None else outer.tracer
 
     def leave(self) -> None:
@@ -242,6 +245,9 @@ class Tracer(Watcher, ABC):
 
     @abstractmethod
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any: ...
+
+    def takes_out(self, op: str, target: Any, result: Any) -> None:
+        """Called before a result is written into the ``target`` that was given as ``out=``; may refuse, by raising."""
 
     def pull(self, node: Node, ct: Any) -> Sequence[Any] | None:
         """What a node's rule gives for a cotangent and its saved values, where nothing that it does is recorded, by a

@@ -193,9 +193,9 @@ class Node:
         self.guards = tuple(left)
         self.rarely()["packed"] = True
 
-    def keep(self, cell: Cell) -> None:
+    def keep(self, cell: Cell, copies: dict[int, Any]) -> None:
         """Copies the saved values that lie in the memory of this version, unless they were overwritten already: what is
-        written there from now on is not theirs."""
+        written there from now on is not theirs. ``copies``, by the id of the value, are made once."""
         if self.saved is None or not any([its is cell and cell[0] == count for its, count in self.guards]):
             return
         before, after = iter(self.guards), []
@@ -206,7 +206,9 @@ class Node:
             its, seen = next(before)
             same = its is cell and cell[0] == seen
             after.append(([0, None], 0) if same else (its, seen))
-            return value.copy() if same else value
+            if same and id(value) not in copies:
+                copies[id(value)] = value.copy()
+            return copies[id(value)] if same else value
 
         count = len(self.edges)
         self.saved = tuple([tuple([kept(part) for part in value]) if type(value) is tuple and i == count

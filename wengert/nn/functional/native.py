@@ -10,6 +10,7 @@ from typing import Any
 from ...ops import cat, stack
 from ...ops.registry import with_out
 from ...tensors.alias import own
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from . import losses, margins
 from .affine import limit_norms
@@ -38,6 +39,7 @@ def _chosen(op: str, what: str, choices: Iterable[Any], number: Any) -> Any:
 # --- normalisation with its statistics --------------------------------------------------------------------------------
 
 
+@asking
 def native_layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None,
                       eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`nn.functional.layer_norm`, the means, and the reciprocals of the standard deviations.
@@ -51,6 +53,7 @@ def native_layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Te
     return out, *_statistics(input, tuple(range(-len(normalized_shape), 0)), True, eps)
 
 
+@asking
 def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int, group: int,
                       eps: float) -> tuple[Tensor, Tensor, Tensor]:
     """`nn.functional.group_norm` of ``(N, C, ...)`` with ``HxW`` places, and its statistics, ``(N, group)``.
@@ -64,6 +67,7 @@ def native_group_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None,
     return out, *_moments(input.reshape(N, group, C // group * HxW), (2,), False, eps)
 
 
+@asking
 @with_out
 def native_batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
                       running_var: Tensor | None, training: bool, momentum: float, eps: float
@@ -95,6 +99,7 @@ def _moments(input: Tensor, dims: tuple[int, ...], keepdim: bool, eps: float) ->
 # --- recurrent layers -------------------------------------------------------------------------------------------------
 
 
+@asking
 def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     """The layers of `nn.LSTM` as a function of their weights: the output, the last h and the last c.
 
@@ -111,6 +116,7 @@ def lstm(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor, Tensor]:
     return out, h, c
 
 
+@asking
 def gru(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """The layers of `nn.GRU`: the output and the last h. The arguments are those of `lstm`, with one state.
 
@@ -124,6 +130,7 @@ def gru(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     return out, h
 
 
+@asking
 def rnn_tanh(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """The layers of `nn.RNN`: the output and the last h. The arguments are those of `lstm`, with one state.
 
@@ -136,6 +143,7 @@ def rnn_tanh(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     return out, h
 
 
+@asking
 def rnn_relu(*args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
     """`rnn_tanh` with max(x, 0) in the place of tanh.
 
@@ -205,6 +213,7 @@ def _cell(mode: str, input: Tensor, states: tuple[Tensor, ...], weights: tuple[A
     return one_step(mode, input, states, weights)
 
 
+@asking
 def lstm_cell(
     input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> tuple[Tensor, ...]:
@@ -218,6 +227,7 @@ def lstm_cell(
     return _cell("LSTM", input, tuple(hx), (w_ih, w_hh, b_ih, b_hh))
 
 
+@asking
 def gru_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
@@ -231,6 +241,7 @@ def gru_cell(
     return _cell("GRU", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
 
 
+@asking
 def rnn_tanh_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
@@ -244,6 +255,7 @@ def rnn_tanh_cell(
     return _cell("RNN_TANH", input, (hx,), (w_ih, w_hh, b_ih, b_hh))[0]
 
 
+@asking
 def rnn_relu_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
 ) -> Tensor:
@@ -260,6 +272,7 @@ def rnn_relu_cell(
 # --- numbers for words ------------------------------------------------------------------------------------------------
 
 
+@asking
 def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -274,6 +287,7 @@ def grid_sampler(
     return grid_sample(input, grid, mode, padding, align_corners)
 
 
+@asking
 def grid_sampler_2d(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -286,6 +300,7 @@ def grid_sampler_2d(
     return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
+@asking
 def grid_sampler_3d(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -298,6 +313,7 @@ def grid_sampler_3d(
     return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
+@asking
 def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: bool) -> Tensor:
     """`nn.functional.affine_grid`.
 
@@ -309,6 +325,7 @@ def affine_grid_generator(theta: Tensor, size: Sequence[int], align_corners: boo
     return affine_grid(theta, size, align_corners)
 
 
+@asking
 def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequence[int], padding: Sequence[int],
                 dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int) -> Tensor:
     """The convolution, or transposed convolution, of as many dimensions as ``weight`` has beyond two.
@@ -324,6 +341,7 @@ def convolution(input: Tensor, weight: Tensor, bias: Tensor | None, stride: Sequ
     return form(input, weight, bias, stride, padding, dilation, groups)
 
 
+@asking
 def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
              reduction: int = 0, zero_infinity: bool = False) -> Tensor:
     """`nn.functional.ctc_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
@@ -336,6 +354,7 @@ def ctc_loss(log_probs: Tensor, targets: Tensor, input_lengths: Any, target_leng
     return _ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, word, zero_infinity)
 
 
+@asking
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
 ) -> Tensor:
@@ -348,6 +367,7 @@ def poisson_nll_loss(
     return _poisson(input, target, log_input, full, eps=eps, reduction=word)
 
 
+@asking
 def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
                         eps: float = 1e-6, swap: bool = False, reduction: int = 0) -> Tensor:
     """`nn.functional.triplet_margin_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
@@ -360,6 +380,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
     return _triplet(anchor, positive, negative, margin, p, eps, swap, reduction=word)
 
 
+@asking
 def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False) -> Tensor:
     """`nn.functional.kl_div`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
@@ -373,6 +394,7 @@ def kl_div(input: Tensor, target: Tensor, reduction: int = 0, *, log_target: boo
         return losses.kl_div(input, target, reduction=word, log_target=log_target)
 
 
+@asking
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
     """`nn.functional.hinge_embedding_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
 
@@ -383,6 +405,7 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
     return margins.hinge_embedding_loss(input, target, margin, reduction=word)
 
 
+@asking
 def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
                         ) -> Tensor:
     """`nn.functional.margin_ranking_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
@@ -394,6 +417,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
     return margins.ranking_loss(input1, input2, target, margin, word)
 
 
+@asking
 def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
                           ) -> Tensor:
     """`nn.functional.cosine_embedding_loss`; ``reduction`` 0, 1, 2 for none, mean, sum.
@@ -406,6 +430,7 @@ def cosine_embedding_loss(input1: Tensor, input2: Tensor, target: Tensor, margin
     return margins.cosine_embedding_loss(input1, input2, target, margin, reduction=word)
 
 
+@asking
 def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
                                      pos_weight: Tensor | None = None, reduction: int = 0) -> Tensor:
     """`nn.functional.binary_cross_entropy_with_logits`; ``reduction`` 0, 1, 2 for none, mean, sum.
@@ -417,6 +442,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     return losses.binary_cross_entropy_with_logits(input, target, weight, reduction=word, pos_weight=pos_weight)
 
 
+@asking
 def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """`dropout` of whole channels of ``(N, C, ...)``.
 
@@ -433,6 +459,7 @@ def feature_dropout(input: Tensor, p: float, train: bool) -> Tensor:
 # --- into the input ---------------------------------------------------------------------------------------------------
 
 
+@asking
 def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """`nn.functional.dropout`, written into ``input``.
 
@@ -443,6 +470,7 @@ def dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     return dropout(input, p, train, inplace=True)
 
 
+@asking
 def alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """`nn.functional.alpha_dropout`, written into ``input``.
 
@@ -453,6 +481,7 @@ def alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     return alpha_dropout(input, p, train, inplace=True)
 
 
+@asking
 def feature_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """`dropout_` of whole channels.
 
@@ -466,6 +495,7 @@ def feature_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     return drop_channels(input, p, train, inplace=True)
 
 
+@asking
 def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     """`nn.functional.feature_alpha_dropout`, written into ``input``.
 
@@ -478,6 +508,7 @@ def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Tensor:
     return feature_alpha_dropout(input, p, train, inplace=True)
 
 
+@asking
 def embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
     """``input`` with the rows that ``indices`` names scaled down to norm ``max_norm``, in place.
 

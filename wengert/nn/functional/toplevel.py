@@ -10,10 +10,12 @@ from typing import Any
 
 from ...core.dtypes import bool_
 from ...ops import arange, cat, empty_like, ones_like, stack, zeros_like
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .. import functional as F
 
 
+@asking
 def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """`nn.functional.dropout`, with ``train`` for ``training``.
 
@@ -24,6 +26,7 @@ def dropout(input: Tensor, p: float, train: bool) -> Tensor:
     return F.dropout(input, p, train)
 
 
+@asking
 def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """`nn.functional.alpha_dropout`.
 
@@ -34,6 +37,7 @@ def alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     return F.alpha_dropout(input, p, train)
 
 
+@asking
 def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     """`nn.functional.feature_alpha_dropout`.
 
@@ -46,6 +50,7 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     return F.feature_alpha_dropout(input, p, train)
 
 
+@asking
 def adaptive_max_pool1d(input: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
     """`nn.functional.adaptive_max_pool1d`, with the places of the maxima.
 
@@ -55,6 +60,7 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any) -> tuple[Tensor, Tensor
     return F.adaptive_max_pool1d(input, output_size, return_indices=True)
 
 
+@asking
 def embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
 ) -> Tensor:
@@ -69,6 +75,7 @@ def embedding(
                        scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
 
 
+@asking
 def embedding_bag(
     weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool = False, mode: int = 0,
     sparse: bool = False, per_sample_weights: Tensor | None = None, include_last_offset: bool = False,
@@ -100,6 +107,7 @@ def embedding_bag(
     return out, bags, sizes, stack(rows) if rows else indices.new_zeros(0, weight.shape[1])
 
 
+@asking
 def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor, Tensor]:
     """`dropout`, with a mask of what stays.
 
@@ -114,6 +122,7 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Tensor,
     return input * mask * (1 / (1 - p)), mask
 
 
+@asking
 def batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
                running_var: Tensor | None, training: bool, momentum: float, eps: float,
                cudnn_enabled: bool = False) -> Tensor:
@@ -127,6 +136,7 @@ def batch_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, runnin
     return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
+@asking
 def instance_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Tensor | None,
                   running_var: Tensor | None, use_input_stats: bool, momentum: float, eps: float,
                   cudnn_enabled: bool = False) -> Tensor:
@@ -140,6 +150,7 @@ def instance_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, run
     return F.instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
+@asking
 def constant_pad_nd(input: Tensor, pad: Any, value: float = 0) -> Tensor:
     """`nn.functional.pad` with a constant.
 

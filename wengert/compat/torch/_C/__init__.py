@@ -16,6 +16,7 @@ from ....overrides import (
     DisableTorchFunction as DisableTorchFunction, DisableTorchFunctionSubclass as DisableTorchFunctionSubclass,
     _disabled_torch_function_impl as _disabled_torch_function_impl,
 )
+from ....ops.storage import _disabled_torch_dispatch_impl as _disabled_torch_dispatch_impl
 from ....tensors.generator import Generator as Generator
 from ...hollows import fill
 from . import _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn

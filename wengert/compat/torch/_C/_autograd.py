@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....autograd.watchers import disable_saved_tensors_hooks, in_force
 from ....tensors import Tensor
 from ....tensors.alias import version_cell
 from ....tensors.tape import SavedTensor as SavedTensor
+
+
+def _saved_tensors_hooks_is_enabled() -> bool:
+    """Whether hooks on saved tensors may be entered: not inside `disable_saved_tensors_hooks`."""
+    return not any(isinstance(watcher, disable_saved_tensors_hooks) for watcher in in_force())
 
 
 def _unsafe_set_version_counter(tensors: Sequence[Tensor], versions: Sequence[int]) -> None:

@@ -10,14 +10,18 @@ import math
 from collections import defaultdict
 from typing import Any
 
+from ....autograd.engine import current_node
 from ....core.primitive import Primitive
 from ....ir.flops import flops
 from ....nn.global_hooks import register_module_forward_hook, register_module_forward_pre_hook
 from ....nn.module import Module
 from ....tensors.evaluation import Watcher
+from ....tensors.tape import Node
 
 _PRODUCTS = {"matmul": "aten.mm", "linear": "aten.addmm", "addmm": "aten.addmm", "convolution": "aten.convolution",
              "convolution_weight": "aten.convolution_backward"}
+
+_BACKWARD = {"aten.addmm": "aten.mm", "aten.convolution": "aten.convolution_backward"}
 
 
 def _shape(value: Any) -> tuple[int, ...]:
@@ -28,9 +32,9 @@ class FlopCounterMode(Watcher):
     """Counts, from entering to leaving it, the floating-point operations of matrix products and convolutions, two for a
     multiply-add; those of other operations and of biases are not counted, as in PyTorch.
 
-    A module's operations are counted under its class and path (``"Net.layers.0"``), and all under ``"Global"``. Those
-    of a backward pass are not counted (PyTorch counts them): rules run on arrays, past watchers. With ``display`` a
-    table is printed at the end, of modules down to ``depth``. ``mods`` and ``custom_mapping`` change nothing.
+    A module's operations are counted under its class and path (``"Net.layers.0"``), those of its backward too, and all
+    under ``"Global"``. With ``display`` a table is printed at the end, of modules down to ``depth``. ``mods`` and
+    ``custom_mapping`` change nothing.
 
     >>> import wengert
     >>> from wengert import nn
@@ -39,6 +43,8 @@ class FlopCounterMode(Watcher):
     >>> counter.get_total_flops(), counter.get_flop_counts()["Sequential.0"]
     (1536, {'aten.addmm': 1024})
     """
+
+    rules = True
 
     def __init__(self, mods: Any = None, depth: int | None = 2, display: bool = True, custom_mapping: Any = None
                  ) -> None:
@@ -73,6 +79,11 @@ class FlopCounterMode(Watcher):
     def _end(self, module: Module, arguments: Any, result: Any) -> None:
         self._running.pop()
 
+    def recorded(self, node: Node) -> None:
+        if self._running:
+            node.rarely()["modules"] = tuple(self._running)
+        super().recorded(node)
+
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """What the operation gives; it is counted where it is a product."""
         result = super().evaluate(primitive, operands, params)
@@ -84,7 +95,11 @@ class FlopCounterMode(Watcher):
                 count -= math.prod(_shape(result))
             if operation == "aten.mm" and len(_shape(operands[0])) > 2:
                 operation = "aten.bmm"
-            for name in {"Global", *self._running}:
+            node = current_node()
+            of_node = () if node is None or node.rare is None else node.rare.get("modules", ())
+            if node is not None:  # in a backward
+                operation = _BACKWARD.get(operation, operation)
+            for name in {"Global", *self._running, *of_node}:
                 self.flop_counts[name][operation] += count
         return result
 
