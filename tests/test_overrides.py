@@ -410,3 +410,29 @@ def test_functions_of_layers_at_the_top_level_ask(name: str) -> None:
                              for parameter in inspect.signature(function).parameters.values()))
     asked, args = function(*given)
     assert asked.__name__ == name and list(args) == given
+
+
+def test_what_a_class_is_told_of_attributes_rows_and_modules() -> None:
+    told: list[Any] = []
+
+    class Told(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            told.append(torch.overrides.resolve_name(func))
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    class Names(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            told.append(torch.overrides.resolve_name(func))
+            return func(*args, **(kwargs or {}))
+
+    x = torch.ones(3, 2).as_subclass(Told)
+    told.clear()
+    x.requires_grad = True
+    x.grad = None
+    assert told == ["torch.Tensor.requires_grad.__set__", "torch.Tensor.grad.__set__"]
+    assert [type(row) for row in x] == [Told] * 3
+    told.clear()
+    with Names():
+        torch.ones(2).exp()
+    assert not [name for name in told if "__getattr__" in name]

@@ -91,7 +91,7 @@ def _namespaces() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _public(names: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in names.items() if not name.startswith("_") or name.startswith("__")}
+    return {name: value for name, value in names.items() if not name.startswith("_")}
 
 
 def _functions() -> Iterator[tuple[str, Any]]:

@@ -164,7 +164,7 @@ def name_of(public: Any) -> str:
     """What messages call a public function."""
     owner = getattr(public, "__self__", None)
     if isinstance(owner, property):
-        return f"torch.Tensor.{getattr(owner.fget, '__name__', '')}.__get__"
+        return f"torch.Tensor.{getattr(owner.fget, '__name__', '')}.{public.__name__}"
     return ARMED.get(public) or f"torch.{getattr(public, '__name__', public)}"
 
 
@@ -434,7 +434,11 @@ def converted(result: Any, cls: Any, tensor: type) -> Any:
     if isinstance(result, (tuple, list)):
         parts = [converted(part, cls, tensor) for part in result]
         return getattr(type(result), "_make", type(result))(parts)
-    return result
+    return iter(converted(list(result), cls, tensor)) if type(result) is _ROWS else result
+
+
+_ROWS = type(iter([]))
+"""What going through the rows of a tensor gives."""
 
 
 def walk(namespaces: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[tuple[str, FunctionType]]:
