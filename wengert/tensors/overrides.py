@@ -437,7 +437,7 @@ def converted(result: Any, cls: Any, tensor: type) -> Any:
     return iter(converted(list(result), cls, tensor)) if type(result) is _ROWS else result
 
 
-_ROWS = type(iter([]))
+_ROWS: Any = type(iter([]))
 """What going through the rows of a tensor gives."""
 
 
