@@ -104,7 +104,7 @@ def test_set_beyond_the_storage_makes_it_grow() -> None:
 def native(obj: Any, change: Any) -> io.BytesIO:
     """A checkpoint whose entries of tensors are changed."""
     file = io.BytesIO()
-    torch.save(obj, file)
+    torch.io.save_plain(obj, file)
     data = file.getvalue()
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8: 8 + length])
