@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 import wengert as torch
@@ -68,3 +69,47 @@ def test_some_elements_of_an_expanded_tensor_are_written_with_all_that_share_the
     assert memory.tolist() == [want] and memory._version > 0
     with pytest.raises(RuntimeError, match="single memory location"):
         write((memory.clone().requires_grad_() * 1).expand(2, 3))
+
+
+@pytest.mark.parametrize("call", [
+    lambda n: F.avg_pool2d(torch.ones(1, 1, 4, 4), 2, n(1)), lambda n: F.max_pool2d(torch.ones(1, 1, 4, 4), n(2), n(2)),
+    lambda n: F.conv2d(torch.ones(1, 2, 4, 4), torch.ones(2, 1, 3, 3), groups=n(2)), lambda n: t.roll(n(1), n(0)),
+])
+@pytest.mark.parametrize("number", [np.int64, np.int32, torch.tensor])
+def test_sizes_may_be_numbers_of_numpy(call: Any, number: Any) -> None:
+    assert torch.equal(call(number), call(int))
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e25])
+def test_deviations_whose_squares_are_beyond_the_dtype(size: float) -> None:
+    assert torch.tensor([size, 3 * size]).std().item() == pytest.approx(size * 2**0.5)
+    rows = torch.tensor([[size, 3 * size], [1.0, 3.0], [2.0, 2.0]]).std(1)
+    assert rows.tolist() == pytest.approx([size * 2**0.5, 2**0.5, 0.0])
+
+
+def test_norms_of_one_element_are_its_absolute_value() -> None:
+    assert torch.linalg.vector_norm(torch.tensor([[-8.5]]), ord=-100, dim=1).tolist() == [8.5]
+
+
+def test_tolerances() -> None:
+    assert torch.allclose(torch.tensor(1.0), torch.tensor(5.0), rtol=torch.inf)
+    assert not torch.allclose(torch.tensor(torch.inf), torch.tensor(1.0), rtol=torch.inf)
+    with pytest.raises(RuntimeError, match="rtol"):
+        torch.allclose(t, t, rtol=torch.nan)
+
+
+@pytest.mark.parametrize(("equation", "strides"), [("ij,jk->ki", (2, 1)), ("bij,bjk->kbi", (2, 4, 1)),
+                                                   ("bij,bjk->bki", (4, 2, 1)), ("bij,bjk->ibk", (2, 4, 1))])
+def test_the_product_of_two_lies_as_the_result_names_its_dimensions(equation: str, strides: tuple[int, ...]) -> None:
+    sizes = dict(zip("bijk", (2, 2, 3, 2), strict=True))
+    x, y = (torch.rand([sizes[c] for c in term]) for term in equation.partition("->")[0].split(","))
+    found = torch.einsum(equation, x, y)
+    assert found.stride() == strides
+    assert torch.allclose(found, torch.einsum(equation, x.double(), y.double()).float())
+
+
+def test_what_may_stand_beside() -> None:
+    assert not torch.zeros(2, requires_grad=None).requires_grad
+    assert torch.ones(5, 1).broadcast_to(-1, 3).shape == (5, 3)
+    with pytest.raises(RuntimeError, match="0-dimensional value"):
+        t.masked_fill(t > 0, torch.ones(2))

@@ -202,7 +202,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
         raise TypeError(f"isclose(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{type_name(input._data.dtype)} did not match {type_name(other._data.dtype)}")
-    if rtol < 0 or atol < 0:
+    if not (rtol >= 0 and atol >= 0):
         raise RuntimeError(f"rtol and atol must be greater than or equal to zero, but got rtol={rtol} and atol={atol}")
     input, other = input.detach(), other.detach()
     close = P.eq(input, other)
@@ -212,8 +212,8 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
         return close
     if input._data.dtype.kind == "b":
         input, other = (P.cast(x, dtype=np.dtype(np.int64)) for x in (input, other))
-    allowed = P.abs(P.mul(other, rtol)) + atol
-    near = P.logical_and(P.isfinite(allowed), P.le(P.abs(input - other), allowed))
+    error = P.abs(input - other)
+    near = P.logical_and(P.isfinite(error), P.le(error, P.abs(P.mul(other, rtol)) + atol))
     return P.logical_or(close, near)
 
 

@@ -469,7 +469,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     tensor([4, 1, 2, 3])
     """
     moves = integers(shifts, "roll")
-    if dims is None or dims in ((), []):
+    if dims is None or isinstance(dims, (tuple, list)) and not dims:
         if len(moves) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:0")
         flat = P.roll(P.reshape(input, shape=(input.numel(),)), shifts=moves, dims=(0,))

@@ -497,6 +497,10 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     while waiting:
         y, y_term = waiting.pop(0)
         wanted = set(result).union(*(t for _, t in waiting)) if waiting else set(result)
+        rows, columns = (min([result.find(c) for c in one if c not in other], default=-1)
+                         for one, other in ((term, y_term), (y_term, term)))
+        if not waiting and rows > columns >= 0:  # the product lies in memory as the result names its dimensions
+            x, term, y, y_term = y, y_term, x, term
         x, term = _pair(x, term, y, y_term, wanted)
     x, term = _summed(x, term, set(result))
     order = tuple(term.index(c) for c in result)

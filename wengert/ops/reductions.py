@@ -384,6 +384,8 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
     if (ord < 0 or ord == np.inf) and not all_positive(value._data.shape[d] for d in dims):
         raise RuntimeError(f"[{op}] linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the "
                            "operation does not have an identity")
+    if ord not in (0, 1, 2) and all([value._data.shape[d] == 1 for d in dims]):
+        ord = 1.0  # of one element any norm is the absolute value, also where its power would not be a number
     return P.vector_norm(value, ord=ord, dim=dims, keepdim=keepdim)
 
 

@@ -158,8 +158,9 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
 
 
 def check_flag(name: str, flag: str, value: Any) -> None:
-    """Raises unless what is given by name for a flag is true or false."""
-    if not isinstance(value, (bool, np.bool_)):
+    """Raises unless what is given by name for a flag is true or false. (None says of a new tensor that it requires no
+    gradient.)"""
+    if not isinstance(value, (bool, np.bool_)) and not (value is None and flag == "requires_grad"):
         raise KindError(f"{name}(): argument '{flag}' must be bool, not {type(value).__name__}")
 
 

@@ -404,7 +404,8 @@ def broadcast_to(input: Tensor, *size: Any, **named: Any) -> Tensor:
     tensor([[1, 2, 3],
             [1, 2, 3]])
     """
-    return expand(input, *sizes_of((only(named, "size", "broadcast_to")["size"],) if named else size, "broadcast_to"))
+    return expand(input, *sizes_of((only(named, "size", "broadcast_to")["size"],) if named else size, "broadcast_to",
+                                  negative=True))
 
 
 @function(method=False, out=False, takes_tensor=False)

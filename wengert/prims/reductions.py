@@ -111,8 +111,17 @@ def _std_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
     return _var_vjp(half, saved, params, needs)
 
 
+def _std(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction: float = 1,
+         whole: bool = False) -> Array:
+    out = xp.sqrt(_var(xp, x, dim, keepdim, correction))
+    if xp is np and x.dtype.char in "fF" and x.size and not (out.all() and out.max() < np.inf):  # beyond float32
+        wide = np.sqrt(_var(xp, x.astype(x.dtype.char.replace("f", "d").replace("F", "D")), dim, keepdim, correction))
+        out = np.asarray(wide, out.dtype)[()]
+    return out
+
+
 std = reduction(
-    "std", lambda xp, x, dim, keepdim=False, correction=1, whole=False: xp.sqrt(_var(xp, x, dim, keepdim, correction)),
+    "std", _std,
     shape=lambda x, dim, keepdim=False, **params: without_dims(x, dim, keepdim),
     vjp=_std_vjp, saves=("x", "out"), samples=_SPREAD,
     jvp=lambda tangents, operands, out, params: _var_jvp(tangents, operands, out, params) / (2 * out))

@@ -16,6 +16,8 @@ from functools import partial, wraps
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodDescriptorType, WrapperDescriptorType
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ..core.blocks import Block
 from ..core.errors import KindError, NoDataError, worded
 from ..core.state import state
@@ -285,7 +287,7 @@ _NUMBERS = {"int": "iu", "float": "iuf", "bool": "b"}
 def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
                 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """The arguments of a call that failed, with a number in the place of each tensor that is one where the annotation
-    says numbers, as PyTorch takes it; None where there is no such tensor."""
+    says numbers, as PyTorch takes it, and of numpy's numbers; None where there is no such value."""
     signature = inspect.signature(function)
     try:
         given = signature.bind(*args, **kwargs)
@@ -296,6 +298,9 @@ def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         kinds = _kinds(signature.parameters[name])
         if (hasattr(value, "requires_grad") and {*kinds} <= {*_NUMBERS, "None"} and not value.requires_grad
                 and value.ndim == 0 and any([value._data.dtype.kind in _NUMBERS.get(kind, "") for kind in kinds])):
+            given.arguments[name] = value.item()
+            found = True
+        elif isinstance(value, np.generic) and {*kinds} <= {*_NUMBERS, "None"}:
             given.arguments[name] = value.item()
             found = True
     return (given.args, given.kwargs) if found else None
@@ -338,7 +343,8 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
 
 def _kinds(parameter: inspect.Parameter) -> list[str]:
     """What an annotation says, taken apart. Factors by which products are multiplied are numbers, complex ones too."""
-    if parameter.name in _FACTORS and parameter.annotation == "Any":
+    alone = parameter.name != "value" or parameter.kind is inspect.Parameter.KEYWORD_ONLY  # others are filled in
+    if parameter.name in _FACTORS and alone and parameter.annotation == "Any":
         return ["float", "int", "bool"]
     return str(parameter.annotation).split(" | ")
 

@@ -256,7 +256,7 @@ def _window(
                          f"non-batch dimensions, but got {list(input.shape)} with dimension {empty} being empty. "
                          "Expected input's non-batch dimensions to have positive length")
     size = tuple_of(kernel_size, rank, op, "kernel_size")
-    steps = size if stride is None or (not isinstance(stride, int) and not len(stride)) else stride
+    steps = size if stride is None or isinstance(stride, (tuple, list)) and not stride else stride
     window = {
         "size": size,
         "stride": tuple_of(steps, rank, op, "stride"),
