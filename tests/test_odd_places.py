@@ -113,3 +113,32 @@ def test_what_may_stand_beside() -> None:
     assert torch.ones(5, 1).broadcast_to(-1, 3).shape == (5, 3)
     with pytest.raises(RuntimeError, match="0-dimensional value"):
         t.masked_fill(t > 0, torch.ones(2))
+
+
+@pytest.mark.parametrize(("call", "kind"), [
+    (lambda: F.interpolate(torch.ones(3, 4), (3,)), ValueError),
+    (lambda: F.interpolate(torch.ones(2, 3, 4), (2, 2), mode="bilinear"), ValueError),
+    (lambda: F.interpolate(torch.ones(2, 3, 4), 2, mode="bilinear"), NotImplementedError),
+    (lambda: F.triplet_margin_loss(t[None], t, t), RuntimeError),
+    (lambda: F.pad(t, (1, 1), None), TypeError),
+    (lambda: torch.triangular_solve(torch.eye(2).long(), torch.eye(2)), RuntimeError),
+    (lambda: torch.linalg.tensorsolve(torch.eye(2).double(), torch.ones(2)), RuntimeError),
+    (lambda: torch.linalg.pinv(t.long()), RuntimeError),
+    (lambda: torch.linalg.matrix_rank(t.long()), RuntimeError),
+    (lambda: torch.linalg.vector_norm(t, 1j), RuntimeError),
+    (lambda: torch.full((2,), torch.ones(2)), TypeError),
+    (lambda: t.scatter_reduce(0, torch.zeros(1, 2, dtype=torch.int64), t, None), TypeError),
+    (lambda: torch.linalg.qr(t, 3), TypeError),
+    (lambda: torch.div(t, t, rounding_mode=3), TypeError),
+    (lambda: torch.frexp(t, out=torch.ones(0)), TypeError),
+    (lambda: torch.fft.fft(t, norm=3), TypeError),
+    (lambda: torch.zeros(2, layout="x"), TypeError),
+    (lambda: t.clone(memory_format="x"), TypeError),
+    (lambda: t.float(3), TypeError),
+    (lambda: torch.linalg.svd(t, full_matrices="x"), TypeError),
+    (lambda: torch.linalg.eigh(torch.eye(2).long()), NotImplementedError),
+])
+@pytest.mark.filterwarnings("ignore:.*deprecated")
+def test_the_class_of_a_refusal_is_pytorchs(call: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        call()

@@ -166,6 +166,7 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
     if b._data.ndim < 2 or A._data.ndim < 2:
         raise ShapeError("[triangular_solve] b and A of two dimensions or more were expected; got shapes "
                          f"{list(b._data.shape)} and {list(A._data.shape)}")
+    check_one_dtype("triangular_solve", b, A)
     factor, side = (A.mT, not upper) if transpose else (A, upper)
     return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), linalg.by_columns(A, A)))
 

@@ -248,6 +248,7 @@ def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False)
             [0.0000, 0.0000]])
     """
     _matrices("pinv", A)
+    _inexact("pinv", A)
     absolute, relative = _tolerance(A, atol, rtol)
     if absolute > 0 and A._data.size:
         largest = float(np.linalg.svd(A.detach()._concrete("pinv"), compute_uv=False).max())
@@ -562,6 +563,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
     tensor(1)
     """
     _matrices("matrix_rank", A)
+    _inexact("matrix_rank", A)
     if tol is not None:
         atol, rtol = tol, 0.0
     absolute, relative = _tolerances(A, atol, rtol, "matrix_rank")
@@ -755,6 +757,7 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Any:
     tensor([[1., 2.],
             [3., 4.]])
     """
+    check_one_dtype("tensorsolve", A, B)
     if dims is not None:
         moved = [wrap_dim(d, A._data.ndim, "tensorsolve") for d in dims]
         A = P.permute(A, dims=(*(d for d in range(A._data.ndim) if d not in moved), *moved))

@@ -380,6 +380,8 @@ def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) 
                            f"without narrowing to the specified dtype ({wanted})")
     value = _to(x, dtype)
     dims = wrap_dims(dim, value._data.ndim, op)
+    if isinstance(ord, complex):
+        raise RuntimeError(f"[{op}] linalg.vector_norm: Expected a non-complex scalar as the order of norm; got {ord}")
     ord = float(ord)
     if (ord < 0 or ord == np.inf) and not all_positive(value._data.shape[d] for d in dims):
         raise RuntimeError(f"[{op}] linalg.vector_norm cannot compute the {ord} norm on an empty tensor because the "

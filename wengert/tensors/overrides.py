@@ -326,6 +326,7 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
             [str(signature.parameters[name].annotation) == "bool" and hasattr(x, "requires_grad")
              for name, x in given.items()]):
         return  # Python code asks for it first
+    several_numbers = everywhere and str(error).startswith(("a Tensor with ", "only one element tensors"))
     for place, (name, value) in enumerate(given.items(), 1):
         parameter = signature.parameters[name]
         kinds = _kinds(parameter)
@@ -335,6 +336,9 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
             kind = kinds[0]
             if x is lacking and not hasattr(x, "requires_grad"):
                 kind = "Tensor"
+            elif several_numbers and place > 1 and hasattr(x, "requires_grad") and "Tensor" not in kinds and \
+                    x.numel() != 1:
+                kind = "number"
             elif not _is_strange(x, name, kinds, everywhere) or x is None and parameter.default is None:
                 continue
             raise KindError(f"{function.__name__}(): argument '{name}' (position {place}) must be {_called(kind)}, not "
@@ -356,12 +360,14 @@ def _called(kind: str) -> str:
 def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bool:
     """Whether a value is in no place of an annotation. One that could be anything is no word and no bare object."""
     if value is None:
-        return kinds == ["Tensor"]
+        return kinds in (["Tensor"], ["str"])
     if kinds[0] in _NEEDS and set(kinds[1:]) <= {"None"} and not any([hasattr(value, x) for x in _NEEDS[kinds[0]]]):
         return True
     if not everywhere:
         return False
     plain = {*kinds} <= {"int", "float", "bool", "None"}
+    if {*kinds} <= {"str", "None"}:
+        return not isinstance(value, str)
     if isinstance(value, str):
         return "str" not in kinds and not (kinds == ["Any"] and name in _WORDS)
     if isinstance(value, (tuple, list)):

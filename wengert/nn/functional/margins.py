@@ -127,6 +127,11 @@ def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative
 
 def _triplet(anchor: Tensor, positive: Tensor, negative: Tensor, distance: Callable[[Tensor, Tensor], Tensor],
              margin: float, swap: bool, reduction: str) -> Tensor:
+    ranks = [anchor.dim(), positive.dim(), negative.dim()]
+    if len(set(ranks)) > 1:
+        raise RuntimeError("[triplet_margin_loss] The anchor, positive, and negative tensors are expected to have the "
+                           f"same number of dimensions, but got: anchor {ranks[0]}D, positive {ranks[1]}D, and "
+                           f"negative {ranks[2]}D inputs")
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = P.minimum(far, distance(positive, negative))

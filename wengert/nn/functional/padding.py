@@ -41,6 +41,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
     if mode == "constant":
         return _constant(input, pairs, 0.0 if value is None else stored_number("pad", value, input.dtype))
+    if not isinstance(mode, str):
+        raise TypeError(f"pad(): argument 'mode' (position 3) must be str, not {type(mode).__name__}")
     if value not in (None, 0):
         raise ValueError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):

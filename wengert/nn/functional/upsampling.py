@@ -53,7 +53,8 @@ def interpolate(input: Tensor, size: Any = None, scale_factor: Any = None, mode:
     tensor([[[1., 1., 2., 2.]]])
     """
     rank = input.dim() - 2
-    _check_mode(mode, rank, align_corners)
+    given = size if size is not None else scale_factor
+    _check_mode(mode, rank, align_corners, isinstance(given, (tuple, list)) and len(given) != rank)
     if antialias and (mode not in _REACH or rank != 2):
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
@@ -116,13 +117,16 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-def _check_mode(mode: str, rank: int, align_corners: bool | None) -> None:
+def _check_mode(mode: str, rank: int, align_corners: bool | None, other_sizes: bool = False) -> None:
+    """Raises for a mode that is none, or is for other inputs; with ``other_sizes`` these are the first to be wrong."""
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
                 "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
                 "trilinear"
             )
+    if other_sizes:
+        return
     if mode not in (*_RANKS, "nearest", "area", "nearest-exact") or not 1 <= rank <= 3:
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank + 2}D) for the modes: nearest | "
