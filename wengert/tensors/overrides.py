@@ -276,6 +276,9 @@ _KNOWN_BY = ("requires_grad", "__index__", "__float__", "__complex__", "__array_
 
 _FACTORS = {"alpha", "beta", "value", "fill_value"}
 
+_DATA = {"data", "obj", "ext_tensor", "equation", "operands"}
+"""Parameters of which the function itself says what is wrong with them."""
+
 _WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm", "ord", "p", "padding", "reduce"}
 """Parameters of any type that may be a word."""
 
@@ -363,7 +366,7 @@ def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bo
         return kinds in (["Tensor"], ["str"])
     if kinds[0] in _NEEDS and set(kinds[1:]) <= {"None"} and not any([hasattr(value, x) for x in _NEEDS[kinds[0]]]):
         return True
-    if not everywhere:
+    if not everywhere or kinds == ["Any"] and name in _DATA:
         return False
     plain = {*kinds} <= {"int", "float", "bool", "None"}
     if {*kinds} <= {"str", "None"}:
