@@ -450,6 +450,7 @@ class Plan:
         self._tables = threads.Tables([values.get(name, 0) for name in _SLOTS], count)
         self._lockers = len(_SLOTS) * 8
         self._layings: dict[Any, Prepared | None] = {}
+        self._transformed = _Transformed(form.transform) if isinstance(form, Winograd) else None
         places = prod(b.kernel)
         self._laying_back = of_gradient(b.groups, b.outer, b.inner, places, b.each, b.dtype) if gradient else None
 
@@ -470,7 +471,7 @@ class Plan:
         else:
             laid = np.empty(self.block.sums, weight.dtype)
             laying.run(weight, laid)
-        return laid if isinstance(self.form, Windows) else _transformed(self.form.transform, laid)
+        return laid if self._transformed is None else self._transformed(laid)
 
     def convolve_weight(self, x: Array, ct: Array, out: Array) -> None:
         """The gradient of the weight, to ``out``."""
@@ -508,14 +509,19 @@ def _summed(plain: Places, items: int) -> Places | Sums:
     return plain if found is None else found
 
 
-def _transformed(form: Transform, laid: Array) -> Array:
+class _Transformed:
     """A weight that is laid out, as Winograd's products read it."""
-    out = np.empty(form.made, laid.dtype)
-    numbers = threads.table(2)
-    numbers[:] = memory.address(laid), memory.address(out)
-    kernel, items = _transforming(form)
-    kernel.run(items, form.work, numbers)
-    return out
+
+    def __init__(self, form: Transform) -> None:
+        self._made, self._work, (self._kernel, self._items) = form.made, form.work, _transforming(form)
+        self._tables = threads.Tables([0, 0])
+
+    def __call__(self, laid: Array) -> Array:
+        out, numbers = np.empty(self._made, laid.dtype), self._tables.take()
+        numbers[:] = memory.address(laid), memory.address(out)
+        self._kernel.run(self._items, self._work, numbers)
+        self._tables.give(numbers)
+        return out
 
 
 @lru_cache(maxsize=256)

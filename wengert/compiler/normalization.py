@@ -7,16 +7,16 @@ variance, and once for the result; backward reads it twice. The formulas are tho
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from . import memory, threads
 from .code import Operand
 from .kernels import generated_code_is_possible
-from .sweeps import ONE, Array, Sweeps, parts_of, table
+from .sweeps import ONE, WORDS, Array, Sweeps, parts_of, table
 
 __all__ = ["normalize", "normalize_gradient"]
 
@@ -144,59 +144,72 @@ def _kernel(backward: bool, form: Form) -> threads.Parts:
     return threads.Parts((_Backward if backward else _Forward)(form).text())
 
 
-def _layout(x: Array, dim: tuple[int, ...], weights: list[Any]) -> tuple[tuple[int, int, int], bool] | None:
-    """(runs, groups, length), and whether weights, of which the shapes are given, go along a run; None where there is
-    no generated code for it."""
-    rank, along = x.ndim, set()
-    if x.dtype.char not in "fd" or not generated_code_is_possible():
+class _Plan:
+    """The kernel and the numbers of arrays of one shape, all but the addresses of a call."""
+
+    def __init__(self, backward: bool, form: Form, shape: tuple[int, int, int], kept: tuple[int, ...], eps: float
+                 ) -> None:
+        kind = _Backward if backward else _Forward
+        size = prod(shape)
+        self.kept, self.along = kept, form.along
+        self.parts = parts_of(size, shape[1])
+        self.sums = (self.parts, shape[2]) if form.along else (1, shape[1])
+        self._kernel = _kernel(backward, form)
+        self._worth = size * (4 if form.dtype == "float32" else 8) / 4
+        self._tables = threads.Tables(table(kind, shape, self.parts, {}, (shape[0] * shape[2], eps)).tolist())
+
+    def run(self, *arrays: Array | None) -> None:
+        """Runs the kernel on its arrays, None for what there is not."""
+        numbers = self._tables.take()
+        numbers[len(WORDS) : len(WORDS) + len(arrays)] = [0 if a is None else memory.address(a) for a in arrays]
+        self._kernel.run(self.parts, self._worth, numbers)
+        self._tables.give(numbers)
+
+
+@lru_cache(maxsize=512)
+def _plan(backward: bool, letter: str, shape: tuple[int, ...], dim: tuple[int, ...],
+          weight: tuple[int, ...] | None, bias: tuple[int, ...] | None, eps: float, weighed: bool) -> _Plan | None:
+    """The plan for an array of this shape, ``weight`` and ``bias`` of these shapes; None where there is no generated
+    code for it. ``weighed``: the kernel is given the weight."""
+    if letter not in memory.NAMES:
         return None
+    rank, along = len(shape), set()
     if dim == tuple(range(rank - len(dim), rank)):
-        shape = (1, prod(x.shape[: -len(dim)]), prod(x.shape[-len(dim) :]))
+        runs = (1, prod(shape[: -len(dim)]), prod(shape[-len(dim) :]))
     elif dim == (0, *range(2, rank)):
-        shape = (x.shape[0], x.shape[1], prod(x.shape[2:]))
+        runs = (shape[0], shape[1], prod(shape[2:]))
     else:
         return None
-    kept = _kept(x, dim)
-    for weight in weights:
-        if shape[0] == 1 and weight == x.shape[rank - len(dim) :]:
+    kept = tuple([1 if d in dim else size for d, size in enumerate(shape)])
+    for given in (weight, bias):
+        if given is None:
+            continue
+        if runs[0] == 1 and given == shape[rank - len(dim) :]:
             along.add(True)
-        elif weight == kept:
+        elif given == kept:
             along.add(False)
         else:
             return None
-    return (shape, along == {True}) if shape[2] >= LEAST_LENGTH and len(along) < 2 else None
-
-
-def _kept(x: Array, dim: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape with the reduced dimensions as size 1."""
-    return tuple([1 if d in dim else size for d, size in enumerate(x.shape)])
-
-
-def _run(backward: bool, form: Form, shape: tuple[int, int, int], parts: int,
-         arrays: dict[str, Array], eps: float) -> None:
-    kind = _Backward if backward else _Forward
-    numbers = table(kind, shape, parts, {name: memory.address(array) for name, array in arrays.items()},
-                    (shape[0] * shape[2], eps))
-    size = prod(shape)
-    _kernel(backward, form).run(parts, size * arrays["x"].itemsize / 4, numbers)
+    if runs[2] < LEAST_LENGTH or len(along) > 1:
+        return None
+    form = Form(memory.NAMES[letter], weighed, bias is not None and not backward, along == {True})
+    return _Plan(backward, form, runs, kept, eps)
 
 
 def normalize(x: Array, weight: Array | None, bias: Array | None, dim: tuple[int, ...], eps: float
               ) -> tuple[Array, Array, Array] | None:
     """The result, and mean and variance with the reduced dimensions kept as size 1. None where numpy should compute
     it: another dtype than float32 or float64, weights that lie otherwise than in batch and layer normalisation."""
-    given = {name: array for name, array in (("weight", weight), ("bias", bias)) if array is not None}
-    found = _layout(x, dim, [array.shape for array in given.values()])
-    if found is None or any(array.dtype != x.dtype for array in given.values()):
+    if not generated_code_is_possible():
         return None
-    shape, along = found
-    kept = _kept(x, dim)
+    plan = _plan(False, x.dtype.char, x.shape, dim, None if weight is None else weight.shape,
+                 None if bias is None else bias.shape, eps, weight is not None)
+    if plan is None or any([given is not None and given.dtype != x.dtype for given in (weight, bias)]):
+        return None
     out = np.empty(x.shape, x.dtype)
-    mean, variance = np.empty(kept, x.dtype), np.empty(kept, x.dtype)
-    arrays = {"x": np.ascontiguousarray(x), "out": out, "mean": mean, "variance": variance}
-    arrays |= {name: np.ascontiguousarray(array) for name, array in given.items()}
-    form = Form(memory.NAMES[x.dtype.char], weight is not None, bias is not None, along)
-    _run(False, form, shape, parts_of(x.size, shape[1]), arrays, eps)
+    mean, variance = np.empty(plan.kept, x.dtype), np.empty(plan.kept, x.dtype)
+    given = [None if array is None else np.ascontiguousarray(array) for array in (x, weight, bias)]
+    plan.run(*given, out, mean, variance)
     return out, mean, variance
 
 
@@ -204,23 +217,19 @@ def normalize_gradient(g: Array, x: Array, weight: Array | None, mean: Array, va
                        eps: float, shapes: list[tuple[int, ...]]) -> tuple[Array, Array, Array] | None:
     """The cotangents of x, of the weight and of the bias, whether there are these two or not; ``shapes`` are those of
     weight and bias, as far as there are some. None as in `normalize`."""
-    found = _layout(x, dim, shapes)
-    if found is None or g.dtype != x.dtype or (weight is not None and weight.dtype != x.dtype):
+    if not generated_code_is_possible():
         return None
-    shape, along = found
+    first, second = (*map(tuple, shapes), None, None)[:2]
+    plan = _plan(True, x.dtype.char, x.shape, dim, first, second, eps, weight is not None)
+    if plan is None or g.dtype != x.dtype or (weight is not None and weight.dtype != x.dtype):
+        return None
     memory.check_alike("normalize", x.shape, x.dtype, g)
-    memory.check_alike("normalize", _kept(x, dim), x.dtype, mean, variance)
+    memory.check_alike("normalize", plan.kept, x.dtype, mean, variance)
     if weight is not None:
         memory.check_alike("normalize", shapes[0], x.dtype, weight)
-    parts = parts_of(x.size, shape[1])
     out = np.empty(x.shape, x.dtype)
-    size = (parts, shape[2]) if along else (1, shape[1])
-    sums = [np.zeros(size, x.dtype) if along else np.empty(size, x.dtype) for _ in range(2)]
-    arrays = {"g": np.ascontiguousarray(g), "x": np.ascontiguousarray(x), "out": out,
-              "mean": np.ascontiguousarray(mean), "variance": np.ascontiguousarray(variance),
-              "by_weight": sums[0], "by_bias": sums[1]}
-    if weight is not None:
-        arrays["weight"] = np.ascontiguousarray(weight)
-    _run(True, Form(memory.NAMES[x.dtype.char], weight is not None, False, along), shape, parts, arrays, eps)
-    by_weight, by_bias = [np.add.reduce(part, axis=0) for part in sums]
+    sums = [(np.zeros if plan.along else np.empty)(plan.sums, x.dtype) for _ in range(2)]
+    given = [None if array is None else np.ascontiguousarray(array) for array in (g, x, weight, mean, variance)]
+    plan.run(*given, out, *sums)
+    by_weight, by_bias = [np.add.reduce(part, axis=0) if plan.along else part[0] for part in sums]
     return out, by_weight, by_bias

@@ -37,8 +37,11 @@ def send_from(group: ProcessGroup, tensors: Sequence[Tensor], root: int, what: s
         small = [array for array in arrays if array.nbytes < TOGETHER]
         together = np.concatenate([transport.as_bytes(array) for array in small]) if small else np.empty(0, np.uint8)
         transport.broadcast(call, together, root)
-        for array, part in zip(small, np.split(together, np.cumsum([array.nbytes for array in small])), strict=False):
+        start = 0
+        for array in small if group.rank() != root else ():  # the root has them
+            part = together[start : start + array.nbytes]
             transport.as_bytes(array)[...] = part
+            start += array.nbytes
         for tensor, array in zip(tensors, arrays, strict=True):
             if array.nbytes >= TOGETHER:
                 transport.broadcast(call, array, root)
@@ -146,10 +149,11 @@ class DistributedDataParallel(Module):
         """`forward` with ``module``, the one inside or the same compiled."""
         refuse_recorded("DistributedDataParallel", COMPILED)
         syncs = state.grad and self.require_backward_grad_sync
+        buffers = self._buffers_to_send() if self.require_forward_param_sync and self.broadcast_buffers else []
         if self._joining:
-            self._announce(self._sends_buffers(), syncs)
-        if self._sends_buffers():
-            self._send_buffers()
+            self._announce(bool(buffers), syncs)
+        if buffers:
+            self._send_buffers(buffers)
         if syncs:
             self.reducer.prepare()
             self.require_forward_param_sync = True
@@ -168,12 +172,9 @@ class DistributedDataParallel(Module):
     def _buffers_to_send(self) -> list[Tensor]:
         return [b for name, b in self.module.named_buffers() if name not in self._ignored]
 
-    def _sends_buffers(self) -> bool:
-        return self.require_forward_param_sync and self.broadcast_buffers and bool(self._buffers_to_send())
-
-    def _send_buffers(self) -> None:
+    def _send_buffers(self, buffers: Sequence[Tensor]) -> None:
         root = min(self._active) if self._joining else 0
-        send_from(self.process_group, self._buffers_to_send(), root, "buffers")
+        send_from(self.process_group, buffers, root, "buffers")
 
     @contextlib.contextmanager
     def no_sync(self) -> Iterator[None]:
@@ -242,7 +243,7 @@ class DistributedDataParallel(Module):
             last = min(self._active)
             _, buffers, gradients = rows[last]
             if buffers:
-                self._send_buffers()
+                self._send_buffers(self._buffers_to_send())
             if gradients:
                 self.reducer.shadow()
 

@@ -143,8 +143,8 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
     turned = turned.swapaxes(groups > 1, 1 + (groups > 1)).reshape(channels, -1, *weight.shape[2:])
     shape = (ct.shape[0], channels, *sizes)
     check_room("conv_transpose", shape, ct.itemsize)
-    found = _phases(stride, weight.shape[2:], padding, dilation, tuple(sizes), ct.shape[2:])
-    result = np.zeros(shape, ct.dtype) if prod(stride) > 1 or 0 in shape else None
+    found, everywhere = _phases(stride, weight.shape[2:], padding, dilation, tuple(sizes), ct.shape[2:])
+    result = (np.empty if everywhere else np.zeros)(shape, ct.dtype) if prod(stride) > 1 or 0 in shape else None
     for places, edges, apart, inputs in found:
         part = _direct(ct, turned[places], (1,) * rank, edges, apart, groups)
         if result is None:
@@ -155,9 +155,9 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
 
 @lru_cache(maxsize=1024)
 def _phases(stride: Dims, kernel: Dims, padding: Dims, dilation: Dims, sizes: Dims, windows: Dims
-            ) -> tuple[tuple[Any, Pairs, Dims, Any], ...]:
+            ) -> tuple[tuple[tuple[Any, Pairs, Dims, Any], ...], bool]:
     """The phases of an adjoint that some place of the kernel meets: the index of these places, the padding of the
-    cotangent, the dilation, and the index of the inputs. See Note [phases]."""
+    cotangent, the dilation, and the index of the inputs; and whether every input is in one. See Note [phases]."""
     geometry = zip(stride, kernel, padding, dilation, sizes, windows, strict=True)
     along = [[phase_of((i + p) % s, s, k, p, d, n, count) for i in range(min(s, n))]
              for s, k, p, d, n, count in geometry]
@@ -166,7 +166,7 @@ def _phases(stride: Dims, kernel: Dims, padding: Dims, dilation: Dims, sizes: Di
         if all(phase is not None for phase in phases):
             places, edges, apart, inputs = zip(*phases, strict=True)
             found.append(((..., *places), edges, apart, (..., *inputs)))
-    return tuple(found)
+    return tuple(found), len(found) == prod(map(len, along))
 
 
 def _spread_one(ct: Array, weight: Array, padding: Dims, dilation: Dims, groups: int, sizes: Dims) -> Array:
