@@ -105,12 +105,13 @@ for name in "HingeEmbeddingLoss SoftMarginLoss MultiLabelSoftMarginLoss".split()
     add(name, ROW, call=lambda layer, x: layer(x, torch.ones(2, 6, dtype=torch.float64)))
 add("MultiLabelMarginLoss", ROW, call=lambda layer, x: layer(x, torch.tensor([[1, 2, -1, 0, 0, 0]] * 2)))
 add("CosineEmbeddingLoss", ROW, call=lambda layer, x: layer(x, x.flip(1), torch.tensor([1, -1])))
-add("MarginRankingLoss", ROW, call=lambda layer, x: layer(x, x.flip(1), torch.ones(1, dtype=torch.float64)))
+add("MarginRankingLoss", ROW, call=lambda layer, x: layer(x, x.flip(1), torch.ones(2, 6, dtype=torch.float64)))
 for name in "TripletMarginLoss TripletMarginWithDistanceLoss".split():
     add(name, ROW, call=lambda layer, x: layer(x, x.flip(1), x.flip(0)))
 add("CTCLoss", (5, 2, 6), call=lambda layer, x: layer(
     x.log_softmax(2), torch.tensor([[1, 2], [3, 1]]), torch.tensor([5, 5]), torch.tensor([2, 2])))
-add("AdaptiveLogSoftmaxWithLoss", ROW, 6, 10, [3, 6], call=lambda layer, x: layer(x, torch.tensor([1, 7])).loss)
+add("AdaptiveLogSoftmaxWithLoss", ROW, 6, 10, [3, 6], div_value=1.5, call=lambda layer, x: layer(
+    x, torch.tensor([1, 7])).loss)
 add("LinearCrossEntropyLoss", ROW, 6, 5, call=lambda layer, x: layer(x, torch.tensor([1, 2])))
 add("Embedding", ROW, 9, 6, call=lambda layer, x: layer(torch.tensor([1, 3])) * x)
 add("EmbeddingBag", ROW, 9, 6, call=lambda layer, x: layer(torch.tensor([[1, 3], [2, 2]])) * x)
