@@ -133,6 +133,27 @@ def test_events_lie_within_the_smallest_that_is_long_enough() -> None:
         average.add(FunctionEvent(id=9, name="g", thread=0, start_us=0, end_us=1))
 
 
+def test_events_are_averaged_by_shape_and_printed() -> None:
+    with profile(record_shapes=True) as prof:
+        torch.ones(3, 4).exp()
+        torch.ones(3, 4).exp()
+        torch.ones(5).exp()
+    events = prof.events()
+    by_shape = [(row.count, row.input_shapes) for row in events.key_averages(group_by_input_shapes=True)]
+    assert by_shape == [(2, [[3, 4]]), (1, [[5]])]
+    (by_name,) = events.key_averages()
+    assert by_name.count == 3 and not by_name.input_shapes
+    assert events.total_average().count == len(events) == 3 and events.total_average().key == "Total"
+    for table in (events.key_averages(True).table(sort_by="count"),
+                  prof.key_averages(group_by_input_shape=True).table("count", row_limit=-1)):
+        line, heads, _, first, second, *_ = table.splitlines()
+        assert heads.split()[-2:] == ["Input", "Shapes"] and len(heads) == len(line)
+        assert first.split()[0] == "aten::exp" and first.endswith("2" + " " * 8 + "[[3, 4]]") and "[[5]]" in second
+    assert "Shapes" not in events.key_averages().table(header="What ran") and len(events.table(row_limit=1)) > 0
+    with pytest.raises(ValueError, match="sort_by expected a column"):
+        events.table(sort_by="height")
+
+
 def test_a_schedule_of_profiled_steps() -> None:
     plan = schedule(wait=1, warmup=1, active=2, repeat=1, skip_first=1)
     none, warm, record, save = ProfilerAction.NONE, ProfilerAction.WARMUP, ProfilerAction.RECORD, ProfilerAction(3)

@@ -45,7 +45,7 @@ broadcast_buffers gather join_device join_hook join_process_group scatter to_kwa
 device elapsed_time event_id from_ipc_handle ipc_handle query record synchronize wait
 """,
     "EventList": """
-export_chrome_trace export_stacks supported_export_stacks_metrics table total_average
+export_chrome_trace export_stacks supported_export_stacks_metrics
 """,
     "ExportedProgram": """
 buffers call_spec constants dialect example_inputs graph graph_module graph_signature module module_call_graph

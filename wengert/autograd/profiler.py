@@ -21,11 +21,9 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
 from ..tensors.tape import Node
-from .profiler_util import EventList, FunctionEvent, _format_time
+from .profiler_util import EventAverages, EventList, FunctionEvent
 
 __all__ = ["Event", "EventAverage", "profile", "record_function"]
-
-_COLUMNS = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
 
 
 @dataclass
@@ -72,32 +70,6 @@ class EventAverage:
     def cpu_time(self) -> float:
         """The mean time of one."""
         return self.cpu_time_total / self.count
-
-
-class EventAverages(list[EventAverage]):
-    """What `profile.key_averages` returns: a list with a `table`."""
-
-    def table(self, sort_by: str | None = None, row_limit: int = 100, **options: Any) -> str:
-        """A table with one row a name. ``sort_by``: ``"cpu_time_total"``, ``"self_cpu_time_total"``, ``"cpu_time"`` or
-        ``"count"``; what names CUDA's times sorts nothing, as there are none."""
-        rows = list(self)
-        if sort_by is not None and not sort_by.removeprefix("self_").startswith(("cuda", "device")):
-            if sort_by not in ("cpu_time_total", "self_cpu_time_total", "cpu_time", "count"):
-                raise ValueError(f"[profile.table] sort_by expected a column such as cpu_time_total; got {sort_by!r}")
-            rows.sort(key=lambda row: -getattr(row, sort_by))
-        total = sum(row.self_cpu_time_total for row in self) or 1.0
-        width = max([len(row.key) for row in rows[:row_limit]] + [4]) + 2
-        line = "  ".join(["-" * width] + ["-" * 12] * len(_COLUMNS))
-        text = [line, "  ".join([f"{'Name':>{width}}"] + [f"{column:>12}" for column in _COLUMNS]), line]
-        for row in rows[:row_limit]:
-            cells = (f"{100 * row.self_cpu_time_total / total:.2f}%", _format_time(row.self_cpu_time_total),
-                     f"{100 * row.cpu_time_total / total:.2f}%", _format_time(row.cpu_time_total),
-                     _format_time(row.cpu_time), str(row.count))
-            text.append("  ".join([f"{row.key:>{width}}", *(f"{cell:>12}" for cell in cells)]))
-        return "\n".join([*text, line, f"Self CPU time total: {_format_time(total)}", ""])
-
-    def __str__(self) -> str:
-        return self.table()
 
 
 class profile(Watcher):
@@ -168,7 +140,7 @@ class profile(Watcher):
 
     function_events = property(events)
 
-    def key_averages(self, group_by_input_shape: bool = False, **options: Any) -> EventAverages:
+    def key_averages(self, group_by_input_shape: bool = False, **options: Any) -> EventAverages[EventAverage]:
         """The events summed up by name, and by shapes if asked."""
         found: dict[Any, EventAverage] = {}
         for event in sorted(self._events, key=lambda event: event.start):

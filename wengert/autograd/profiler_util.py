@@ -5,7 +5,7 @@ The one idea to know: an event is a stretch of a thread's time, and its parts ar
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "Interval"]
 
@@ -63,11 +63,12 @@ class FunctionEvent:
 
 
 class FunctionEventAvg:
-    """Events of one name, summed up."""
+    """Events of one name, summed up; of one shape too, if it ``keeps_shapes``."""
 
     device_time_total = self_device_time_total = device_time = 0.0
 
-    def __init__(self) -> None:
+    def __init__(self, keeps_shapes: bool = True) -> None:
+        self._keeps_shapes = keeps_shapes
         self.key: str | None = None
         self.count = 0
         self.cpu_time_total = self.self_cpu_time_total = 0.0
@@ -76,7 +77,7 @@ class FunctionEventAvg:
     def add(self, other: FunctionEvent | FunctionEventAvg) -> FunctionEventAvg:
         """Adds an event, or others summed up, of the same name; returns this."""
         if self.key is None:
-            self.key, self.input_shapes = other.key, other.input_shapes
+            self.key, self.input_shapes = other.key, other.input_shapes if self._keeps_shapes else ()
         if other.key != self.key:
             raise AssertionError(f"[FunctionEventAvg.add] events called {self.key!r} were expected; got {other.key!r}")
         self.count += other.count
@@ -88,6 +89,51 @@ class FunctionEventAvg:
     def cpu_time(self) -> float:
         """The mean time of one."""
         return self.cpu_time_total / self.count if self.count else 0.0
+
+
+Average = TypeVar("Average")
+_COLUMNS = ("Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg", "# of Calls")
+
+
+class EventAverages(list[Average]):
+    """Sums of events: a list with a `table`. Each has ``key``, ``count``, ``input_shapes`` and its times in
+    microseconds."""
+
+    def table(self, sort_by: str | None = None, row_limit: int = 100, max_src_column_width: int = 75,
+              max_name_column_width: int = 55, max_shapes_column_width: int = 80, header: str | None = None,
+              **options: Any) -> str:
+        """A table with one row a sum, with the shapes of operands where they were recorded. ``sort_by``:
+        ``"cpu_time_total"``, ``"self_cpu_time_total"``, ``"cpu_time"`` or ``"count"``; what names CUDA's times sorts
+        nothing, as there are none. Raises ValueError for other columns."""
+        rows: list[Any] = list(self)
+        if sort_by is not None and not sort_by.removeprefix("self_").startswith(("cuda", "device")):
+            if sort_by not in ("cpu_time_total", "self_cpu_time_total", "cpu_time", "count"):
+                raise ValueError(f"[profile.table] sort_by expected a column such as cpu_time_total; got {sort_by!r}")
+            rows.sort(key=lambda row: -getattr(row, sort_by))
+        total = sum(row.self_cpu_time_total for row in rows) or 1.0
+        has_shapes = any(row.input_shapes for row in rows)
+        rows = rows[:row_limit] if row_limit >= 0 else rows
+        heads = (*_COLUMNS, "Input Shapes") if has_shapes else _COLUMNS
+        cells = [[_cut(row.key, max_name_column_width), f"{100 * row.self_cpu_time_total / total:.2f}%",
+                  _format_time(row.self_cpu_time_total), f"{100 * row.cpu_time_total / total:.2f}%",
+                  _format_time(row.cpu_time_total), _format_time(row.cpu_time), str(row.count),
+                  *([_cut(str(list(row.input_shapes)), max_shapes_column_width)] if has_shapes else [])]
+                 for row in rows]
+        widths = [max([4, *(len(row[0]) for row in cells)]) + 2, *[12] * len(_COLUMNS),
+                  *([max(12, *(len(row[-1]) for row in cells)) + 2] if has_shapes else [])]
+        line = "  ".join(["-" * width for width in widths])
+        text = [*([] if header is None else ["=" * len(line), header]), line]
+        for row in (["Name", *heads], None, *cells):
+            text.append(line if row is None else
+                        "  ".join([f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)]))
+        return "\n".join([*text, line, f"Self CPU time total: {_format_time(total)}", ""])
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def _cut(text: str, width: int) -> str:
+    return text if width < 4 or len(text) <= width else text[: width - 3] + "..."
 
 
 class EventList(list[FunctionEvent]):
@@ -110,12 +156,32 @@ class EventList(list[FunctionEvent]):
         """The time of all events, each moment counted once."""
         return sum(event.self_cpu_time_total for event in self)
 
-    def key_averages(self) -> list[FunctionEventAvg]:
-        """The events summed up by name."""
-        found: dict[str, FunctionEventAvg] = {}
+    def key_averages(self, group_by_input_shapes: bool = False, group_by_stack_n: int = 0,
+                     group_by_overload_name: bool = False) -> EventAverages[FunctionEventAvg]:
+        """The events summed up by name, and by shapes if asked; ours have no stacks and no names of overloads to tell
+        them apart by."""
+        found: dict[tuple[str, str], FunctionEventAvg] = {}
         for event in self:
-            found.setdefault(event.key, FunctionEventAvg()).add(event)
-        return list(found.values())
+            shapes = str(event.input_shapes) if group_by_input_shapes else ""
+            found.setdefault((event.key, shapes), FunctionEventAvg(group_by_input_shapes)).add(event)
+        return EventAverages(found.values())
+
+    def total_average(self) -> FunctionEventAvg:
+        """All events as one, called ``"Total"``."""
+        total = FunctionEventAvg(False)
+        for event in self:
+            total.key = None
+            total.add(event)
+        total.key = "Total"
+        return total
+
+    def table(self, sort_by: str | None = None, row_limit: int = 100, **options: Any) -> str:
+        """A table with one row an event; the options are those of `EventAverages.table`."""
+        rows: EventAverages[FunctionEventAvg] = EventAverages([FunctionEventAvg().add(event) for event in self])
+        return rows.table(sort_by, row_limit, **options)
+
+    def __str__(self) -> str:
+        return self.table()
 
 
 def _format_time(time_us: float) -> str:
