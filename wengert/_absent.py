@@ -203,8 +203,8 @@ value
 boxed_run
 """,
     "TypedStorage": """
-cuda filename float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz from_buffer hpu is_hpu is_shared is_sparse
-pin_memory resizable share_memory_ to
+cuda float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz from_buffer hpu is_hpu is_shared is_sparse pin_memory
+resizable share_memory_ to
 """,
     "UninitializedBuffer": """
 cls_to_become
@@ -213,7 +213,7 @@ cls_to_become
 cls_to_become
 """,
     "UntypedStorage": """
-bfloat16 bool byte byteswap char complex_double complex_float cuda double filename float float8_e4m3fn float8_e4m3fnuz
+bfloat16 bool byte byteswap char complex_double complex_float cuda double float float8_e4m3fn float8_e4m3fnuz
 float8_e5m2 float8_e5m2fnuz from_buffer half hpu int is_hpu is_shared is_sparse is_sparse_csr long mps new pin_memory
 resizable share_memory_ short to type
 """,
