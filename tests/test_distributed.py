@@ -45,10 +45,46 @@ def test_the_launchers_environment() -> None:
     (("--nnodes", "2", "--node-rank", "1", "x.py"), "--rdzv-endpoint: HOST:PORT of the first machine is needed"),
     (("--nnodes", "2", "--standalone", "--node-rank", "1", "x.py"), "--standalone: one machine was expected"),
     (("--max-restarts", "-1", "x.py"), "--max-restarts"),
+    (("--rdzv-backend", "etcd-v2", "x.py"), "static or c10d was expected; got etcd-v2"),
+    (("--rdzv-conf", "join_timeout", "x.py"), "KEY=VALUE,... was expected, .*; got 'join_timeout'"),
+    (("--rdzv-conf", "join_timeout=soon", "x.py"), "a whole number, 1 or more, was expected; got 'soon'"),
+    (("--rdzv-conf", "is_host=perhaps", "x.py"), "true or false was expected; got 'perhaps'"),
+    (("--redirects", "4", "x.py"), "--redirects: a number from 0 to 3, or RANK:NUMBER,..., was expected; got '4'"),
+    (("--tee", "0:3;1:1", "x.py"), "--tee: a number from 0 to 3"),
+    (("--local-ranks-filter", "0-2", "x.py"), "--local-ranks-filter: numbers of ranks"),
+    (("--signals-to-handle", "SIGTERM,SIGKILL", "x.py"), "that can be handled, such as SIGTERM, were expected; got "
+                                                         "'SIGKILL'"),
+    (("--local-addr", "192.0.2.7", "x.py"), r"an address of this machine was expected, .*127\.0\.0\.1.*; got 192"),
+    (("--event-log-handler", "console", "x.py"), "null was expected; got console"),
+    (("--logs-specs", "mine", "x.py"), "default was expected; got mine"),
+    (("--numa-binding", "node", "x.py"), "beside their GPUs, and wengert has none"),
+    (("--no-python", "-m", "x"), "a program to be run by Python was expected; got --no-python too"),
 ])
 def test_options_that_make_no_sense(arguments: tuple[str, ...], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         launcher.Plan(options(*arguments))
+
+
+def test_options_that_say_where_and_how() -> None:
+    plan = launcher.Plan(options("--nproc-per-node", "2", "--local-addr", "127.0.0.1", "--virtual-local-rank",
+                                 "--rdzv-conf", "join_timeout=7,is_host=true,read_timeout=3", "--run-path",
+                                 "--no-python", "/tmp/x.py", "--device", "${local_rank}"))
+    assert plan.environment(1, 5, "", 0)["LOCAL_RANK"] == "0" and plan.environment(1, 5, "", 0)["RANK"] == "1"
+    assert plan.environment(1, 5, "", 0)["UCX_NET_DEVICES"] == "lo" and plan.host == "127.0.0.1"
+    assert plan.command(1)[1:] == ["-m", "wengert", "run", "/tmp/x.py", "--device", "1"] and plan.patience == 7
+    other = launcher.Plan(options("--nnodes", "1:2", "--rdzv-endpoint", "a:1", "--rdzv-conf", "is_host=0", "x.py"))
+    assert other.nodes == 2 and other.node is None and not other.may_be_first
+    assert launcher.Plan(options("--nnodes", "2", "--rdzv-endpoint", "a:1", "--rdzv-conf", "is_host=1", "x")).node == 0
+    assert launcher.Plan(options("--rdzv-endpoint", "[::1]:5", "x.py")).host == "::1"
+
+
+def test_the_environment_gives_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PET_NPROC_PER_NODE", "3")
+    monkeypatch.setenv("PET_NO_PYTHON", "1")
+    monkeypatch.setenv("PET_MODULE", "0")
+    plan = launcher.Plan(options("echo", "a"))
+    assert plan.local == 3 and plan.command() == ["echo", "a"]
+    assert launcher.Plan(options("--nproc-per-node", "2", "echo")).local == 2
 
 
 def test_who_does_not_know_the_token_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -140,12 +141,74 @@ def test_a_signal_ends_all_ranks(ignored: tuple[signal.Signals, ...], sent: list
     assert mark.processes() == []
 
 
-def test_output_in_files_and_of_some_ranks(tmp_path: Path) -> None:
+SPEAKS = """import os, sys
+from torch.distributed.elastic.multiprocessing.errors import record
+@record
+def main():
+    print('rank', os.environ['RANK'], os.environ['OMP_NUM_THREADS'], sys.argv[1:])
+    print('loss of', os.environ['RANK'], file=sys.stderr)
+    if os.environ['RANK'] == '1' and 'fails' in sys.argv:
+        raise ValueError('bad luck')
+main()
+"""
+
+
+@pytest.fixture
+def speaks(tmp_path: Path) -> Path:
     program = tmp_path / "speaks.py"
-    program.write_text("import os, sys\nprint('rank', os.environ['RANK'], os.environ['OMP_NUM_THREADS'], "
-                       "sys.argv[1:])\n")
-    done = launch(program, "--x", "1", options=("--local-ranks-filter", "1", "--log-dir", str(tmp_path / "logs")))
+    program.write_text(SPEAKS)
+    return program
+
+
+def attempt(folder: Path, number: int = 0) -> Path:
+    [run] = folder.iterdir()
+    assert run.name.startswith("job_")
+    return run / f"attempt_{number}"
+
+
+def test_output_in_files_and_of_some_ranks(speaks: Path, tmp_path: Path) -> None:
+    done = launch(speaks, "--x", "1", options=("--local-ranks-filter", "1", "--log-dir", str(tmp_path / "logs"),
+                                               "--rdzv-id", "job"))
     threads = max(1, len(os.sched_getaffinity(0)) // 2) if "OMP_NUM_THREADS" not in os.environ else None
     wanted = f"rank 1 {threads or os.environ['OMP_NUM_THREADS']} ['--x', '1']"
-    assert done.out == f"[1] {wanted}\n"
-    assert (tmp_path / "logs" / "rank_0.log").read_text().startswith("rank 0")
+    assert done.out == f"[1] {wanted}\n" and done.err == "[1] loss of 1\n", done
+    files = attempt(tmp_path / "logs")
+    assert (files / "0" / "stdout.log").read_text().startswith("rank 0")
+    assert (files / "0" / "stderr.log").read_text() == "loss of 0\n"
+
+
+def test_output_in_files_alone_of_a_rank_that_fails(speaks: Path, tmp_path: Path) -> None:
+    """Rank 0's standard output and all of rank 1's; what is shown of words that are asked for is in a file too."""
+    done = launch(speaks, "fails", options=("--redirects", "0:1,1:3", "--tee", "0:2", "--log-dir", str(tmp_path / "l"),
+                                            "--duplicate-stderr-filters", "loss,,,nothing", "--rdzv-id", "job",
+                                            "--max-restarts", "1", "--duplicate-stdout-filters", "rank"))
+    files = attempt(tmp_path / "l", 1)
+    failed = [line for line in done.err.splitlines() if line.startswith("wengert launch: rank 1 ")]
+    assert done.code == 1 and done.out == "" and "Traceback" not in done.err and len(failed) == 2, done
+    assert f"what it said is in {files / '1' / 'stdout.log'} and {files / '1' / 'stderr.log'}" in failed[1], done
+    assert "ValueError: bad luck" in (files / "1" / "stderr.log").read_text()
+    assert json.loads((files / "1" / "error.json").read_text())["message"]["message"] == "ValueError: bad luck"
+    assert {path.name for path in (files / "0").iterdir()} == {"stdout.log", "stderr.log"}
+    assert (files / "filtered_stdout.log").read_text() == "" == (files / "filtered_stderr.log").read_text()
+    assert attempt(tmp_path / "l", 0).is_dir()
+
+
+WAITS_FOR_A_SIGNAL = """import os, signal, sys, time
+def heard(number, frame):
+    time.sleep(2)
+    print('heard', signal.Signals(number).name, flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGUSR1, heard)
+print('here', flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_signal_is_passed_on_and_time_is_given_to_end(tmp_path: Path) -> None:
+    program = tmp_path / "waits.py"
+    program.write_text(WAITS_FOR_A_SIGNAL)
+    job = started([sys.executable, "-m", "wengert", "launch", "--signals-to-handle", "SIGTERM,SIGUSR1",
+                   "--shutdown-timeout", "20", str(program)], TORCHELASTIC_LOG_LINE_PREFIX_TEMPLATE="<${role_name}> ")
+    assert job.stdout is not None and job.stdout.readline() == "<default> here\n"
+    job.send_signal(signal.SIGUSR1)
+    assert ends([job], 30) == [(130, "<default> heard SIGUSR1\n", "")]

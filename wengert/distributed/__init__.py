@@ -3,7 +3,8 @@
 The floors inside, from the ground: ``channel`` and ``server`` (the process that holds the ranks together), ``watch``
 (who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``, ``objects``
 and ``messages`` (tensors), ``store``, ``environment`` and ``rendezvous`` (how the ranks find each other), ``subgroups``
-and ``device_mesh`` (some of them), ``parallel`` and ``reducer`` (training), ``run`` (the launcher).
+and ``device_mesh`` (some of them), ``parallel`` and ``reducer`` (training), ``plan``, ``output`` and ``run`` (the
+launcher).
 `docs/distributed.md` says how to use it.
 """
 
