@@ -1,10 +1,10 @@
 """``torch.distributed``: several processes, on one machine or on several, by MPI (the extra ``wengert[distributed]``).
 
 The floors inside, from the ground: ``channel`` and ``server`` (the process that holds the ranks together), ``watch``
-(who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``, ``objects``
-and ``messages`` (tensors), ``store``, ``environment`` and ``rendezvous`` (how the ranks find each other), ``subgroups``
-and ``device_mesh`` (some of them), ``parallel`` and ``reducer`` (training), ``plan``, ``output`` and ``run`` (the
-launcher).
+(who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``,
+``coalesced``, ``objects`` and ``messages`` (tensors), ``store``, ``environment`` and ``rendezvous`` (how the ranks find
+each other), ``subgroups`` and ``device_mesh`` (some of them), ``parallel`` and ``reducer`` (training), ``plan``,
+``output`` and ``run`` (the launcher).
 `docs/distributed.md` says how to use it.
 """
 
@@ -18,6 +18,11 @@ from .collectives import (
     all_to_all as all_to_all, all_to_all_single as all_to_all_single, barrier as barrier, broadcast as broadcast,
     gather as gather, monitored_barrier as monitored_barrier, reduce as reduce, reduce_scatter as reduce_scatter,
     reduce_scatter_tensor as reduce_scatter_tensor, scatter as scatter,
+)
+from .coalesced import (
+    _all_gather_base as _all_gather_base, _coalescing_manager as _coalescing_manager,
+    _reduce_scatter_base as _reduce_scatter_base, all_gather_coalesced as all_gather_coalesced,
+    all_reduce_coalesced as all_reduce_coalesced,
 )
 from .groups import ProcessGroup as ProcessGroup
 from .messages import (

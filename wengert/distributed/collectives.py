@@ -14,12 +14,21 @@ from ..core.errors import DTypeError, LayoutError, ShapeError
 from ..tensors.alias import check_writable, overlaps_itself, wrote
 from ..tensors.tensor import Tensor
 from . import transport
-from .groups import Call, ProcessGroup, current, default_group, refuse_recorded
+from .groups import Call, GroupError, ProcessGroup, RankError, current, default_group, refuse_recorded
 from .transport import ReduceOp
 from .watch import DistBackendError
 from .work import Work, seconds
 
 Array = np.ndarray[Any, Any]
+
+
+class MixedError(DTypeError, ValueError):
+    """Tensors of several dtypes where one belongs. (PyTorch raises a ValueError for it.)
+
+    >>> from wengert.distributed.collectives import MixedError
+    >>> issubclass(MixedError, ValueError)
+    True
+    """
 
 
 def group_of(group: Any) -> ProcessGroup | None:
@@ -29,8 +38,8 @@ def group_of(group: Any) -> ProcessGroup | None:
     if group == -100:
         return None
     if not isinstance(group, ProcessGroup):
-        raise TypeError(f"[distributed] a process group was expected; got {type(group).__name__}; make one by "
-                        "new_group")
+        raise GroupError(f"[distributed] a process group was expected; got {type(group).__name__}; make one by "
+                         "new_group")
     if current.default is None:
         default_group()
     return group
@@ -84,7 +93,7 @@ def list_of(name: str, tensors: Any, size: int, like: Array | None = None) -> li
         raise TypeError(f"[{name}] Invalid function argument: a list of tensors was expected; got "
                         f"{type(tensors).__name__}")
     if len(tensors) != size:
-        raise ValueError(f"[{name}] one tensor for each of {size} ranks was expected; got {len(tensors)}")
+        raise ShapeError(f"[{name}] one tensor for each of {size} ranks was expected; got {len(tensors)}")
     for tensor in tensors:
         array = array_of(name, tensor)
         if like is not None and (array.dtype != like.dtype or array.size != like.size):
@@ -138,11 +147,13 @@ def root_of(group: ProcessGroup | None, rank: int | None, group_rank: int | None
     if (rank is None) == (group_rank is None):
         raise ValueError(f"[{name}] either a rank of the world or one of the group was expected; got "
                          f"{'neither' if rank is None else 'both'}")
+    given = rank if group_rank is None else group_rank
+    if not isinstance(given, (int, np.integer)):
+        raise TypeError(f"[{name}] a whole number was expected as a rank; got {given!r}")
     if group_rank is None:
-        assert rank is not None
-        return group.number_of(rank)
+        return group.number_of(int(given))
     if not 0 <= group_rank < group.size():
-        raise ValueError(f"[{name}] a rank of the group, 0 to {group.size() - 1}, was expected; got {group_rank}")
+        raise RankError(f"[{name}] a rank of the group, 0 to {group.size() - 1}, was expected; got {group_rank}")
     return group_rank
 
 
@@ -240,7 +251,7 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: A
         return None
     array, out = array_of("all_gather_into_tensor", input_tensor), writable("all_gather_into_tensor", output_tensor)
     if out.size != array.size * found.size() or out.dtype != array.dtype:
-        raise ValueError(f"[all_gather_into_tensor] output tensor size must be equal to world_size times input tensor "
+        raise ShapeError(f"[all_gather_into_tensor] output tensor size must be equal to world_size times input tensor "
                          f"size; got {spelt(out)} for {found.size()} ranks' {spelt(array)}")
 
     def body(call: Call) -> Any:
@@ -364,7 +375,7 @@ def reduce_scatter_tensor(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp
         return None
     array, whole = writable("reduce_scatter_tensor", output), array_of("reduce_scatter_tensor", input)
     if whole.size != array.size * found.size() or whole.dtype != array.dtype:
-        raise ValueError(f"[reduce_scatter_tensor] input tensor must be the same size as output size times world size; "
+        raise ShapeError(f"[reduce_scatter_tensor] input tensor must be the same size as output size times world size; "
                          f"got {spelt(whole)} for {found.size()} ranks' {spelt(array)}")
     transport.check("reduce_scatter_tensor", array.dtype, op)
 
@@ -395,7 +406,7 @@ def all_to_all(output_tensor_list: list[Tensor], input_tensor_list: list[Tensor]
     given = list_of("all_to_all", input_tensor_list, found.size())
     dtype = given[0]._data.dtype
     if any(each._data.dtype != dtype for each in outs + given):
-        raise DTypeError("[all_to_all] tensors of one dtype were expected; got several; convert them first")
+        raise MixedError("[all_to_all] tensors of one dtype were expected; got several; convert them first")
 
     def body(call: Call) -> Any:
         received = [np.empty(each._data.shape, dtype) for each in outs]
@@ -436,15 +447,18 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: Sequenc
         return None
     out, given = writable("all_to_all_single", output), array_of("all_to_all_single", input)
     if out.dtype != given.dtype:
-        raise DTypeError(f"[all_to_all_single] one dtype was expected; got {spelt(out)} and {spelt(given)}")
+        raise MixedError(f"[all_to_all_single] one dtype was expected; got {spelt(out)} and {spelt(given)}")
 
     def cut(array: Array, sizes: Sequence[int] | None) -> list[int]:
+        if not array.ndim:
+            raise ShapeError("[all_to_all_single] a first dimension was expected; got a tensor without dimensions; "
+                             "reshape it")
         if not sizes:
             if array.shape[0] % found.size():
                 raise ShapeError(f"[all_to_all_single] a first dimension that {found.size()} divides was expected; got "
                                  f"{array.shape[0]}; give the split sizes")
             sizes = [array.shape[0] // found.size()] * found.size()
-        if len(sizes) != found.size() or sum(sizes) != array.shape[0]:
+        if len(sizes) != found.size() or sum(sizes) != array.shape[0] or min(sizes) < 0:
             raise ShapeError(f"[all_to_all_single] {found.size()} sizes that add up to {array.shape[0]} were expected; "
                              f"got {list(sizes)}")
         row = math.prod(array.shape[1:])

@@ -142,13 +142,26 @@ class DeviceMesh:
             return self
         axes = [self._axis(name, "__getitem__") for name in names]
         if len(set(axes)) != len(axes):
-            raise KeyError(f"[DeviceMesh] different axes were expected; got {names}")
+            raise RuntimeError(f"Slicing overlapping dim_names {names} is not allowed.")
         place = self._place or (0,) * self.ndim
         others = [axis for axis in range(self.ndim) if axis not in axes]
         ranks = self._ranks.transpose([*others, *axes])[tuple(place[axis] for axis in others)]
         made = object.__new__(DeviceMesh)
         made._take(self.device_type, ranks, names, [self._groups[axis] for axis in axes])
         return made
+
+    def __enter__(self) -> DeviceMesh:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing ends: a block is there to say which mesh is meant."""
+
+    def _flatten(self, mesh_dim_name: str | None = None) -> DeviceMesh:
+        """The same ranks along one axis, whose name is the others' with ``_`` between."""
+        if self.ndim == 1 and mesh_dim_name in (None, *(self._names or ())):
+            return self
+        name = mesh_dim_name or "_".join(self._names or ())
+        return DeviceMesh(self.device_type, self._ranks.reshape(-1), mesh_dim_names=(name,) if name else None)
 
     def _key(self) -> tuple[Any, ...]:
         return self.device_type, self._names, self.shape, tuple(self._ranks.reshape(-1).tolist())
@@ -176,8 +189,8 @@ def init_device_mesh(device_type: str, mesh_shape: tuple[int, ...], *, mesh_dim_
                      backend_override: Any = None) -> DeviceMesh:
     """A `DeviceMesh` of this shape, with the ranks from 0 on in rows; all ranks call it.
 
-    Raises RuntimeError for names that are not different, or not as many as axes, and ValueError for a shape of more
-    ranks than there are.
+    Raises RuntimeError for names that are not different, or not as many as axes, and for a shape of more ranks than
+    there are.
 
     >>> from wengert import distributed as dist
     >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
@@ -191,6 +204,9 @@ def init_device_mesh(device_type: str, mesh_shape: tuple[int, ...], *, mesh_dim_
     if device_type and not device_type.isalpha():
         raise RuntimeError(f"Device type with index is not supported but got {device_type}. If you maintained a "
                            "'torch.device' object, it's recommended to pass in 'device.type'.")
+    if is_initialized() and math.prod(mesh_shape) > default_group().size():
+        raise RuntimeError(f"Mesh should not be bigger than default world size {default_group().size()}, but found "
+                           f"{math.prod(mesh_shape)} ranks!")
     ranks = np.arange(math.prod(mesh_shape), dtype=np.int32).reshape(tuple(mesh_shape))
     return DeviceMesh(device_type, ranks, mesh_dim_names=mesh_dim_names, backend_override=backend_override)
 

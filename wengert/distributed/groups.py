@@ -25,7 +25,7 @@ from ..core.errors import TraceError
 from ..core.forks import in_child
 from ..core.frames import user_frame, user_line
 from ..core.state import state
-from .watch import DistBackendError
+from .watch import DistBackendError, DistError
 from .work import Work
 from .world import World
 
@@ -33,6 +33,24 @@ from .world import World
 @lru_cache(4096)
 def _code(name: str, text: str) -> int:
     return crc32(f"{name} {text}".encode())
+
+
+class RankError(DistError, ValueError):
+    """A rank that a group has not. (PyTorch raises a RuntimeError or a ValueError, by call.)
+
+    >>> from wengert.distributed.groups import RankError
+    >>> issubclass(RankError, RuntimeError) and issubclass(RankError, ValueError)
+    True
+    """
+
+
+class GroupError(TypeError, ValueError):
+    """What is no group of this process's. (PyTorch raises a ValueError for it.)
+
+    >>> from wengert.distributed.groups import GroupError
+    >>> issubclass(GroupError, ValueError)
+    True
+    """
 
 
 CURE = "call collectives outside of the compiled function"
@@ -172,7 +190,7 @@ class ProcessGroup:
         try:
             return self.ranks.index(rank)
         except ValueError:
-            raise ValueError(f"Global rank {rank} is not part of group {self!r}") from None
+            raise RankError(f"Global rank {rank} is not part of group {self!r}") from None
 
     def run(self, name: str, text: str, body: Callable[[Call], Any], async_op: bool = False,
             timeout: float | None = None) -> Any:

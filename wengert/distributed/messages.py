@@ -72,6 +72,10 @@ class Message(Work):
                 self._turn.release()
         return self._done.is_set()
 
+    def source_rank(self) -> int:
+        """The rank that sent it. Raises RuntimeError for a message of this rank's own."""
+        return super().source_rank() if self.source is None else self.source
+
     def result_of(self) -> Any:
         """Waits, and returns the tensor."""
         self.wait()
@@ -113,7 +117,7 @@ def isend(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 
     >>> dist.isend(torch.zeros(2), dst=3)
     Traceback (most recent call last):
         ...
-    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    wengert.distributed.groups.RankError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
     >>> dist.destroy_process_group()
     """
     found = group_of(group)
@@ -139,7 +143,7 @@ def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 
     >>> dist.irecv(torch.zeros(2), src=3)
     Traceback (most recent call last):
         ...
-    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    wengert.distributed.groups.RankError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
     >>> dist.destroy_process_group()
     """
     found = group_of(group)
@@ -217,7 +221,7 @@ def send(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 0
     >>> dist.send(torch.zeros(2), dst=3)
     Traceback (most recent call last):
         ...
-    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    wengert.distributed.groups.RankError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
     >>> dist.destroy_process_group()
     """
     work = isend(tensor, dst, group, tag, group_dst)
@@ -233,7 +237,7 @@ def recv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0
     >>> dist.recv(torch.zeros(2), src=3)
     Traceback (most recent call last):
         ...
-    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    wengert.distributed.groups.RankError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
     >>> dist.destroy_process_group()
     """
     work = irecv(tensor, src, group, tag, group_src)
@@ -260,8 +264,23 @@ class P2POp:
         if op not in (isend, irecv):
             raise ValueError("Invalid ``op``. Expected ``op`` to be of type ``torch.distributed.isend`` or "
                              "``torch.distributed.irecv``.")
-        self.op, self.tensor, self.group, self.tag = op, tensor, group, tag
+        if not isinstance(tensor, Tensor):
+            raise TypeError("Invalid function argument. Expected parameter `tensor` of type torch.Tensor but got "
+                            f"{type(tensor)} instead.")
+        found = group_of(group)
+        self.op, self.tensor, self.group, self.tag = op, tensor, found, tag
         self.peer, self.group_peer = peer, group_peer
+        if (peer is None) == (group_peer is None):
+            raise ValueError("[P2POp] either peer or group_peer was expected; got "
+                             f"{'neither' if peer is None else 'both'}")
+        if found is not None and peer is None:
+            self.peer = found.ranks[root_of(found, None, group_peer, "P2POp")]
+        elif found is not None and peer in found.ranks:
+            self.group_peer = found.number_of(peer)
+
+    def __repr__(self) -> str:
+        return (f"P2POp({self.op.__name__} with rank {self.peer} of {self.group!r}, {self.tensor.shape}, "
+                f"{self.tensor.dtype})")
 
 
 def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
@@ -277,6 +296,8 @@ def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
     """
     if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
         raise ValueError("[batch_isend_irecv] a list of P2POp was expected; got something else")
+    if any(each.group is not p2p_op_list[0].group for each in p2p_op_list):
+        raise ValueError("[batch_isend_irecv] messages of one group were expected; got several groups")
     receives_first = sorted(p2p_op_list, key=lambda each: each.op is isend)
-    works = {id(p): p.op(p.tensor, p.peer, p.group, p.tag, p.group_peer) for p in receives_first}
-    return [works[id(p)] for p in p2p_op_list if works[id(p)] is not None]
+    works = {id(p): p.op(p.tensor, p.peer, p.group, p.tag) for p in receives_first if p.group is not None}
+    return [works[id(p)] for p in p2p_op_list if id(p) in works]

@@ -199,7 +199,7 @@ def send_object_list(object_list: list[Any], dst: int | None = None, group: Any 
     >>> dist.send_object_list(["any object"], dst=3)
     Traceback (most recent call last):
         ...
-    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    wengert.distributed.groups.RankError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
     >>> dist.destroy_process_group()
     """
     found = group_of(group)
@@ -222,7 +222,7 @@ def recv_object_list(object_list: list[Any], src: int | None = None, group: Any 
     >>> dist.recv_object_list([None], src=3)
     Traceback (most recent call last):
         ...
-    ValueError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
+    wengert.distributed.groups.RankError: Global rank 3 is not part of group <ProcessGroup world of ranks 0>
     >>> dist.destroy_process_group()
     """
     found = group_of(group)

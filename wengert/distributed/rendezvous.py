@@ -388,14 +388,35 @@ def destroy_process_group(group: Any = None) -> None:
         current.default = GroupMember.WORLD = None
         groups.clear()
         _tell_lower_floors(False)
-    elif isinstance(group, ProcessGroup):
+    elif isinstance(group, ProcessGroup) and group in groups:
         group.drain()
         groups.discard(group)
+    elif group != GroupMember.NON_GROUP_MEMBER:
+        raise ValueError(f"[destroy_process_group] a group that is there was expected; got {group!r}")
 
 
 def _rank_not_in_group(group: Any) -> bool:
     """Whether this process is outside of the group."""
     return group is not None and group_of(group) is None
+
+
+class EndedError(ValueError, KeyError):
+    """A group that has been destroyed. (PyTorch raises a ValueError or a KeyError, by call.)
+
+    >>> from wengert.distributed.rendezvous import EndedError
+    >>> issubclass(EndedError, ValueError) and issubclass(EndedError, KeyError)
+    True
+    """
+
+    __str__ = Exception.__str__  # a KeyError's shows its text in quotes
+
+
+def _there(group: Any, name: str) -> ProcessGroup | None:
+    """`group_of`, of one that has not been destroyed."""
+    found = group_of(group)
+    if found is not None and found not in groups:
+        raise EndedError(f"[{name}] a group that is there was expected; got {found!r}, which was destroyed")
+    return found
 
 
 def get_rank(group: Any = None) -> int:
@@ -407,7 +428,7 @@ def get_rank(group: Any = None) -> int:
     0
     >>> dist.destroy_process_group()
     """
-    found = group_of(group)
+    found = _there(group, "get_rank")
     return -1 if found is None else found.rank()
 
 
@@ -449,7 +470,7 @@ def get_backend(group: Any = None) -> str:
     'gloo'
     >>> dist.destroy_process_group()
     """
-    found = group_of(group)
+    found = _there(group, "get_backend")
     if found is None:
         raise ValueError("Invalid process group specified")
     return Backend(found.backend)
@@ -464,7 +485,7 @@ def get_process_group_ranks(group: Any = None) -> list[int]:
     [0]
     >>> dist.destroy_process_group()
     """
-    found = group_of(group)
+    found = _there(group, "get_process_group_ranks")
     return [] if found is None else list(found.ranks)
 
 

@@ -9,7 +9,8 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from operator import index
+from typing import Any, SupportsIndex
 
 from ..core.forks import in_child
 from .channel import Channel, connect, packed, unpacked
@@ -37,7 +38,27 @@ QueueEmptyError.__module__ = DistStoreError.__module__
 
 
 def _bytes(value: str | bytes) -> bytes:
+    if not isinstance(value, (str, bytes, bytearray)):
+        raise TypeError(f"[Store] a value of str or bytes was expected; got {type(value).__name__}")
     return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _key(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"[Store] a key of type str was expected; got {type(key).__name__}")
+    return key
+
+
+def _key_list(keys: Any) -> list[str]:
+    if isinstance(keys, (str, bytes)) or not isinstance(keys, Sequence):
+        raise TypeError(f"[Store] a list of keys was expected; got {type(keys).__name__}")
+    return [_key(each) for each in keys]
+
+
+def _limit(timeout: Any) -> timedelta:
+    if not isinstance(timeout, timedelta):
+        raise TypeError(f"[Store] a timeout of type timedelta was expected; got {timeout!r}")
+    return timeout
 
 
 class Store:
@@ -60,7 +81,7 @@ class Store:
 
     def set_timeout(self, timeout: timedelta) -> None:
         """Sets how long `get` and `wait` wait."""
-        self._timeout = timeout
+        self._timeout = _limit(timeout)
 
     def _ask(self, op: str, key: str = "", value: bytes = b"", **more: Any) -> tuple[dict[str, Any], bytes]:
         raise NotImplementedError(f"[{type(self).__name__}.{op}] a store was expected; the class Store alone keeps "
@@ -68,11 +89,11 @@ class Store:
 
     def set(self, key: str, value: str | bytes) -> None:
         """Puts a value under a key."""
-        self._ask("set", key, _bytes(value))
+        self._ask("set", _key(key), _bytes(value))
 
     def get(self, key: str) -> bytes:
         """The value under a key; waits for it. Raises DistStoreError where it does not come in time."""
-        answer, value = self._ask("get", key, timeout=self.timeout.total_seconds())
+        answer, value = self._ask("get", _key(key), timeout=self.timeout.total_seconds())
         self._missing(answer, "get")
         return value
 
@@ -84,32 +105,34 @@ class Store:
 
     def wait(self, keys: Sequence[str], timeout: timedelta | None = None) -> None:
         """Waits until all keys are there. Raises DistStoreError that names those that do not come."""
-        limit = timeout or self.timeout
-        answer, _ = self._ask("wait", keys=list(keys), timeout=limit.total_seconds())
+        limit = self.timeout if timeout is None else _limit(timeout)
+        answer, _ = self._ask("wait", keys=_key_list(keys), timeout=limit.total_seconds())
         self._missing(answer, "wait", limit)
 
     def add(self, key: str, amount: int) -> int:
         """Adds to the number under a key, 0 at first; returns the sum. Raises ValueError where the value is none."""
-        answer, _ = self._ask("add", key, amount=int(amount))
+        if not isinstance(amount, SupportsIndex):
+            raise TypeError(f"[{type(self).__name__}.add] a whole number was expected; got {amount!r}")
+        answer, _ = self._ask("add", _key(key), amount=index(amount))
         if "wrong" in answer:
             raise ValueError(f"[{type(self).__name__}.add] {answer['wrong']}")
         return int(answer["value"])
 
     def append(self, key: str, value: str | bytes) -> None:
         """Puts a value behind that under a key."""
-        self._ask("append", key, _bytes(value))
+        self._ask("append", _key(key), _bytes(value))
 
     def compare_set(self, key: str, expected_value: str | bytes, desired_value: str | bytes) -> bytes:
         """Puts a value under a key where the expected one is there ("" stands for none); returns what is there then."""
-        return self._ask("compare_set", key, _bytes(desired_value), expected=_bytes(expected_value).hex())[1]
+        return self._ask("compare_set", _key(key), _bytes(desired_value), expected=_bytes(expected_value).hex())[1]
 
     def check(self, keys: Sequence[str]) -> bool:
         """Whether all keys are there."""
-        return bool(self._ask("check", keys=list(keys))[0]["value"])
+        return bool(self._ask("check", keys=_key_list(keys))[0]["value"])
 
     def delete_key(self, key: str) -> bool:
         """Takes a key out; returns whether it was there."""
-        return bool(self._ask("delete", key)[0]["value"])
+        return bool(self._ask("delete", _key(key))[0]["value"])
 
     def num_keys(self) -> int:
         """How many keys there are."""
@@ -181,7 +204,9 @@ class TCPStore(Store):
                  timeout: timedelta = PATIENCE, wait_for_workers: bool = True, multi_tenant: bool = False,
                  **others: Any) -> None:
         super().__init__()
-        self.host, self._timeout = host_name, timeout
+        if not 0 <= port < 1 << 16:
+            raise TypeError(f"[TCPStore] a port from 0 to 65535 was expected; got {port}")
+        self.host, self._timeout = host_name, _limit(timeout)
         self._server: Started | None = None
         if is_master:
             self._server = start_server(host_name, port)
@@ -367,7 +392,9 @@ class PrefixStore(Store):
 
     def __init__(self, prefix: str, store: Store) -> None:
         super().__init__()
-        self.prefix, self.underlying_store = prefix, store
+        if not isinstance(store, Store):
+            raise TypeError(f"[PrefixStore] a store was expected; got {type(store).__name__}")
+        self.prefix, self.underlying_store = _key(prefix), store
 
     @property
     def timeout(self) -> timedelta:

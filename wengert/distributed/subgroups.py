@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from operator import index
 from typing import Any
 
 from .collectives import group_of
@@ -28,7 +29,7 @@ def new_group(ranks: Sequence[int] | None = None, timeout: timedelta | None = No
     world_group = default_group()
     world = world_group.world
     name = chosen_backend(backend if backend is not None else world_group.backend)
-    chosen = list(range(world.size)) if ranks is None else sorted(int(each) for each in ranks)
+    chosen = list(range(world.size)) if ranks is None else sorted(map(index, ranks))
     if len(set(chosen)) != len(chosen) or not all(0 <= each < world.size for each in chosen):
         raise ValueError(f"[new_group] different ranks from 0 to {world.size - 1} were expected; got "
                          f"{list(ranks or ())}")

@@ -48,6 +48,9 @@ class ReduceOp(Enum):
 
     __hash__ = object.__hash__  # an Enum's own takes a microsecond
 
+    def __int__(self) -> int:
+        return int(self.value)
+
 
 ReduceOp.RedOpType = ReduceOp
 
@@ -59,12 +62,14 @@ _LOGICAL = {ReduceOp.SUM: "LOR", ReduceOp.MAX: "LOR", ReduceOp.BOR: "LOR", Reduc
 
 
 def check(name: str, dtype: np.dtype[Any], op: ReduceOp) -> None:
-    """Raises DTypeError where values of a dtype cannot be put together in this way, and ValueError for no
-    `ReduceOp`."""
+    """Raises DTypeError where values of a dtype cannot be put together in this way, ValueError where complex ones
+    cannot, and TypeError for no `ReduceOp`."""
     if not isinstance(op, ReduceOp):
-        raise ValueError(f"[{name}] a ReduceOp was expected; got {op!r}; give for example ReduceOp.SUM")
+        raise TypeError(f"[{name}] a ReduceOp was expected; got {op!r}; give for example ReduceOp.SUM")
     if op in _taken(dtype):
         return
+    if dtype.kind == "c" or from_numpy(dtype) is complex32:
+        raise ValueError(f"[{name}] SUM, AVG or PRODUCT was expected for complex tensors; got ReduceOp.{op.name}")
     there = ", ".join(sorted(each.name for each in _taken(dtype)))
     raise DTypeError(f"[{name}] an operation for {from_numpy(dtype).name} was expected; got ReduceOp.{op.name}; of it "
                      f"there {f'are {there}' if there else 'is none: convert it first'}")

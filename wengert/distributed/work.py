@@ -75,6 +75,14 @@ class Work:
         """What went wrong, if anything has."""
         return self._error
 
+    def source_rank(self) -> int:
+        """The rank that sent what was received. Raises RuntimeError for what is no message."""
+        raise RuntimeError(f"[{self.name}] a message that was received was expected; this is none, and has no sender")
+
+    def synchronize(self) -> None:
+        """`wait`, where its value is not wanted."""
+        self.wait()
+
     def result(self) -> list[Any]:
         """The tensors that it wrote."""
         result = self.result_of()

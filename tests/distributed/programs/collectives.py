@@ -174,7 +174,7 @@ dist.barrier()
 for call, error, words in (
     (lambda: dist.all_reduce(torch.ones(1), ReduceOp.BAND), TypeError, "operation for float32 was expected"),
     (lambda: dist.all_reduce([1]), TypeError, "a tensor was expected; got list"),
-    (lambda: dist.all_reduce(torch.ones(1), "sum"), ValueError, "a ReduceOp was expected"),
+    (lambda: dist.all_reduce(torch.ones(1), "sum"), TypeError, "a ReduceOp was expected"),
     (lambda: dist.broadcast(torch.ones(1), size), ValueError, "is not part of group"),
     (lambda: dist.send(torch.ones(1), rank), ValueError, "should not be the same"),
     (lambda: dist.all_gather([torch.ones(1)], torch.ones(1)), ValueError, "one tensor for each of"),

@@ -79,7 +79,7 @@ def case_mesh():
         (KeyError, "does not exist", lambda: mesh["wrong"]),
         (RuntimeError, "must be unique", lambda: init_device_mesh("cpu", (2, 2), mesh_dim_names=("a", "a"))),
         (RuntimeError, "same length", lambda: init_device_mesh("cpu", (2, 2), mesh_dim_names=("a",))),
-        (ValueError, "different ranks from 0 to 3", lambda: init_device_mesh("cpu", (5,))),
+        (RuntimeError, "Mesh should not be bigger than default world size 4", lambda: init_device_mesh("cpu", (5,))),
         (ValueError, "the device 'cpu' was expected", lambda: init_device_mesh("cuda", (4,))),
         (RuntimeError, "one axis", lambda: DDP(nn.Linear(1, 1), device_mesh=mesh)),
     ):
