@@ -89,7 +89,7 @@ dist.init_process_group()
 x = torch.ones(1)
 dist.all_reduce(x)
 print(x.item())
-time.sleep(6 * dist.get_rank())
+time.sleep(4 * dist.get_rank())
 """
 
 

@@ -83,8 +83,8 @@ def files_of(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(run)): path.read_text() for path in run.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("options", [("--redirects", "3"), ("--redirects", "0:1,1:2"), ("--tee", "1"),
-                                     ("--redirects", "1", "--tee", "1:2"), ("--tee", "3", "--local-ranks-filter", "1")])
+@pytest.mark.parametrize("options", [("--redirects", "0:3,1:2"), ("--redirects", "1", "--tee", "1:2"),
+                                     ("--tee", "3", "--local-ranks-filter", "1")])
 def test_the_same_files_and_the_same_on_the_screen(options: tuple[str, ...], tmp_path: Path) -> None:
     program = tmp_path / "speaks.py"
     program.write_text(SPEAKS)
