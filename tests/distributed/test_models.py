@@ -40,3 +40,27 @@ def test_a_program_as_torchvisions_references_with_synchronised_normalisation(tm
     assert done.code == 0, done.err
     assert [line.partition(":")[0] for line in done.lines(0)[:6]] == ["Epoch", "Test", "EMA"] * 2
     assert done.lines(1) == [] and (tmp_path / "checkpoint.pth").exists()
+
+
+LOADS = """import torch, torch.distributed as dist
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+dist.init_process_group()
+data = TensorDataset(torch.arange(24.0))
+loader = DataLoader(data, batch_size=3, num_workers=2, sampler=DistributedSampler(data, shuffle=False),
+                    multiprocessing_context="fork")
+total = torch.zeros(1)
+for epoch in range(2):
+    loader.sampler.set_epoch(epoch)
+    for (batch,) in loader:
+        mine = batch.sum().reshape(1)
+        dist.all_reduce(mine)  # while the workers go on
+        total += mine
+print(total.item())
+"""
+
+
+def test_workers_that_load_data_are_forked_after_mpi_has_begun(tmp_path: Path) -> None:
+    program = tmp_path / "loads.py"
+    program.write_text(LOADS)
+    done = launch(program)
+    assert (done.code, done.lines(0), done.lines(1)) == (0, ["552.0"], ["552.0"]), done
