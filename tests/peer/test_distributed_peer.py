@@ -68,6 +68,14 @@ def test_image_classification_as_torchvisions_references_train(tmp_path: Path) -
     numbers_agree(ours, theirs)
 
 
+def test_an_optimiser_whose_state_is_spread() -> None:
+    path = str(PROGRAMS / "zero.py")
+    ours, theirs = ([line for line in launched(side, path) if line[0] != "*"]
+                    for side in ("wengert launch", "torch.distributed.run"))
+    assert len(ours) == 13
+    numbers_agree(ours, theirs)
+
+
 STORES = """
 import sys, {package}.distributed as dist
 from datetime import timedelta
