@@ -33,11 +33,12 @@ def test_the_program_of_the_page(tmp_path: Path) -> None:
 
 def test_options_and_variables_of_the_page_are_there() -> None:
     text = PAGE.read_text("utf-8")
-    run = (PAGE.parents[1] / "wengert" / "distributed" / "run.py").read_text("utf-8")
+    plan = (PAGE.parents[1] / "wengert" / "distributed" / "plan.py").read_text("utf-8")
     source = "".join(path.read_text("utf-8") for path in (PAGE.parents[1] / "wengert" / "distributed").glob("*.py"))
-    commands = re.findall(r"wengert launch ([^\n`]*)", text)
-    options = {option for command in commands for option in re.findall(r"--[a-z-]+", command)}
-    assert {"--nproc-per-node", "--nnodes", "--node-rank", "--rdzv-endpoint", "--max-restarts"} <= options
-    assert [option for option in options if f'"{option}"' not in run] == []
+    commands = re.findall(r"wengert launch ([^\n`]*)|^\| (`--[^|]*) \|", text, re.MULTILINE)
+    options = {option for command in commands for option in re.findall(r"--[a-z-]+", "".join(command))}
+    assert {"--nproc-per-node", "--nnodes", "--node-rank", "--rdzv-endpoint", "--max-restarts", "--local-addr", "--tee"
+            } <= options
+    assert [option for option in options if f'"{option}"' not in plan] == []
     variables = set(re.findall(r"`((?:SLURM|MASTER|LOCAL|WENGERT|OMP)_[A-Z_]+|RANK|WORLD_SIZE)`", text))
     assert len(variables) >= 8 and [name for name in variables if name not in source] == []
