@@ -344,3 +344,37 @@ def test_the_ratio_of_gradient_to_weight() -> None:
     assert g["w"].ratio == pytest.approx(2.0)
     assert torch.graph((w * w).sum())["w"].ratio is None
     assert "gradient ÷ value" in g.html()
+
+
+# --- operands that additions do not keep ------------------------------------------------------------------------------
+
+
+def test_what_was_added_is_found_by_what_was_computed_from_it() -> None:
+    w, x, y = torch.tensor(2.0, requires_grad=True), torch.ones(3), torch.tensor(1.0)
+    text = torch.graph((w + x).sum(), gradients=True).text()
+    assert "v1 = w + x = [3, 3, 3]" in text and "└─ x = [1, 1, 1]" in text
+    assert "v1 = x - w = [−1, −1, −1]" in torch.graph((x - w).mean()).text()
+    both = torch.graph((w + x - y).sum()).text()
+    assert "v2 = v1 - y = [2, 2, 2]" in both and "v1 = w + x = [3, 3, 3]" in both
+    assert "v1 = w + 4 = 6" in torch.graph((w + 4).sum()).text()
+    yhat = w * 3
+    assert "v1 = yhat - y = 5" in torch.graph((yhat - y) ** 2).text(), "a variable of one element too, which is named"
+    v = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    loss = (v + x).sum()
+    loss.backward()
+    assert "v1 = v + x = [2, 3, 4]" in torch.graph(loss).text(), "also after backward"
+
+
+def test_nothing_is_said_of_an_operand_that_the_results_do_not_tell() -> None:
+    w = torch.tensor(2.0, requires_grad=True)
+    other, third = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([3.0, 2.0, 1.0])
+    assert "w + …" in torch.graph((w + torch.tensor([2.0, 2.0, 2.0])).sum()).text(), "both variables would give it"
+    assert float(other.sum()) == float(third.sum())
+    assert "v1 = w + third = [5, 4, 3]" in torch.graph((w + third).sum()).text(), "the program says which of them"
+
+
+def test_a_prompt_has_no_source_and_names_what_was_added() -> None:
+    said: dict[str, Any] = {"torch": torch}
+    exec(compile("w = torch.tensor(2.0, requires_grad=True); x = torch.tensor([4.0, 8.0])", "<prompt>", "exec"), said)
+    exec(compile("text = torch.graph((w + x).sum()).text()", "<prompt>", "exec"), said)
+    assert "v1 = w + x = [6, 10]" in said["text"]

@@ -23,11 +23,12 @@ from ..tensors.alias import edge_of
 from ..tensors.evaluation import Unseen
 from ..tensors.tape import Leaf, Out, ancestors, is_data
 from ..tensors.tensor import Tensor
+from .added import Addends
 from .graph import Graph
 from .homes import leaf_modules
 from .model import PLACES, Gradients, GraphEdge, GraphNode, output_id
-from .names import assigned_names, classes_of, constants_in, modules_of, names_in, scopes_of, values_in
-from .partials import REAL, added_array, added_number, selection, unit_rows
+from .names import assigned_names, classes_of, modules_of, names_in, scopes_of, values_in
+from .partials import REAL, selection, unit_rows
 from .pushes import bottom, pull_on_arrays, tangent_of, through
 from .taped import (
     is_custom,
@@ -88,7 +89,8 @@ def graph_of_tensors(roots: list[Tensor], gradients: bool | None, frame: types.F
         edges.append(edge)
     scopes = scopes_of(frame)
     builder = GraphBuilder(edges, {}, names_in(scopes), modules_of(scopes))
-    builder.candidates, builder.classes = constants_in(scopes), classes_of(scopes)
+    builder.addends.program(scopes, frame)
+    builder.classes = classes_of(scopes)
     for edge, root in zip(edges, roots, strict=True):
         builder.put(edge, root._data)
     for edge, value in values_in(scopes):
@@ -115,7 +117,7 @@ class GraphBuilder:
         self.values: dict[int, Any] = {}
         self.constants: dict[int, tuple[GraphNode, Any]] = {}
         self.constant_values: dict[int, Any] = {}
-        self.candidates: list[np.ndarray] = []
+        self.addends = Addends(names)
         self.classes: dict[str, type] = {}
         self.gradients: dict[int, Any] = {}
         self.sent: dict[tuple[int, int], Any] = {}
@@ -253,10 +255,9 @@ class GraphBuilder:
             for place, edge in enumerate(node.edges):
                 if edge is not None and is_data(saved[place]):
                     self.put(edge, saved[place])
-        for node in self.order:
-            if type(node) is not Leaf and output_id(node.sequence, 0) not in self.values:
-                if node.primitive.multiple or node.sequence not in self.values:
-                    self._recompute(node)
+        self._recompute()
+        if self.addends.find(self.order, self.values, self._operands):
+            self._recompute()
 
     def _put_results(self, node: Any, value: Any, certain: bool) -> None:
         """Notes what a node computed: an array or a summary, or a tuple of them where it has several results."""
@@ -267,20 +268,34 @@ class GraphBuilder:
                 if certain or key not in self.values:
                     self.values[key] = part
 
-    def _recompute(self, node: Any) -> None:
-        saved, operands = trusted_saved(node), []
+    def _recompute(self) -> None:
+        """Computes again what is small and nothing kept."""
+        for node in self.order:
+            if type(node) is Leaf or output_id(node.sequence, 0) in self.values:
+                continue
+            if not node.primitive.multiple and node.sequence in self.values:
+                continue
+            operands = self._operands(node, self.values)
+            if operands is not None:
+                found = evaluate(node.primitive, operands, node.params)
+                self._put_results(node, tuple(found) if node.primitive.multiple else np.asarray(found), False)
+
+    def _operands(self, node: Any, values: Mapping[int, Any]) -> list[Any] | None:
+        """What a node is computed from; None where it is large, not known, or does not tell the result."""
         if is_custom(node) or node.primitive.kind == "random":
-            return
+            return None
+        saved, operands = trusted_saved(node), []
         for place, edge in enumerate(node.edges):
             value = None if saved is None else saved[place]
             if edge is not None:
-                value = self.values.get(key_of(edge))
+                value = values.get(key_of(edge))
+            elif value is None:
+                value = self.addends.found.get((node.sequence, place))
             if value is None or isinstance(value, Summary) or getattr(value, "size", 1) > RECOMPUTED:
-                return
+                return None
             operands.append(value)
-        if math.prod(getattr(value, "size", 1) for value in operands) <= RECOMPUTED * RECOMPUTED:
-            found = evaluate(node.primitive, operands, node.params)
-            self._put_results(node, tuple(found) if node.primitive.multiple else np.asarray(found), False)
+        small = math.prod(getattr(value, "size", 1) for value in operands) <= RECOMPUTED * RECOMPUTED
+        return operands if small else None
 
     # --- the parts ----------------------------------------------------------------------------------------------------
 
@@ -428,9 +443,7 @@ class GraphBuilder:
     def _added(self, node: Any, place: int) -> Any:
         """What an addition read and did not keep: a variable's value that gives the result, or a number."""
         other = next((self.values.get(key_of(edge)) for edge in node.edges if edge is not None), None)
-        out = self.values.get(node.sequence)
-        found = added_array(node, place, other, out, self.candidates)
-        return added_number(node, place, other, out) if found is None else found
+        return self.addends.operand(node, place, other, self.values.get(node.sequence))
 
     def _constant(self, graph: Graph, node: Any, place: int, value: Any) -> GraphNode:
         """The node of a constant operand: one for each array, one for each use of a number. Its id is below zero."""

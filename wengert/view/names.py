@@ -10,8 +10,6 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-import numpy as np
-
 from ..core.errors import InplaceError
 from ..tensors.alias import edge_of
 from ..tensors.tape import Out
@@ -51,12 +49,6 @@ def held_in(scopes: list[dict[str, Any]], kinds: Collection[type] = TENSORS) -> 
                 yield f"{variable}.{path}" if len(modules) > 1 else path, parameter
         for name, value in sorted(variables, key=lambda pair: type(pair[1]) not in kinds):
             yield from _tensors(name, value, kinds)
-
-
-def constants_in(scopes: list[dict[str, Any]]) -> list[np.ndarray]:
-    """The arrays of the tensors without history that variables hold."""
-    return [tensor._data for scope in scopes for name, value in _variables(scope)
-            for _, tensor in _tensors(name, value) if _edge(tensor) is None]
 
 
 def values_in(scopes: list[dict[str, Any]]) -> Iterator[tuple[Any, Any]]:

@@ -1,7 +1,7 @@
-"""Local derivatives by a node's own rule, and numbers that the tape did not keep.
+"""Local derivatives by a node's own rule.
 
 The derivative on an edge is never looked up: the rule that ``backward()`` runs is run on unit cotangents, one for each
-element of the results. A number that was added is not saved for backward, but often follows from what was.
+element of the results.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import evaluate
 from ..core.state import state
 from ..tensors.tape import Node
 
@@ -66,45 +65,3 @@ def selection(start: int, size: int, count: int) -> Matrix | None:
     if not 0 < size * count <= JACOBIAN:
         return None
     return [[float(start + i == j) for j in range(count)] for i in range(size)]
-
-
-def added_array(node: Node, place: int, other: Any, out: Any, candidates: list[np.ndarray]) -> np.ndarray | None:
-    """That of the arrays which gives the result of an addition or subtraction, to the last bit, as its operand at
-    ``place``; None where none does."""
-    if not all(isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size for value in (other, out)):
-        return None
-    for array in candidates:
-        # A number would be shown as well as a variable of one element that happens to hold it.
-        if array.dtype != out.dtype or array.size < 2 or not _broadcasts(array.shape, other.shape, out.shape):
-            continue
-        operands = [array, other] if place == 0 else [other, array]
-        if np.array_equal(evaluate(node.primitive, operands, node.params), out):
-            return array
-    return None
-
-
-def _broadcasts(x: tuple[int, ...], y: tuple[int, ...], result: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(x, y) == result
-    except ValueError:
-        return False
-
-
-def added_number(node: Node, place: int, other: Any, out: Any) -> float | None:
-    """The number at ``place`` of an addition or subtraction, worked out from its other operand and its result: the
-    shortest one that gives that result exactly. None where the operand is no single number, or is too small beside the
-    other one to be worked out."""
-    name = node.primitive.name
-    known = all(isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size for value in (other, out))
-    if name not in ("add", "sub") or len(node.edges) != 2 or not known or other.shape != out.shape:
-        return None
-    guesses = (out - other if name == "add" else other - out if place else out + other).astype(np.float64)
-    guess = float(guesses.reshape(-1)[0])
-    if not np.isfinite(guesses).all() or abs(guess) < 1e-3 * float(np.abs(other).max()):
-        return None
-    for digits in range(1, 18):
-        number = float(f"{guess:.{digits}g}")
-        operands = [number, other] if place == 0 else [other, number]
-        if np.array_equal(evaluate(node.primitive, operands, node.params), out):
-            return number
-    return None
