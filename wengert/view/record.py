@@ -86,7 +86,9 @@ class RecordedGraph(Graph):
     del _slot
 
 
-_inside: dict[types.CodeType, bool] = {}  # what is known of the code that frames run: whether it is this package's
+# What is known of the code that frames run: whether it is this package's. By address, beside the code itself, which so
+# stays where it is: to hash code is to hash its instructions and constants.
+_inside: dict[int, tuple[types.CodeType, bool]] = {}
 
 
 class Recording(Watcher):
@@ -105,6 +107,10 @@ class Recording(Watcher):
         self.leaves: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, Any]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
+        self.handed: dict[int, Any] = {}
+        """What a node has sent to one that has not run yet, by address: the array itself, where only wengert's own
+        rules come across it. They do not write to what another refers to (`Pass.add`), so that it serves in place of a
+        copy, and of a second one of what arrives."""
         self.where: tuple[str, tuple[int, ...], int] = ("", (), 0)
         self.inner: types.FrameType | None = None
         self.stack: list[tuple[types.FrameType, Any, int, str]] = []
@@ -122,7 +128,7 @@ class Recording(Watcher):
     def __exit__(self, *exception: object) -> None:
         self.leave()
         scopes = scopes_of(self.frame)
-        self.frame, self.last, self.kept, self.inner, self.stack = None, None, {}, None, []
+        self.frame, self.last, self.kept, self.handed, self.inner, self.stack = None, None, {}, {}, None, []
         gradients = self._leaf_gradients()
         names: dict[int, str] | None = None
         if self.pushes.places:  # now, as a level that is left makes plain what it has made
@@ -255,10 +261,10 @@ class Recording(Watcher):
                 else:
                     calls.append(frame)
             elif line is None:
-                inside = _inside.get(running)
+                inside = _inside.get(id(running))
                 if inside is None:
-                    inside = _inside[running] = is_inside(running)
-                if not inside:
+                    inside = _inside[id(running)] = running, is_inside(running)
+                if not inside[1]:
                     line = running, frame.f_lasti  # the number of the line is found out later
                     if same:
                         break
@@ -327,17 +333,26 @@ class Recording(Watcher):
         if note is not None:
             now = perf_counter()
             note.backward_seconds = now - self.clock if self.clock else None
+            handed, kept = self.handed, None
             if type(ct) is ndarray and ct.size <= SMALL:
-                note.cotangent = ct.copy()
+                kept = handed.pop(id(ct), None)
+                note.cotangent = ct.copy() if kept is None else kept
             else:
                 note.cotangent = (
                     {i: self._keep_once(part) for i, part in ct.items()} if type(ct) is dict else self._keep_once(ct)
                 )
+            ours = node.rare is None and self.outer is None and not is_custom(node)
             place, sent, edges = 0, note.sent, node.edges
             for grad in grads:
-                if grad is not None and edges[place] is not None:
-                    sent[place] = (grad.copy() if type(grad) is ndarray and grad.size <= SMALL
-                                   else self._keep_once(grad))
+                edge = edges[place]
+                if grad is not None and edge is not None:
+                    if type(grad) is not ndarray or grad.size > SMALL:
+                        sent[place] = self._keep_once(grad)
+                    elif (ours and type(edge) is Node and grad.base is None and (grad is not ct or kept is not None)
+                          and edge.rare is None and not is_custom(edge)):
+                        sent[place] = handed[id(grad)] = grad
+                    else:
+                        sent[place] = grad.copy()
                 place += 1
         self.clock = perf_counter()
 
