@@ -11,6 +11,7 @@ import pytest
 
 import wengert as torch
 from wengert import cli
+from wengert.course.page import SETTINGS
 
 LESSONS = sorted((Path(__file__).parents[1] / "docs" / "lessons").glob("*.md"))
 CELL = re.compile(r"```\{code-cell\}\n(.*?)```", re.DOTALL)
@@ -73,6 +74,23 @@ def test_a_lesson_as_a_page(tmp_path):
     assert done.stdout.splitlines()[-1] == str(tmp_path / "02_graphs.html")
     page = (tmp_path / "02_graphs.html").read_text(encoding="utf-8")
     assert "<svg" in page and "grad_fn=&lt;ReluBackward0&gt;" in page
+    assert "https://" not in "".join(re.findall(r"<script[^>]*>", page)), "a page is whole without a network"
+
+
+def test_formulas_are_drawn_by_the_browser_itself(tmp_path):
+    for module in ("sphinx", "myst_nb"):
+        pytest.importorskip(module)
+    settings = {name: value for name, value in SETTINGS.items() if name != "html_theme"}
+    (tmp_path / "conf.py").write_text("\n".join(f"{name} = {value!r}" for name, value in settings.items()))
+    command = [sys.executable, "-m", "sphinx", "-q", str(tmp_path), str(tmp_path / "made")]
+    (tmp_path / "index.md").write_text("# A page\n\nThe slope $\\frac{\\partial u}{w}$ and\n\n$$u = x^2$$\n")
+    subprocess.run(command, check=True)
+    page = (tmp_path / "made" / "index.html").read_text(encoding="utf-8")
+    assert "<mfrac>" in page and "<msup>" in page and 'display="block"' in page
+    assert "https://cdn" not in page and r"\frac" not in page
+    (tmp_path / "index.md").write_text("# A page\n\n$\\nosuchcommand{x}$\n")
+    failed = subprocess.run(command, capture_output=True, text=True)
+    assert failed.returncode != 0 and "a formula that docutils can read was expected" in failed.stderr
 
 
 def test_a_page_without_sphinx_says_what_to_install(capsys, monkeypatch):

@@ -328,7 +328,8 @@ def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:
 
 
 def _link(full: str) -> str:
-    return f"{{py:obj}}`{full.removeprefix('wengert.')} <{full}>`"
+    said = full.removeprefix("wengert.core.errors.").removeprefix("wengert.")
+    return f"{{py:obj}}`{said} <{full}>`"
 
 
 def _is_method(owner: type, function: Any) -> bool:

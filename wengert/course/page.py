@@ -8,7 +8,8 @@ from pathlib import Path
 
 SETTINGS = {
     "project": "wengert",
-    "extensions": ["myst_nb"],
+    "extensions": ["myst_nb", "wengert.course.markup"],
+    "html_math_renderer": "mathml",
     "html_theme": "furo",
     "html_show_copyright": False,
     "myst_enable_extensions": ["dollarmath", "amsmath"],
