@@ -105,6 +105,7 @@ def test_the_graph_of_a_line(tmp_path: Path) -> None:
         assert [node["operation"] for node in graph["nodes"] if node["kind"] == "operation"] == [operation]
     done = command(tmp_path, "graph", source, "--at", "9")
     assert done.returncode == 1 and done.stderr.startswith("wengert graph: train.py never called backward() in line 9")
+    assert done.stderr.endswith("it did in train.py:3, train.py:4\n")
 
 
 @pytest.mark.parametrize("options, source, said", [
@@ -133,3 +134,13 @@ def test_texts_print_on_any_terminal(encoding: str, tmp_path: Path) -> None:
     text = done.stdout.decode(encoding)
     assert "parameters" in text and "?" not in text
     assert ("∂" in text) == (encoding == "utf-8")
+
+
+def test_a_loss_made_anew_is_found_without_a_model(tmp_path: Path) -> None:
+    source = ("import torch\nw = torch.tensor(1.0, requires_grad=True)\nloss = (w - 2) ** 2\n"
+              "loss = torch.tensor(loss.item(), requires_grad=True)\nloss.backward()\n")
+    done = command(tmp_path, "doctor", source)
+    assert done.returncode == 1 and "[leaf] backward() runs on a leaf" in done.stdout and "train.py:5" in done.stdout
+    assert "cure: call backward() on the loss as it was computed" in done.stdout
+    done = command(tmp_path, "doctor", source.replace("torch.tensor(loss.item(), requires_grad=True)", "loss * 1"))
+    assert done.returncode == 0 and "nothing found" in done.stdout

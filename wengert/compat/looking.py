@@ -24,6 +24,8 @@ from .program import run_script
 
 FORMATS = (".html", ".svg", ".png", ".dot", ".json")
 BAD_ARGUMENTS = 2
+LINES = 5
+"""So many lines in which ``backward()`` was called are told to who asked for another."""
 
 
 def add_graph_options(parser: argparse.ArgumentParser) -> None:
@@ -78,8 +80,9 @@ def draw(options: argparse.Namespace) -> int:
         return code
     if last.graph is None:
         where = f"in line {options.at} " if options.at and last.count else ""
+        there = ", ".join(dict.fromkeys(map(os.path.relpath, last.lines)))
         return _refuse("graph", f"{options.program} never called backward() {where}on a loss, so that there is nothing "
-                                "to draw", code or 1)
+                                f"to draw{f'; it did in {there}' if where else ''}", code or 1)
     last.graph.save(out)
     sys.stdout.flush()
     print(f"the graph behind backward() number {last.drawn} of {last.count}, in {last.line}: {out}")
@@ -129,6 +132,7 @@ class LastGraph:
         self.at = at
         self.count = self.drawn = 0
         self.line = ""
+        self.lines: list[str] = []
         self.graph: Graph | None = None
 
     def __enter__(self) -> LastGraph:
@@ -159,6 +163,8 @@ class LastGraph:
         frame = user_frame()
         self.count += 1
         line = "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if line not in self.lines and len(self.lines) < LINES:
+            self.lines.append(line)
         made, self.recording.frame = self.recording.graph, frame
         self.recording.__exit__()
         if self._is_asked(line) and edge is not None:

@@ -152,6 +152,10 @@ class Rounds:
                 if parameter.requires_grad:
                     self.seen.setdefault(name, []).append(name in absent)
             self._add(symptoms)
+        if loss.is_leaf and not models:  # (of a model, what is missing is said of each parameter)
+            self._add([Symptom("leaf", "backward() runs on a leaf, so that nothing else gets a gradient: the loss was "
+                               "made anew from a number or an array, as tensor(loss.item(), requires_grad=True) does",
+                               line, "call backward() on the loss as it was computed")])
         value = float(loss.detach()) if loss.numel() == 1 else None
         before = self.losses.get(line)
         if value is not None:

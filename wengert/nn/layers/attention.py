@@ -30,6 +30,9 @@ class NonDynamicallyQuantizableLinear(Linear):
 class MultiheadAttention(Module):
     """Attention in ``num_heads`` heads, each of ``embed_dim / num_heads`` features, between projections.
 
+    softmax(Q Kᵀ / √d) V in each head, with d its features and Q, K, V projections of query, key and value; the heads
+    beside each other are projected once more (Vaswani et al., 2017, equations 1 and 4).
+
     Queries have ``embed_dim`` features, keys and values ``kdim`` and ``vdim`` (``embed_dim`` if None). Raises
     ValueError and AssertionError for numbers that do not fit.
 

@@ -179,6 +179,9 @@ class _Transposed(Convolution):
 class Conv1d(_Direct):
     """A convolution over ``(N, in_channels, L)`` or ``(in_channels, L)``.
 
+    out[n, o, t] = bias[o] + Σ weight[o, i, j] · x[n, i, stride t + dilation j − padding], the sum over the channels i
+    of the group and the places j of the kernel (a cross-correlation, as it is called elsewhere).
+
     ``weight`` is ``(out_channels, in_channels / groups, k)``, ``bias`` ``(out_channels,)`` or None. ``padding`` is a
     number, ``"same"`` or ``"valid"``; ``padding_mode`` one of `nn.functional.pad`, with ``"zeros"`` for constant.
     Raises ValueError for numbers that do not fit.

@@ -104,6 +104,9 @@ class BatchNormBase(Normalization):
 class BatchNorm1d(BatchNormBase):
     """Batch normalisation of ``(N, C)`` or ``(N, C, L)`` (Ioffe & Szegedy, 2015).
 
+    (x − mean) / √(variance + eps) · weight + bias, each channel with its own; the variance is that of division by the
+    number of values, and for the running one of division by one less.
+
     In training the statistics are the batch's and move the running ones by ``momentum`` (None: their plain mean); in
     evaluation they are the running ones. Raises ValueError for another number of dimensions, or a single value a
     channel.
@@ -217,6 +220,8 @@ class InstanceNormBase(Normalization):
 class InstanceNorm1d(InstanceNormBase):
     """Instance normalisation of ``(N, C, L)`` or ``(C, L)`` (Ulyanov et al., 2016).
 
+    (x − mean) / √(variance + eps) · weight + bias, with mean and variance of one channel of one example.
+
     >>> nn.InstanceNorm1d(2)(torch.tensor([[[1.0, 3.0], [10.0, 30.0]]]))[0]
     tensor([[-1.0000,  1.0000],
             [-1.0000,  1.0000]])
@@ -269,6 +274,7 @@ class _Affine(Module):
 class LayerNorm(_Affine):
     """Layer normalisation over the last dimensions, ``normalized_shape`` (Ba et al., 2016).
 
+    (x − mean) / √(variance + eps) · weight + bias, with mean and variance of those dimensions of each example.
     ``weight`` and ``bias`` have that shape; there is none without ``elementwise_affine``.
 
     >>> layer = nn.LayerNorm(2)
@@ -299,6 +305,8 @@ class LayerNorm(_Affine):
 class RMSNorm(_Affine):
     """Division by the root mean square of the last dimensions, ``normalized_shape`` (Zhang & Sennrich, 2019).
 
+    x / √(mean(x²) + eps) · weight, with eps the spacing of the dtype at 1 where it is None.
+
     >>> nn.RMSNorm(2)(torch.tensor([[3.0, 4.0]]))
     tensor([[0.8485, 1.1314]], grad_fn=<MulBackward0>)
     """
@@ -321,6 +329,7 @@ class RMSNorm(_Affine):
 class GroupNorm(_Affine):
     """Normalisation over ``num_groups`` groups of the channels of ``(N, num_channels, ...)`` (Wu & He, 2018).
 
+    (x − mean) / √(variance + eps) · weight + bias, with mean and variance of a group of one example.
     Raises ValueError where the groups do not divide the channels.
 
     >>> nn.GroupNorm(2, 4, affine=False)(torch.tensor([[1.0, 3.0, 10.0, 30.0]]))

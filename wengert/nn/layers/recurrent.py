@@ -249,6 +249,9 @@ class RNN(RNNBase):
 class LSTM(RNNBase):
     """Long short-term memory (Hochreiter & Schmidhuber, 1997), gates in the order i, f, g, o; its states are (h, c).
 
+    i, f, o = σ(W x + b + V h + d), g = tanh(W x + b + V h + d), each with its own rows of the weights (V and d those of
+    the state); c' = f c + i g and h' = o tanh(c'), element by element (Gers et al., 2000, for f).
+
     Arguments as for `RNNBase`; with ``proj_size`` the hidden state is a projection (Sak et al., 2014).
 
     >>> import wengert as torch
@@ -264,6 +267,9 @@ class LSTM(RNNBase):
 
 class GRU(RNNBase):
     """Gated recurrent units (Cho et al., 2014), gates in the order r, z, n. Arguments as for `RNNBase`.
+
+    r, z = σ(W x + b + V h + d), n = tanh(W x + b + r (V h + d)), each with its own rows of the weights (V and d those
+    of the state); h' = (1 − z) n + z h, element by element.
 
     >>> out, h = nn.GRU(3, 5, batch_first=True)(torch.zeros(2, 7, 3))
     >>> out.shape, h.shape
