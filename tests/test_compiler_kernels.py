@@ -337,7 +337,7 @@ def test_what_is_left_to_numpy() -> None:
     x = np.ones((300, 300), np.float32)
     add, exp = primitive(lambda b, u, v: b.add(u, v), 2), primitive(unary("exp"))
     assert kernels.run_large(exp, x) is not None
-    for operands in [(x[:10],), (x[:, ::2],), (x.astype(np.int64),), (x.astype(np.float16),), (x.astype(">f4"),),
+    for operands in [(x[:10],), (x[:, ::2],), (x.astype(np.int64),), (x.astype(">f4"),), (x.astype(">f2"),),
                      (x.astype(complex),), ([1.0],), (1.0,)]:
         assert kernels.run_large(exp, *operands) is None
     for operands in [(x, x[0]), (x, x.astype(np.float64)), (x, x.T), (x, 2**60), (x, True), (x, 1j), (x, None),
@@ -372,6 +372,9 @@ def test_kernels_refuse_arrays_that_do_not_fit() -> None:
         kernels.compile_elementwise(lambda b, *xs: xs[0], "float32", "aaaa")
 
 
+OF_DOUBLES = ("erfinv", "erfcx", "lgamma", "log_ndtr", "ndtri")
+
+
 def test_every_primitive_with_a_lower_rule() -> None:
     """The registry's kernels against its own evaluation in numpy."""
     random = np.random.default_rng(10)
@@ -383,7 +386,7 @@ def test_every_primitive_with_a_lower_rule() -> None:
             operands = [random.uniform(0.1, 0.9, 1000).astype(dtype) for _ in range(p.arity)]
             kernel = kernels.kernel_for(p, dtype)
             if kernel is None:
-                assert dtype == "float64" and p.name in ("sin", "cos")
+                assert p.name in (("sin", "cos") if dtype == "float64" else OF_DOUBLES)
                 continue
             expected = p.run(*operands)
             got = kernel(np.empty(1000, kernel.result), *operands)

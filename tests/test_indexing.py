@@ -215,3 +215,29 @@ def test_an_index_without_dimensions_counts_as_one_element() -> None:
     picked = x.gather(0, place)
     picked.backward()
     assert picked.shape == () and x.grad is not None and x.grad.tolist() == [0, 0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("numbers", ["all different", "many equal", "with NaN", "integers", "halves", "infinities"])
+@pytest.mark.parametrize("largest", [True, False])
+def test_the_largest_are_those_that_a_sort_puts_first(numbers: str, largest: bool) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(7, 40, 5)
+    match numbers:
+        case "many equal":
+            x = x.round()
+        case "with NaN":
+            x[torch.rand(7, 40, 5) < 0.1] = float("nan")
+        case "integers":
+            x = (1000 * x).long()
+        case "halves":
+            x = x.half()
+        case "infinities":
+            x[torch.rand(7, 40, 5) < 0.4] = float("inf")
+            x[torch.rand(7, 40, 5) < 0.2] = -float("inf")
+    for dim in range(3):
+        ordered, places = x.sort(dim, descending=largest, stable=True)
+        for k in (0, 1, 2, 5, x.shape[dim] // 4, x.shape[dim]):
+            if k <= x.shape[dim]:
+                values, found = x.topk(k, dim, largest=largest)
+                assert torch.equal(found, places.narrow(dim, 0, k)) and values.is_contiguous(), (dim, k)
+                assert torch.allclose(values, ordered.narrow(dim, 0, k), rtol=0, atol=0, equal_nan=True)

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 
 from .code import POINTER, TRUTH, WORD, Code, Operand, module
 from .math import MathBuilder
-from .vectors import Machine
+from .vectors import BFLOAT16, FLOAT16, Machine
 
-ARRAY, SCALAR = "a", "s"
-"""The forms of an operand in a pattern: "as" is an array and then a scalar."""
+ARRAY, SCALAR, HALVES = "a", "s", FLOAT16 + BFLOAT16
+"""The forms of an operand in a pattern: "as" is an array and then a scalar, "ee" two arrays of float16. What is in half
+precision is made float32 as it is read, and the result is rounded once."""
 
 Lower = Callable[..., Operand]
 
@@ -33,38 +34,43 @@ class KernelModule:
 
     text: str
     result: str
-    """The dtype of the output: that of the operands, or "bool"."""
+    """The dtype of the output: that of the operands, "bool", or the letter of a kind of half precision."""
     cost: int
     """The number of vector instructions a vector of elements takes."""
     lanes: int
 
 
-def elementwise_module(lower: Lower, dtype: str, pattern: str, machine: Machine) -> KernelModule:
+def elementwise_module(lower: Lower, dtype: str, pattern: str, machine: Machine, half: str = "") -> KernelModule:
     """The module of an elementwise kernel.
 
-    ``lower(builder, *operands)`` writes the expression; ``pattern`` has a letter an operand: `ARRAY` or `SCALAR`.
-    Raises `NotImplementedError` where the expression has an operation that the dtype lacks.
+    ``lower(builder, *operands)`` writes the expression; ``pattern`` has a letter an operand: `ARRAY`, `SCALAR` or one
+    of `HALVES`. A result that is a number is rounded to the kind of half precision ``half``, if one is given. Raises
+    `NotImplementedError` where the expression has an operation that the dtype, or the processor, lacks.
     """
-    return _Elementwise(dtype, machine).module(lower, pattern)
+    if FLOAT16 in pattern + half and not machine.halves:
+        raise NotImplementedError("no instructions for float16")
+    return _Elementwise(dtype, machine, pattern, half).module(lower)
 
 
 class _Elementwise:
     """Writes the loop round an expression: first over the array, then over the rest on the stack."""
 
-    def __init__(self, dtype: str, machine: Machine) -> None:
+    def __init__(self, dtype: str, machine: Machine, pattern: str, half: str) -> None:
         self.code = Code()
         self.math = MathBuilder(self.code, dtype, machine)
+        self.pattern, self.half = pattern, half
         self.places: dict[int, Operand] = {}
         """Where the arrays' elements from ``start`` on are, the output's under 0."""
         self.stacks: dict[int, Operand] = {}
         """Room for a vector of each on the stack."""
 
-    def module(self, lower: Lower, pattern: str) -> KernelModule:
+    def module(self, lower: Lower) -> KernelModule:
         """The whole module."""
-        code, math, lanes = self.code, self.math, self.math.lanes
-        inputs = [k for k, form in enumerate(pattern, 1) if form == ARRAY]
-        for k in inputs:
-            self._address(k, math.element)
+        code, math, lanes, pattern = self.code, self.math, self.math.lanes, self.pattern
+        inputs = {k: ("i16", 2) if form in HALVES else (math.element, math.bits // 8)
+                  for k, form in enumerate(pattern, 1) if form != SCALAR}
+        for k, (element, _) in inputs.items():
+            self._address(k, element)
         scalars = {k: self._scalar(k) for k, form in enumerate(pattern, 1) if form == SCALAR}
         _, start, stop = code.parameters
         count = code.sub(stop, start)
@@ -74,9 +80,9 @@ class _Elementwise:
         code.label("remainder")
         code.branch(code.compare("ne", rest, 0), "gather", "done")
         code.label("gather")
-        for k in inputs:
-            code.store(math.zero, self.stacks[k], align=64)
-            code.copy(self.stacks[k], math.at(self.places[k], whole), code.mul(rest, math.bits // 8))
+        for k, (element, size) in inputs.items():
+            code.store(Operand("zeroinitializer", f"<{lanes} x {element}>"), self.stacks[k], align=64)
+            code.copy(self.stacks[k], code.at(element, self.places[k], whole), code.mul(rest, size))
         code.fall("pass")
         runs = {k: code.phi(POINTER, (self.places[k], "begin"), (self.stacks[k], "gather")) for k in inputs}
         out, backwards, step = code.phi(POINTER), code.phi(TRUTH), code.phi(WORD)  # their edges follow the expression
@@ -87,12 +93,11 @@ class _Elementwise:
         index, left = code.phi(WORD, (first, "pass")), code.phi(WORD, (limit, "pass"))
         before = code.cost
         # An array may begin at any byte, and the processors meant here load from there as well.
-        values = [math.load(math.at(runs[k], index)) if form == ARRAY else scalars[k]
+        values = [scalars[k] if form == SCALAR else self._loaded(form, code.at(inputs[k][0], runs[k], index))
                   for k, form in enumerate(pattern, 1)]
         result = lower(math, *values)
+        stored, element, size, name = self._as_kept(result)
         cost = code.cost - before
-        stored = code.convert("zext", result, f"<{lanes} x i8>") if result.is_mask else result
-        element, size = ("i8", 1) if result.is_mask else (math.element, math.bits // 8)
         code.store(stored, code.at(element, out, index))
         index.edge(code.add(index, step), code.block)
         following = code.sub(left, lanes)
@@ -105,11 +110,24 @@ class _Elementwise:
         code.copy(code.at(element, self.places[0], whole), self.stacks[0], code.mul(rest, size))
         code.fall("done")
         code.done()
-        known = self._direction(inputs)
+        known = self._direction([*inputs])
         for block, place in (("begin", self.places[0]), ("gather", self.stacks[0])):
             for phi, value in zip((out, backwards, step), (place, *known), strict=True):
                 phi.edge(value, block)
-        return KernelModule(module(code), "bool" if result.is_mask else math.dtype, cost, lanes)
+        return KernelModule(module(code), name, cost, lanes)
+
+    def _loaded(self, form: str, place: Operand) -> Operand:
+        """A vector of the elements that begin at a place."""
+        return self.math.load(place) if form == ARRAY else self.math.load_half(place, form)
+
+    def _as_kept(self, result: Operand) -> tuple[Operand, str, int, str]:
+        """The result as it is stored, LLVM's name of an element, its bytes, and the dtype."""
+        math = self.math
+        if result.is_mask:
+            return self.code.convert("zext", result, f"<{math.lanes} x i8>"), "i8", 1, "bool"
+        if self.half:
+            return math.as_half(result, self.half), "i16", 2, self.half
+        return result, math.element, math.bits // 8, math.dtype
 
     def _address(self, k: int, element: str) -> None:
         """An array's place, and room on the stack; the output's are known only when the expression is written."""

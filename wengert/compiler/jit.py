@@ -188,8 +188,9 @@ def engine() -> Engine:
 def machine_of(triple: str, features: dict[str, bool]) -> Machine:
     """What generated code may use, from LLVM's names of the processor's features."""
     if not triple.startswith(("x86_64", "i686", "amd64")):
-        return Machine(vector_bytes=16, fused=True, avx512=False)
+        return Machine(vector_bytes=16, fused=True, avx512=False, halves=True)
     has = features.get
+    halves = bool(has("f16c"))
     if has("avx512f") and has("avx512dq") and has("avx512vl") and has("fma"):
-        return Machine(vector_bytes=64, fused=True, avx512=True)
-    return Machine(vector_bytes=32 if has("avx2") else 16, fused=bool(has("fma")), avx512=False)
+        return Machine(vector_bytes=64, fused=True, avx512=True, halves=halves)
+    return Machine(vector_bytes=32 if has("avx2") else 16, fused=bool(has("fma")), avx512=False, halves=halves)

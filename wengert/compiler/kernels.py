@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import bfloat16
 from ..core.generated import LARGE, Elementwise, too_late
 from . import memory, runtime, threads
-from .emit import ARRAY, SCALAR, Lower, elementwise_module
+from .emit import ARRAY, HALVES, SCALAR, Lower, elementwise_module
 from .jit import engine, statistics
+from .vectors import BFLOAT16
 
 __all__ = ["Kernel", "compile_elementwise", "kernel_for", "run_large", "statistics"]
 
@@ -44,21 +46,22 @@ class Kernel:
     """Generated code for one expression, dtype and pattern. Calling it, ``kernel(out, *operands)``, fills ``out``.
 
     ``out`` and the operands that the pattern calls arrays are C-contiguous and of one shape; ``out`` has the dtype
-    ``result`` and may be one of the operands itself, but not overlap one otherwise. Scalars are Python numbers.
+    ``result`` and may be one of the operands itself, but not overlap one otherwise. Scalars are Python numbers. Arrays
+    that the pattern has in half precision, and a result in ``half``, are computed with in float32.
     Raises `ValueError` where an array is not as described. The code is freed with the object.
     """
 
     __slots__ = ("_address", "_descriptor", "_library", "_padding", "cost", "dtype", "least", "pattern", "result")
 
-    def __init__(self, lower: Lower, dtype: str, pattern: str) -> None:
+    def __init__(self, lower: Lower, dtype: str, pattern: str, half: str = "") -> None:
         if len(pattern) >= runtime.OPERANDS:
             raise ValueError(f"[kernel] at most {runtime.OPERANDS - 1} operands were expected; got {len(pattern)}")
-        module = elementwise_module(lower, dtype, pattern, engine().machine)
+        module = elementwise_module(lower, dtype, pattern, engine().machine, half)
         self._library = engine().load(module.text, "kernel")
-        self.dtype, self.result, self.pattern = np.dtype(dtype), np.dtype(module.result), pattern
+        self.dtype, self.result, self.pattern = np.dtype(dtype), _dtype_of(module.result), pattern
         self.cost = (module.cost + 3 * (1 + len(pattern))) / module.lanes
-        self.least = LARGE_IF_CHEAP if module.cost < CHEAP else LARGE
-        arrays = 1 | sum(2 << k for k, form in enumerate(pattern) if form == ARRAY)
+        self.least = LARGE_IF_CHEAP if module.cost < CHEAP and not half and pattern[0] not in HALVES else LARGE
+        arrays = 1 | sum(2 << k for k, form in enumerate(pattern) if form != SCALAR)
         self._descriptor = (ctypes.c_int64 * 6)(self._library.addresses["kernel"], arrays,
                                                 self.result.itemsize.bit_length() - 1,
                                                 CHUNK_BYTES // self.dtype.itemsize, SMALLEST_CHUNK, 0)
@@ -71,7 +74,7 @@ class Kernel:
 
     def run(self, out: np.ndarray, *operands: np.ndarray | float) -> np.ndarray:
         """The same without any check: wrong operands corrupt memory."""
-        words = [id(x) if form == ARRAY else _bits(float(x)) for x, form in zip(operands, self.pattern, strict=True)]
+        words = [id(x) if form != SCALAR else _bits(float(x)) for x, form in zip(operands, self.pattern, strict=True)]
         count = out.size
         threads.pool().run(self._address, count, count * self.cost, id(out), *words, *self._padding)
         return out
@@ -81,7 +84,8 @@ class Kernel:
             raise ValueError(f"[kernel] {len(self.pattern)} operands were expected; got {len(operands)}")
         if type(out) is np.ndarray and not out.flags.writeable:
             raise ValueError("[kernel] a writeable output was expected; got a read-only array")
-        arrays = [(x, self.dtype) for x, form in zip(operands, self.pattern, strict=True) if form == ARRAY]
+        arrays = [(x, _dtype_of(form) if form in HALVES else self.dtype)
+                  for x, form in zip(operands, self.pattern, strict=True) if form != SCALAR]
         for x, dtype in [(out, self.result), *arrays]:
             if type(x) is not np.ndarray or x.shape != out.shape or x.dtype != dtype or not x.flags.c_contiguous:
                 raise ValueError(
@@ -94,12 +98,12 @@ def generated_code_is_possible() -> bool:
     return _possible and not too_late()
 
 
-def compile_elementwise(lower: Lower, dtype: str, pattern: str = ARRAY) -> Kernel | None:
+def compile_elementwise(lower: Lower, dtype: str, pattern: str = ARRAY, half: str = "") -> Kernel | None:
     """The kernel of an expression; None where the dtype lacks one of its operations. Only the caller keeps it."""
     if not generated_code_is_possible():
         return None
     try:
-        return Kernel(lower, dtype, pattern)
+        return Kernel(lower, dtype, pattern, half)
     except NotImplementedError:
         return None
 
@@ -111,14 +115,16 @@ _least: dict[Elementwise, int] = {}
 def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = None) -> Kernel | None:
     """The kernel of a primitive for "float32" or "float64"; None where there is none.
 
-    ``pattern`` has a letter an operand, "a" for an array and "s" for a scalar; without it all are arrays.
+    ``pattern`` has a letter an operand, "a" for an array, "s" for a scalar, and numpy's letter for an array in half
+    precision, to which the result is then rounded; without it all are arrays.
     """
     if primitive.lower is None or dtype_name not in _CODES.values():
         return None
     pattern = pattern or ARRAY * primitive.arity
     key = primitive, dtype_name + pattern
     if key not in _kernels:
-        kernel = _kernels[key] = compile_elementwise(primitive.lower, dtype_name, pattern)
+        half = next((form for form in pattern if form in HALVES), "")
+        kernel = _kernels[key] = compile_elementwise(primitive.lower, dtype_name, pattern, half)
         _least[primitive] = kernel.least if kernel is not None else LARGE
     return _kernels[key]
 
@@ -127,7 +133,7 @@ def run_large(primitive: Elementwise, *operands: np.ndarray | float) -> np.ndarr
     """The result of a primitive on large arrays as a fresh array; None where numpy should compute it.
 
     The operands are arrays of one shape, one dtype and one memory order (C or Fortran, which the result has too), and
-    Python numbers or 0-dimensional arrays of that dtype.
+    Python numbers or 0-dimensional arrays of that dtype. Half precision is computed with in float32, and rounded once.
     """
     lead: Any = None
     pattern = ""
@@ -157,7 +163,9 @@ def run_large(primitive: Elementwise, *operands: np.ndarray | float) -> np.ndarr
         return None
     name = _DTYPES.get(dtype)
     if name is None:
-        return None
+        if dtype.char not in HALVES or not dtype.isnative:
+            return None
+        name, pattern = "float32", pattern.replace(ARRAY, dtype.char)
     if SCALAR in pattern:
         for k, x in enumerate(operands):
             if pattern[k] == SCALAR:
@@ -174,6 +182,30 @@ def run_large(primitive: Elementwise, *operands: np.ndarray | float) -> np.ndarr
     out = np.empty(shape, kernel.result) if c_order else np.empty(shape, kernel.result, "F")
     threads.pool().run(kernel._address, count, count * kernel.cost, id(out), *words, *kernel._padding)
     return out
+
+
+_casts: dict[str, Kernel | None] = {}
+
+
+def cast_large(x: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray | None:
+    """A large dense array of float32 in half precision, or the other way; None where numpy should convert it."""
+    flags, kinds = x.flags, x.dtype.char + dtype.char
+    if not (flags.c_contiguous or flags.f_contiguous):
+        return None
+    if kinds not in _casts:
+        pattern, half = (ARRAY, dtype.char) if x.dtype.char == "f" else (x.dtype.char, "")
+        _casts[kinds] = compile_elementwise(lambda _, x: x, "float32", pattern, half)
+    kernel = _casts[kinds]
+    if kernel is None:
+        return None
+    out = np.empty(x.shape, dtype, "C" if flags.c_contiguous else "F")
+    threads.pool().run(kernel._address, x.size, x.size * kernel.cost, id(out), id(x), *kernel._padding)
+    return out
+
+
+def _dtype_of(name: str) -> np.dtype[Any]:
+    """numpy's dtype of a name, or of the letter of a kind of half precision."""
+    return bfloat16.numpy if name == BFLOAT16 else np.dtype(name)
 
 
 def _bits(number: float) -> int:

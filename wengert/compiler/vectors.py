@@ -22,6 +22,9 @@ from dataclasses import dataclass, replace
 from .code import Code, Index, Operand
 
 Number = float | int
+FLOAT16, BFLOAT16 = "e", "E"
+"""numpy's letters for half precision, and ml_dtypes'."""
+
 Term = Operand | Number
 """What an operation takes: a value of the builder, or a Python number."""
 
@@ -34,6 +37,8 @@ class Machine:
     fused: bool
     """There is a fused multiply-add. The accuracies stated in ``math`` hold where there is one."""
     avx512: bool
+    halves: bool = False
+    """float16 is turned into float32, and back, by instructions."""
 
 
 class Vectors:
@@ -333,6 +338,25 @@ class Vectors:
             self.code.store(value, place)
         else:
             self.code.call("void", f"llvm.masked.store.{self.suffix}.p0", value, place, _ALIGN, mask)
+
+    def load_half(self, place: Operand, letter: str) -> Operand:
+        """A vector of float32 that lies here in half precision, of which numpy's letter says the kind."""
+        if letter == FLOAT16:
+            half = f"<{self.lanes} x half>"
+            return self.code.convert("fpext", self.code.load(half, place), self.real_type)
+        bits = self.code.convert("zext", self.code.load(f"<{self.lanes} x i16>", place), self.integer_type)
+        return self.from_bits(self.integer_op("shl", bits, 16))
+
+    def as_half(self, x: Operand, letter: str) -> Operand:
+        """A vector of float32 rounded to half precision, to the nearest number and to the even one of two."""
+        if letter == FLOAT16:
+            return self.code.convert("fptrunc", x, f"<{self.lanes} x half>")
+        bits = self.to_bits(x)
+        odd = self.integer_op("and", self.integer_op("lshr", bits, 16), 1)
+        rounded = self.integer_op("add", self.integer_op("add", bits, odd), 0x7FFF)
+        nan = self.integer_op("or", self.integer_op("and", bits, 0x80000000), 0x7FC00000)
+        bits = self.code.select(self.isnan(x), nan, rounded)
+        return self.code.convert("trunc", self.integer_op("lshr", bits, 16), f"<{self.lanes} x i16>")
 
     def number(self, place: Operand) -> Operand:
         """A single element."""

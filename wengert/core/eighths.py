@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from .dtypes import from_numpy
+from .generated import cast_array
 from .operands import Array
 
 CHAR = "V"
@@ -58,7 +59,7 @@ def converted(array: Array, dtype: np.dtype[Any], order: Literal["C", "K"] = "K"
     elif array.dtype.kind == "W" and dtype.kind == "b":
         array = in_numpy(array)  # ml_dtypes would copy the low byte
     if dtype.char != CHAR:
-        return array.astype(dtype, order)
+        return cast_array(array, dtype, order)
     if array.dtype.kind in "cW":
         array = in_numpy(array).real
     return encoded(array.astype(np.float32, order), dtype)

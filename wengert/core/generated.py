@@ -2,7 +2,8 @@
 
 The one idea to know: small programs never load the compiler. Whatever stands above `wengert.compiler` compares a size
 with the numbers here and then imports the module it needs, inside the function that needs it. `core` stands below, so
-the elementwise primitives ask through one slot, `by_kernel`, that the layer of primitives fills.
+the elementwise primitives ask through one slot, `by_kernel`, that the layer of primitives fills, and conversions of
+half precision through another, `cast_large`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,32 @@ class Elementwise(Protocol):
 def by_kernel(primitive: Elementwise, *operands: ndarray | float) -> ndarray | None:
     """The slot: the result by a generated kernel, or None where there is none. Without the primitives there is none."""
     return None
+
+
+def cast_large(x: ndarray, dtype: np.dtype[Any]) -> ndarray | None:
+    """The slot of conversions between float32 and half precision. Without the primitives there is none."""
+    return None
+
+
+CASTS = ("ef", "Ef", "fe", "fE")
+"""The conversions that there is generated code for, as numpy's letters of both dtypes."""
+
+
+def cast_array(x: ndarray, dtype: Any, order: Any = "K") -> ndarray:
+    """``x.astype(dtype, order)``, by generated code where the array is large and half precision one side of it. What is
+    expanded is copied in rows."""
+    if x.size >= LARGE:
+        target = np.dtype(dtype)
+        if x.dtype.char + target.char in CASTS and x.dtype.isnative and target.isnative:
+            if 0 in x.strides:  # each element stands for many
+                once = x[tuple([slice(None) if step else slice(1) for step in x.strides])]
+                found, bits = np.empty(x.shape, target), f"u{target.itemsize}"
+                found.view(bits)[...] = once.astype(target).view(bits)
+                return found
+            result = cast_large(x, target)
+            if result is not None:
+                return result
+    return x.astype(dtype, order)
 
 
 def run_large(primitive: Elementwise, operands: Sequence[Any]) -> ndarray | None:

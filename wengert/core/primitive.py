@@ -24,7 +24,7 @@ from .dtypes import from_numpy
 from .eighths import CHAR as EIGHTHS
 from .eighths import converted, decoded
 from .errors import DTypeError, MissingRuleError
-from .generated import LARGE, run_large
+from .generated import LARGE, cast_array, run_large
 from .namespace import P
 from .operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from .spec import Spec, broadcast_shapes
@@ -208,17 +208,33 @@ INEXACT_ONLY = TRUTHS + INTEGERS
 REAL_ONLY = TRUTHS + INTEGERS + COMPLEX
 
 
+def run_at_once(primitive: Primitive, operands: Sequence[Any]) -> ndarray | None:
+    """`run_large`; and where no kernel takes large arrays in half precision, as they broadcast, the result of float32,
+    rounded once: numpy takes some 20 ns for an element of float16."""
+    found = run_large(primitive, operands)
+    if found is not None or not primitive.widens:
+        return found
+    kinds = {x.dtype.char for x in operands if type(x) is ndarray and x.ndim}
+    if len(kinds) != 1 or kinds.isdisjoint("eE") or max(np.size(x) for x in operands) < LARGE:
+        return None
+    return cast(ndarray, state.quiet(widened, primitive, operands, {}))
+
+
 def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> Any:
     """The evaluation in float32 (of complex32 in complex64) of a primitive on arrays of which some are in half
     precision, rounded once to the dtype of the first of them: sums would stand still at 2048 (float16) or 256
     (bfloat16), and squares overflow. What becomes of numbers of 8 bits is said in `eighths`.
     """
+    if primitive.lower is not None and primitive.widens and not params:
+        result = run_large(primitive, values)
+        if result is not None:
+            return result
     values, narrow = eighths(primitive, values)
     wide = []
     for x in values:
         if type(x) is ndarray and x.dtype.char in HALVES and primitive.widens:
             narrow = narrow or x.dtype
-            x = x.astype(_WIDE[x.dtype.char])
+            x = cast_array(x, _WIDE[x.dtype.char])
         wide.append(x)
     found = run_large(primitive, wide) if primitive.lower is not None and not params else None
     if found is None:
@@ -237,7 +253,7 @@ def _rounded(result: Array, narrow: np.dtype[Any] | None) -> Any:
     if narrow.char == EIGHTHS:
         return converted(result, narrow)
     if result.dtype.kind == "f":
-        return result.astype(np.float16 if narrow.char == "O" else narrow)
+        return cast_array(result, np.float16 if narrow.char == "O" else narrow)
     return result.astype(narrow) if narrow.char == "O" else result
 
 
@@ -527,7 +543,7 @@ def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
     backward = {(x, out): BackwardExpression(primitive, rule, (x, out)) for x, out in product((False, True), repeat=2)}
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-        if type(ct) is ndarray and ct.size >= LARGE and not params:
+        if type(ct) is ndarray and ct.size >= LARGE and not params and ct.dtype.char not in HALVES:
             x, out, _ = saved
             read = [value for value in (x, out) if value is not None]
             result = run_large(backward[x is not None, out is not None], (ct, *read))

@@ -12,12 +12,38 @@ from .eighths import in_numpy
 from .layout import in_rows
 from .operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from .primitive import P, Primitive, conjugate, elementwise
+from .symbols import Symbol
 
 
 def each(function: Rule) -> Rule:
     """A function of Python floats, applied to each element."""
     vectorised = np.frompyfunc(function, 1, 1)
     return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
+
+
+def in_doubles(name: str, formula: Rule) -> dict[str, Any]:
+    """``eval`` and ``lower`` of the primitive ``name`` by one formula of doubles, written with primitives, that runs on
+    arrays and on a kernel's symbols. Floats of other dtypes are made doubles on the way."""
+
+    def eval(xp: ModuleType, x: Array) -> Any:
+        if x.dtype != np.float64:
+            return getattr(P, name)(x.astype(np.float64)).astype(x.dtype)
+        return xp.asarray(formula(x))
+
+    def lower(builder: Any, x: Any) -> Any:
+        if builder.dtype != "float64":
+            raise NotImplementedError("a formula of doubles")
+        return formula(Symbol(builder, x)).value
+
+    return {"eval": eval, "lower": lower}
+
+
+def horner(coefficients: Sequence[float], x: Numbers) -> Any:
+    """A polynomial, its highest coefficient first."""
+    total: Any = coefficients[0]
+    for coefficient in coefficients[1:]:
+        total = total * x + coefficient
+    return total
 
 
 def argsorted(xp: ModuleType, x: Array, dim: int) -> Array:

@@ -27,4 +27,14 @@ def _first_kernel(primitive: generated.Elementwise, *operands: Any) -> generated
     return run_large(primitive, *operands)
 
 
-generated.by_kernel = _first_kernel
+def _first_cast(x: generated.ndarray, dtype: Any) -> generated.ndarray | None:
+    """The same for conversions."""
+    if generated.too_late():
+        return None
+    from ..compiler.kernels import cast_large
+
+    generated.cast_large = cast_large
+    return cast_large(x, dtype)
+
+
+generated.by_kernel, generated.cast_large = _first_kernel, _first_cast

@@ -12,9 +12,8 @@ from ..core.errors import MissingRuleError
 from ..core.operands import Array, Numbers
 from ..core.primitive import COMPLEX, P, Primitive, elementwise
 from ..core.samples import reals
-from ..core.steps import each, of_float
+from ..core.steps import in_doubles, of_float
 
-ROOT_TWO_PI = math.sqrt(2 * math.pi)
 _POINTS = 64
 _SERIES_FROM = 50.0
 
@@ -93,53 +92,35 @@ modified_bessel_i0 = _without_gradient("modified_bessel_i0", 0, "The modified Be
 modified_bessel_i1 = _without_gradient("modified_bessel_i1", 1, "The modified Bessel function I₁, as i1.")
 
 
-def _erfcx(x: float) -> float:
+def _erfcx(x: Numbers) -> Any:
     """exp(x²) erfc(x): by its definition below 3, by a continued fraction (Abramowitz & Stegun, 7.1.14) from
     there on."""
-    if x < -26.7:
-        return math.inf
-    if x < 3.0:
-        return math.exp(x * x) * math.erfc(x)
-    if math.isnan(x) or math.isinf(x):
-        return math.nan if math.isnan(x) else 0.0
-    fraction = x
+    far = P.where(x < 3.0, 3.0, x)
+    fraction = far
     for k in range(60, 0, -1):
-        fraction = x + 0.5 * k / fraction
-    return 1 / (math.sqrt(math.pi) * fraction)
+        fraction = far + 0.5 * k / fraction
+    near = P.where(x < 3.0, x, 3.0)
+    near = P.exp(near * near) * P.erfc(near)
+    return P.where(x < -26.7, math.inf, P.where(x < 3.0, near, 1.0 / (math.sqrt(math.pi) * fraction)))
 
 
-def _log_ndtr(x: float) -> float:
+def _log_ndtr(x: Numbers) -> Any:
     """The logarithm of the normal distribution function, without loss in the far tail."""
-    if x < -1.0:
-        return math.log(_erfcx(-x * math.sqrt(0.5)) / 2) - x * x / 2 if x > -math.inf else -math.inf
-    return math.log1p(-math.erfc(x * math.sqrt(0.5)) / 2)
-
-
-def _ndtri(p: float) -> float:
-    """The inverse of the normal distribution function (Wichura's AS 241, which the standard library has)."""
-    from statistics import NormalDist  # here, since it is slow to import and rarely needed
-
-    if not 0.0 < p < 1.0:
-        return {0.0: -math.inf, 1.0: math.inf}.get(p, math.nan)
-    return NormalDist().inv_cdf(p)
+    low = P.where(x < -1.0, x, -1.0)
+    below = P.where(low > -math.inf, P.log(0.5 * P.erfcx(-math.sqrt(0.5) * low)) - 0.5 * (low * low), -math.inf)
+    return P.where(x < -1.0, below, P.log1p(-0.5 * P.erfc(math.sqrt(0.5) * x)))
 
 
 def _entropy(xp: ModuleType, x: Array) -> Array:
     return xp.where(x > 0, -x * xp.log(x), xp.where(x == 0, 0, xp.where(x < 0, -xp.inf, x))).astype(x.dtype)
 
 
-erfcx = of_float("erfcx", each(_erfcx), lambda x, out: 2 * x * out - 2 / math.sqrt(math.pi), "x out",
-               label="SpecialErfcx", samples=reals(-2, 8), refuses=COMPLEX)
+erfcx = of_float("erfcx", derivative=lambda x, out: 2 * x * out - 2 / math.sqrt(math.pi), saves="x out",
+                 label="SpecialErfcx", samples=reals(-2, 8), refuses=COMPLEX, **in_doubles("erfcx", _erfcx))
 log_ndtr = of_float(
-    "log_ndtr",
-    each(_log_ndtr),
-    lambda x, out: math.sqrt(2 / math.pi) / P.erfcx(x * -math.sqrt(0.5)),
-    "x",
-    label="SpecialLogNdtr",
-    samples=reals(-6, 4), refuses=COMPLEX,
+    "log_ndtr", derivative=lambda x, out: math.sqrt(2 / math.pi) / P.erfcx(x * -math.sqrt(0.5)), saves="x",
+    label="SpecialLogNdtr", samples=reals(-6, 4), refuses=COMPLEX, **in_doubles("log_ndtr", _log_ndtr),
 )
-ndtri = of_float("ndtri", each(_ndtri), lambda x, out: ROOT_TWO_PI * P.exp(0.5 * (out * out)), "out",
-               label="SpecialNdtri", samples=reals(0.1, 0.9), refuses=COMPLEX)
 entr = of_float("entr", _entropy, lambda x, out: -P.log(x) - 1, "x", label="SpecialEntr", refuses=COMPLEX)
 
 

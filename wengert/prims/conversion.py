@@ -11,6 +11,7 @@ import numpy as np
 from ..core.batching import aligned, lifted, native, size_of, spread
 from ..core.dtypes import DType, complex32
 from ..core.eighths import converted
+from ..core.generated import cast_array
 from ..core.layout import imag_part, order_of, parts_of, real_part
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import HALVES, P, as_first, elementwise, fit, linear, opaque
@@ -33,7 +34,7 @@ def _cast(xp: ModuleType, x: Array, dtype: DType | np.dtype[Any]) -> Array:
         x = x.astype(np.float32 if x.dtype.char == "d" else np.complex64, order_of(x))
     if x.dtype.kind in "VW" or target.kind in "VW":
         return converted(x, target, order_of(x))
-    return x.astype(target, order_of(x))
+    return cast_array(x, target, order_of(x))
 
 
 def _cast_lower(b: Any, x: Any, dtype: DType | np.dtype[Any], back: DType | np.dtype[Any] | None = None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from ..core.batching import along
 from ..core.dtypes import int64
 from ..core.eighths import in_numpy
+from ..core.generated import LARGE, cast_array
 from ..core.layout import in_rows
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
@@ -26,7 +27,8 @@ def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool
         return in_rows(xp.add.reduce(x, dim, None, None, keepdim))
     kind = x.dtype.kind
     if kind in "fV" and x.dtype.itemsize == 2:
-        return in_rows(xp.add.reduce(x, dim, xp.float32, None, keepdim).astype(x.dtype))
+        wide = cast_array(x, np.float32) if x.size >= LARGE else x
+        return in_rows(xp.add.reduce(wide, dim, xp.float32, None, keepdim).astype(x.dtype))
     if kind in "biu":
         return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
     return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim))

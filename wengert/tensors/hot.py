@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core.generated import LARGE, LARGE_PRODUCT, run_large
+from ..core.generated import LARGE, LARGE_PRODUCT
 from ..core.layout import in_order
-from ..core.primitive import HALVES, Primitive
+from ..core.primitive import HALVES, Primitive, run_at_once
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
 from .apply import FAILURES, NUMBERS, apply, refused
@@ -140,7 +140,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         try:
             data = None
             if lowered and (x_value.size >= LARGE or (y_value is not y and y_value.size >= LARGE)):
-                data = run_large(primitive, (x_value, y_value))
+                data = run_at_once(primitive, (x_value, y_value))
             if data is None:
                 data = here["quiet"](run, x_value, y_value)
         except FAILURES as error:
