@@ -9,6 +9,7 @@ import pytest
 
 import wengert as torch
 from wengert.compiler import blas, threads
+from wengert.core.generated import LARGE_PRODUCT
 
 pytestmark = pytest.mark.skipif(blas.openblas() is None, reason="numpy has no OpenBLAS of its own here")
 
@@ -120,3 +121,20 @@ def test_columns_by_rows_are_one_product_an_element(sizes: tuple[int, int, int],
             finally:
                 torch.set_num_threads(usual)
     assert outer.OuterPlan(tall, y).possible and not outer.OuterPlan(tall[::-1], y).possible
+
+
+@pytest.mark.parametrize("shape", [(513, 700), (700, 513), (3, 400, 500), (1, 400_000), (400_000, 1), (2, 3, 300, 200)])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_matrix_by_a_vector_goes_by_our_threads(shape: tuple[int, ...], transposed: bool,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(shape, dtype=torch.float64)
+    x = x.mT.contiguous().mT if transposed else x
+    calls: list[int] = []
+    monkeypatch.setattr(blas, "product", lambda *operands, plain=blas.product: calls.append(1) or plain(*operands))
+    row, spread = torch.randn(shape[-1], dtype=torch.float64), torch.randn(2 * shape[-1], dtype=torch.float64)[::2]
+    assert torch.allclose(x @ row, (x * row).sum(-1)) and torch.allclose(x @ spread, (x * spread).sum(-1))
+    if x.ndim == 2:
+        column = torch.randn(shape[0], dtype=torch.float64)
+        assert torch.allclose(column @ x, (column[:, None] * x).sum(0))
+    assert bool(calls) == (x.numel() >= LARGE_PRODUCT), "numpy would wake OpenBLAS's threads, which spin"

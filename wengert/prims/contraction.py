@@ -41,6 +41,14 @@ def _matmul(xp: ModuleType, x: Array, y: Array) -> Array:
         result = _large_product(x, y)
         if result is not None:
             return result
+    if y.ndim == 1 and x.ndim > 1 and x.shape[-1] == y.shape[0] and x.size:
+        result = _large_product(x.reshape(-1, x.shape[-1]), y[:, None])
+        if result is not None:
+            return result.reshape(x.shape[:-1])
+    if x.ndim == 1 and y.ndim == 2 and x.shape[0] == y.shape[0]:
+        result = _large_product(x[None], y)
+        if result is not None:
+            return result.reshape(-1)
     if x.ndim > 2 and y.ndim > 2 and x.shape[-1] == y.shape[-2] == 1:
         return in_rows(x * y)  # for which numpy would call BLAS once a matrix
     return in_rows(xp.matmul(x, y))
