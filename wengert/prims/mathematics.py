@@ -174,7 +174,7 @@ def _erfinv_derivative(x: Numbers, out: Numbers) -> Any:
     return (1 / TWO_OVER_SQRT_PI) * P.exp(out * out)
 
 
-erfinv = of_float("erfinv", derivative=_erfinv_derivative, saves="x", **in_doubles("erfinv", _erfinv))
+erfinv = of_float("erfinv", derivative=_erfinv_derivative, saves="x", refuses=COMPLEX, **in_doubles("erfinv", _erfinv))
 
 
 def _ndtri(p: Numbers) -> Any:
