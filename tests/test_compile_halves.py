@@ -11,6 +11,7 @@ import wengert as torch
 import wengert.nn.functional as F
 from wengert import nn
 from wengert.native import fresh
+from wengert.native.shared import SharedCode
 
 
 def network() -> nn.Module:
@@ -116,3 +117,22 @@ def test_programs_let_go_where_all_hold_too_much(monkeypatch: pytest.MonkeyPatch
     second(x).sum().backward()
     assert all(each.held is None for each in program._fresh)
     first(x).sum().backward()
+
+
+def test_what_is_kept_lies_as_it_suits_code_for_many_sizes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = []
+    made = SharedCode.program
+
+    def noted(code: SharedCode, *args: Any) -> Any:
+        served.append(made(code, *args))
+        return served[-1]
+
+    monkeypatch.setattr(SharedCode, "program", noted)
+    model = network()
+    compiled = torch.compile(model, dynamic=True)
+    for count in (3, 5, 7, 11):
+        x = images(count)
+        assert_same(gradients(model, compiled(x).square().sum()), gradients(model, model(x).square().sum()))
+    assert served and None not in served  # both halves, of whose arrays those in between have the channels last
+    kept = [array for program in served for array in program._fresh if array.rests and array.shape[1:2] == (16,)]
+    assert len(kept) > 4 and all(array.array().strides[1] == 8 for array in kept if len(array.shape) == 4)

@@ -143,7 +143,7 @@ class Runner:
 
     def __init__(self, graph: InstructionGraph, in_place: bool, whole: bool = False, stages: Stages | None = None,
                  loose: frozenset[int] = frozenset()) -> None:
-        self.graph, self.in_place, self.whole, self._loose = graph, in_place, whole, loose
+        self.graph, self.in_place, self.whole, self.loose = graph, in_place, whole, loose
         self.stages = Stages() if stages is None else stages
         self.share: Callable[[Runner, Sequence[np.ndarray[Any, Any]]], NativeProgram | None] | None = None
         """Makes the program of code that serves other sizes too, where that can be done (`shared`)."""
@@ -163,7 +163,7 @@ class Runner:
         with uncollected():
             program = None if self.share is None else self.share(self, [*inputs, *states])
             if program is None:
-                program = native(self.graph, [*inputs, *states], self.in_place, self.stages, self._loose)
+                program = native(self.graph, [*inputs, *states], self.in_place, self.stages, self.loose)
         if self.whole:
             self._refuse_numpy(program)
         self.program, self._run = program, program or Interpreter(self.graph)

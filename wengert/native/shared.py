@@ -31,7 +31,7 @@ from .emission import Function
 from .functions import Functions, Work, slot_of
 from .loops import Buffer, LoopError, Nest, Node, Place
 from .modules import modules_of
-from .plan import Choices, Plan
+from .plan import Choices, Plan, lying_order, strides_in
 from .program import NativeProgram, is_native, may_be_native
 from .schedule import Schedule
 from .stages import Stages
@@ -344,8 +344,8 @@ class SharedCode:
     be none."""
 
     def __init__(self, graphs: Graphs, n: Numbers, given: Sequence[np.ndarray[Any, Any]], like: InstructionGraph,
-                 in_place: bool, stages: Stages) -> None:
-        self.in_place, self.used = in_place, 0
+                 in_place: bool, stages: Stages, loose: frozenset[int] = frozenset()) -> None:
+        self.in_place, self.used, self._loose = in_place, 0, loose
         reason: Exception | None = None
         for at in _sizes_for(n):
             try:
@@ -362,7 +362,7 @@ class SharedCode:
         choices, plans, floats = Choices(shared=True), list[Schedule](), dict[float, None]()
         for n in at:
             graph = graphs(n)
-            plans.append(Schedule(graph, _lying(like, graph, given), self.in_place, choices))
+            plans.append(Schedule(graph, _lying(like, graph, given), self.in_place, choices, self._loose))
             if not (may_be_native(graph) and is_native(plans[-1].steps)):
                 raise Unlike("nothing of it has a native form")
             floats.update(dict.fromkeys(floats_in([(*i.operands, *i.params.values()) for i in graph.instrs])))
@@ -416,7 +416,7 @@ class SharedCode:
         schedule.plan.constants[buffer] = table
         blueprint, _ = blueprint_of(schedule, lambda schedule: _Called(
             schedule, self._functions, n, Place(buffer, 0, (1,))), self._modules)
-        return NativeProgram(_Planned(graph, schedule, self.texts), blueprint, self._libraries)
+        return NativeProgram(_Planned(graph, schedule, self.texts), blueprint, self._libraries, self._loose)
 
 
 class _Planned:
@@ -427,16 +427,20 @@ class _Planned:
 
 
 def _lying(like: InstructionGraph, graph: InstructionGraph, given: Sequence[np.ndarray[Any, Any]]) -> list[Lying]:
-    """How the arrays would lie for another graph of another size: as they do, or in rows where their size varies."""
+    """How the arrays would lie for another graph of another size: as they do, or where their size varies side by side,
+    the dimensions in the order that they have."""
     found = []
     for was, value, array in zip((*like.inputs, *like.states), (*graph.inputs, *graph.states), given, strict=True):
         shape = tuple(value.spec.shape)
         if shape == tuple(was.spec.shape):
             found.append(Lying.of(array))
-        elif array.flags.c_contiguous:
-            found.append(Lying.of(np.empty(shape, array.dtype)))
-        else:
-            raise Unlike(f"%{value.name} does not lie in rows")
+            continue
+        strides, room = Lying.of(array).in_elements()
+        order = lying_order(array.shape, [Place(Buffer(-1, "given", str(array.dtype), room), 0, strides)])
+        if strides != strides_in(array.shape, order):
+            raise Unlike(f"the elements of %{value.name} do not lie side by side")
+        steps = strides_in(shape, order)
+        found.append(Lying(shape, tuple([step * array.itemsize for step in steps]), array.dtype))
     return found
 
 

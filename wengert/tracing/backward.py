@@ -207,40 +207,11 @@ def record_backward(
         again = _between(graph, {*graph.inputs, *graph.states}, kept)  # by a second derivative, which cannot draw
         kept += [result for instr in again if instr.primitive.kind == "random" for result in instr.results]
         back.constants = [(value, array) for value, array in graph.constants if value in read]
-        kept = _with_channels_last(graph, back, kept, recorder.names.free)
         back.inputs = [*kept, *cotangents]
         graph.outputs = [*outputs, *kept]
         return Backward(graph, back, kept, places, sources, origins)
 
     return cut
-
-
-def _with_channels_last(graph: InstructionGraph, back: InstructionGraph, kept: list[Value], free: Callable[[str], str]
-                        ) -> list[Value]:
-    """What the forward graph is to give of ``kept``: of images, as they stand in memory around convolutions, views with
-    the channels last. Both halves then read and write them as they lie, and nothing is turned round in between."""
-    images = {x.spec.shape for instr in graph.instrs if instr.primitive is P.convolution
-              for x in (instr.operands[0], *instr.results) if type(x) is Value}
-    made = {result for instr in graph.instrs for result in instr.results}
-    given, instead = list[Value](), dict[Value, Value]()
-    first: list[Instr] = []
-    for value in kept:
-        shape = value.spec.shape
-        if value not in made or shape not in images or shape[1] == 1 or len(shape) < 3:
-            given.append(value)
-            continue
-        rank = len(shape)
-        last, back_again = (0, *range(2, rank), 1), (0, rank - 1, *range(1, rank - 1))
-        turned = Value(free(f"{value.name}.last"), value.spec._replace(shape=tuple([shape[d] for d in last])))
-        instead[value] = Value(free(f"{value.name}.kept"), value.spec)
-        graph.instrs.append(Instr(P.permute, (value,), {"dims": last}, (turned,)))
-        first.append(Instr(P.permute, (turned,), {"dims": back_again}, (instead[value],)))
-        given.append(turned)
-    back.instrs[:] = [*first, *[Instr(
-        instr.primitive, tuple([instead.get(x, x) if type(x) is Value else x for x in instr.operands]), instr.params,
-        instr.results, instr.line) for instr in back.instrs]]
-    back.outputs[:] = [instead.get(x, x) for x in back.outputs]
-    return given
 
 
 class CompiledNode(Node):

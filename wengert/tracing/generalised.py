@@ -259,7 +259,8 @@ class Family:
         key = half, space.free
         if key not in self.codes and self.alone is None:
             try:
-                self.codes[key] = SharedCode(graph, n, given, runner.graph, runner.in_place, runner.stages)
+                self.codes[key] = SharedCode(graph, n, given, runner.graph, runner.in_place, runner.stages,
+                                             runner.loose)
             except NotImplementedError as error:
                 self.alone = str(error)
         code = self.codes.get(key)
