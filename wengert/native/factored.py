@@ -44,11 +44,17 @@ class _Factoring:
         self.uses.update(dict.fromkeys([root.value for root in nest.roots], 2))  # those are wanted as they are
         inside = {x for node in nest.nodes() if _is_sum(node) for x in node.operands if self._only(x, node)}
         self.found: dict[Node, Node] = {}
+        self.lies: dict[Node, frozenset[int]] = {}
+        """Along which dimensions what has been found differs."""
         for node in nest.nodes():
             found = self._sum(node) if _is_sum(node) and node not in inside else None
-            if node.op == "mul" and node.dtype in REALS:
+            if node.op == "mul" and any(_is_complement(x) for x in node.operands):
                 found = self._product([self.found[x] for x in node.operands])
-            self.found[node] = nodes.again(node, self.found) if found is None else found
+            if found is None:
+                same = all(self.found[x] is x for x in node.operands)
+                found = node if same else nodes.again(node, self.found)
+            self.found[node] = found
+            self.lies[found] = self.along[node]
 
     def _only(self, x: Node, top: Node) -> bool:
         """Whether an operand is there for this node alone, and as often."""
@@ -58,8 +64,7 @@ class _Factoring:
 
     def _sum(self, top: Node) -> Node | None:
         """The sum with common factors taken out; None where that would save nothing."""
-        self.wide = {self.found[x] for x in top.under() if x is not top and self.along[x] == self.along[top]
-                     and x.op != "const"}
+        self.wide = self.along[top]
         terms = self._terms(top, top)
         return None if self._common(terms) is None else self._added(terms)
 
@@ -83,10 +88,18 @@ class _Factoring:
 
     def _common(self, terms: list[Term]) -> Node | None:
         """The factor that saves most, if one does."""
-        every = dict.fromkeys([x for _, factors in terms if len(factors) > 1 for x in factors if x in self.wide])
+        if max([len(factors) for _, factors in terms]) < 3:
+            return None
+        longer = Counter([x for _, factors in terms if len(factors) > 1 for x in dict.fromkeys(factors)])
+        every = [x for x, count in longer.items() if count > 1 and x.op != "const" and self._is_wide(x)]
         saved = {x: _saved([len(factors) for _, factors in terms if len(factors) > 1 and x in factors]) for x in every}
         best = max(every, key=lambda x: saved[x], default=None)
         return best if best is not None and saved[best] > 0 else None
+
+    def _is_wide(self, x: Node) -> bool:
+        """Whether a factor differs along all dimensions along which the sum does; one that was just put together of
+        what others have left is no factor of two terms."""
+        return self.lies.get(x) == self.wide
 
     def _added(self, terms: list[Term]) -> Node:
         """A sum, not all parts of which are taken off."""
