@@ -232,7 +232,7 @@ def _channels_last(x: Tensor, memory_format: Any) -> Tensor:
 
 
 @method("contiguous")
-def contiguous(self: Tensor, *, memory_format: Any = contiguous_format) -> Tensor:
+def contiguous(self: Tensor, memory_format: Any = contiguous_format) -> Tensor:
     """This tensor with its elements in row-major order in memory: itself where they are, else a copy.
 
     >>> x = torch.arange(6).reshape(2, 3).t()

@@ -116,7 +116,8 @@ def _std_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 def _std(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction: float = 1,
          whole: bool = False) -> Array:
     out = xp.sqrt(_var(xp, x, dim, keepdim, correction))
-    if xp is np and x.dtype.char in "fF" and x.size and not (out.all() and out.max() < np.inf):  # beyond float32
+    if xp is np and x.dtype.char in "fF" and x.size and not (
+            0 < out < np.inf if out.ndim == 0 else np.count_nonzero(out) == out.size):  # squares beyond float32
         wide = np.sqrt(_var(xp, x.astype(x.dtype.char.replace("f", "d").replace("F", "D")), dim, keepdim, correction))
         out = np.asarray(wide, out.dtype)[()]
     return out
