@@ -230,5 +230,15 @@ def test_missing_names() -> None:
         AttributeError, match="Tensor.reshap is not a name of PyTorch.s; did you mean Tensor.reshape"
     ):
         torch.ones(1).reshap  # noqa: B018
+
+
+@pytest.mark.parametrize("name, meant", [
+    ("why_nan", "autograd.why_nan"), ("Linear", "nn.Linear"), ("SGD", "optim.SGD"),
+    ("DataLoader", "utils.data.DataLoader"), ("cross_entropy", "nn.functional.cross_entropy"), ("jvp", "func.jvp"),
+])
+def test_a_name_that_is_in_another_module(name: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"is not a name of PyTorch's; did you mean wengert.{meant}\\?$"):
+        getattr(torch, name)
+    assert not hasattr(torch, name)
     assert not hasattr(torch.ones(1), "nothing") and not hasattr(torch, "nothing")
     assert "nn" in dir(torch) and "zeros" in dir(torch)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 Answer = TypeVar("Answer")
+
+SOUGHT = ("nn", "optim", "nn.functional", "autograd", "utils.data", "func", "linalg", "vision")
+"""The modules of this package in which a name that the package itself lacks is looked for, the likeliest first."""
 
 BASES = ("Tensor", "Module", "Optimizer")
 """Classes that many others derive from: what they lack, those lack too."""
@@ -28,12 +32,19 @@ class MissingError(AttributeError):
 
 
 def explain(owner: str, name: str, known: Iterable[str]) -> str:
-    """The message for a missing attribute: that it is not in wengert yet, or not in PyTorch either; and the nearest
-    name that is there."""
+    """The message for a missing attribute: that it is not in wengert yet, or not in PyTorch either; and the place where
+    this very name is, or the nearest name that is there."""
     near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.75)
     if is_of_pytorch(owner, name):
         return f"{owner}.{name} is not in wengert yet" + (f"; the nearest thing is {owner}.{near[0]}" if near else "")
-    return f"{owner}.{name} is not a name of PyTorch's" + (f"; did you mean {owner}.{near[0]}?" if near else "")
+    meant = _elsewhere(owner, name) or (f"{owner}.{near[0]}" if near else "")
+    return f"{owner}.{name} is not a name of PyTorch's" + (f"; did you mean {meant}?" if meant else "")
+
+
+def _elsewhere(owner: str, name: str) -> str:
+    """The full name under which one of the modules that people take from has the name."""
+    homes = [f"{owner}.{home}" for home in SOUGHT] if owner == "wengert" else []
+    return next((f"{home}.{name}" for home in homes if name in dir(importlib.import_module(home))), "")
 
 
 def is_of_pytorch(owner: str, name: str) -> bool:
