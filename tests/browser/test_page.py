@@ -467,6 +467,29 @@ def test_nothing_of_the_gallery_overlaps(browser: Any, tmp_path: Path, width: in
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.parametrize("width, height", [(1400, 900), (390, 844), (768, 1024)])
+def test_a_graph_a_little_too_tall_is_shown_whole(browser: Any, tmp_path: Path, width: int, height: int) -> None:
+    """The box of the loss, the last one, was cut off by the strip below it."""
+    x, y = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([1.0, 2.0, 3.0])
+    w, b = torch.zeros(2, requires_grad=True), torch.tensor(0.0, requires_grad=True)
+    error = y - (x @ w + b)
+    loss = (error**2).mean()
+    page = torch.graph(loss, gradients=True).save(tmp_path / "adaline.html")
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+    try:
+        load(browser, page)
+        cut = browser.execute_script("""
+            const view = document.getElementById("picture").getBoundingClientRect();
+            return [...document.querySelectorAll("#picture .node")].filter(node => {
+                const box = node.getBoundingClientRect();
+                return box.bottom > view.bottom + 1 || box.top < view.top - 1 || box.right > view.right + 1;
+            }).map(node => node.textContent)""")
+        assert cut == []
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def test_the_page_of_resnet20_is_there_within_a_second(browser: Any, tmp_path: Path) -> None:
     program = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "gallery" / "make.py"))
     page = program["resnet20"]().save(tmp_path / "resnet20.html")

@@ -328,7 +328,8 @@ function fit() {
   const frame = svg.getBoundingClientRect();
   let k = Math.min((frame.width - 40) / size.w, (frame.height - 40) / size.h, 1.6);
   const readable = Math.min(READABLE, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
-  k = Math.max(k, readable, .02);        // a long graph begins at its first row, at a size at which it can be read
+  if (k < .85 * readable) k = readable;  // a long graph begins at its first row, at a size at which it can be read
+  k = Math.max(k, .02);
   const tall = size.h * k > frame.height - 40, wide = size.w * k > frame.width - 40;
   fitted = null;
   view = {x: wide ? 20 : (frame.width - size.w * k) / 2, y: tall ? 20 : (frame.height - size.h * k) / 2, k};
