@@ -142,9 +142,9 @@ def test_shapes_are_found_by_calls_with_other_sizes(value, told):
 
 def test_errors_are_found_by_wrong_arguments():
     assert dict(reference.refusals(wengert.linalg.inv)) == {
-        "RuntimeError": "`A` holds truth values or whole numbers",
-        "ShapeError": "`A` has no dimensions or has another length along an axis than what it goes with",
-        "TypeError": "`A` is no tensor"}
+        "DTypeError": "`A` holds truth values or whole numbers",
+        "KindError": "`A` is no tensor",
+        "ShapeError": "`A` has no dimensions or has another length along an axis than what it goes with"}
     assert "`dim` names a dimension that is not there" in dict(reference.refusals(wengert.cumsum))["OutOfRangeError"]
     assert reference.refusals(wengert.get_default_dtype) is None  # it takes nothing
 
