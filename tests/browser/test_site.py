@@ -32,6 +32,20 @@ What it does.
 >>> wengert.example("an argument that is long", "and another one that is as long", "so that no page is as wide as it")
 tensor([1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15., 16., 17., 18., 19., 20., 21., 22., 23., 24.])
 ```
+
+```{py:method} wengert.AnExampleOfAClassWithALongName.and_a_method_with_a_name_longer_than_most_have()
+```
+
+$$y = a_1 x_1 + a_2 x_2 + a_3 x_3 + a_4 x_4 + a_5 x_5 + a_6 x_6 + a_7 x_7 + a_8 x_8 + a_9 x_9 + a_{10} x_{10} + b_{10}$$
+
+| a table | that is | as wide | as a page |
+|---|---|---|---|
+| `one_name_of_many_letters` | `one_name_of_many_letters` | `one_name_of_many_letters` | `one_name_of_many_letters` |
+
+```{toctree}
+:caption: More pages
+ShapeError
+```
 """
 
 
@@ -43,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for page in ("lessons/08_recurrence.md", "errors/ShapeError.md", "site.css"):
         shutil.copy(DOCS / page, source)
     (source / "reference.md").write_text(REFERENCE)
-    settings = {**SETTINGS, "root_doc": "08_recurrence", "html_static_path": ["site.css"],
+    settings = {**SETTINGS, "root_doc": "reference", "html_static_path": ["site.css"],
                 "html_css_files": ["site.css"], "suppress_warnings": ["myst.xref_missing", "toc.not_included"]}
     (source / "conf.py").write_text("\n".join(f"{name} = {value!r}" for name, value in settings.items()))
     subprocess.run([sys.executable, "-m", "sphinx", "-q", str(source), str(folder / "made")], check=True)
@@ -68,7 +82,7 @@ def widest(browser: Any) -> list[str]:  # noqa: F811
 
 
 @pytest.mark.parametrize("width, height", [(1400, 900), (390, 844)])
-@pytest.mark.parametrize("page", ["08_recurrence", "ShapeError", "reference"])
+@pytest.mark.parametrize("page", ["08_recurrence", "ShapeError", "reference", "genindex"])
 def test_nothing_is_cut_off(browser: Any, site: Path, page: str, width: int, height: int) -> None:  # noqa: F811
     opened(browser, site / f"{page}.html", width, height)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width

@@ -13,18 +13,30 @@ from typing import Any
 NAMED_TWICE = re.compile(r'(<summary)[^>]* aria-label="[^"]*"([^>]*>)')
 """What opens a solution is called by the words on it; MyST-NB gives it another name for those who hear."""
 
+MENDED = {
+    "<pre>": '<pre tabindex="0">',
+    '<div class="table-wrapper': '<div tabindex="0" class="table-wrapper',
+    'class="caption" role="heading">': 'class="caption" role="heading" aria-level="2">',
+}
+"""What Sphinx and the theme write, and what it should be."""
+
 
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx: formulas are drawn so where ``html_math_renderer`` is ``"mathml"``."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
-    app.connect("html-page-context", _within_reach)
+    app.connect("html-page-context", _within_reach, priority=900)  # after the theme has made its list of pages
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
 def _within_reach(app: Any, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
-    """Lets the keyboard reach code and output, which may have to be moved sideways."""
-    if "body" in context:
-        context["body"] = NAMED_TWICE.sub(r"\1\2", context["body"].replace("<pre>", '<pre tabindex="0">'))
+    """Lets the keyboard reach code, output and tables, which may have to be moved sideways, and gives headings of lists
+    of pages a level."""
+    for part in ("body", "furo_navigation_tree"):
+        if isinstance(context.get(part), str):
+            text = NAMED_TWICE.sub(r"\1\2", context[part])
+            for plain, mended in MENDED.items():
+                text = text.replace(plain, mended)
+            context[part] = text
 
 
 def _inline(page: Any, node: Any) -> None:
@@ -32,7 +44,7 @@ def _inline(page: Any, node: Any) -> None:
 
 
 def _block(page: Any, node: Any) -> None:
-    _write(page, f'<div class="math notranslate nohighlight">{_markup(node, True)}</div>\n')
+    _write(page, f'<div tabindex="0" class="math notranslate nohighlight">{_markup(node, True)}</div>\n')
 
 
 def _write(page: Any, markup: str) -> None:
