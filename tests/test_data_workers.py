@@ -432,10 +432,14 @@ def test_long_messages_both_ways(tmp_path: Path) -> None:
 
 def test_out_of_order(tmp_path: Path) -> None:
     lines = output(tmp_path, """
+        import multiprocessing
+        gone = multiprocessing.Event()
         class Uneven(Numbers):
             def __getitem__(self, index):
                 if index == 0:
-                    time.sleep(0.5)
+                    gone.wait(30)
+                elif index == 3:  # after 1, of the same worker
+                    gone.set()
                 return index
         # main
         batches = [x.item() for x in DataLoader(Uneven(8), num_workers=2, in_order=False)]

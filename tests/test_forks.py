@@ -119,7 +119,7 @@ HELD: dict[str, tuple[Callable[[], Any], Callable[[], bool]]] = {
 WAITS = {"compiler/jit.py"}
 """Where a fork waits until the lock is free, as LLVM cannot be left in the middle."""
 OF_RANKS = {f"distributed/{name}.py"
-            for name in ("channel", "groups", "keys", "messages", "run", "server", "store", "work")}
+            for name in ("channel", "groups", "keys", "messages", "output", "server", "store", "work")}
 """Whose locks belong to what a rank says to others: what it forks off does not speak for it."""
 
 

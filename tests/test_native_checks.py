@@ -155,8 +155,9 @@ def test_every_class_of_steps_has_its_check_and_is_met_above() -> None:
     assert met == {Nest, Kernel, Layout, Product, Call, Guard}
 
 
-WRITERS = {"Writer", "Cell"}
-"""What writes code and is no form of a step: those of a cell are `Panels` and `Walk`."""
+WRITERS = {"Writer", "Cell", "Sums", "Ending"}
+"""What writes code and is no form of a step: those of a cell are `Panels` and `Walk`, and only eager mode runs those of
+weights' gradients."""
 
 
 def test_every_form_of_code_says_how_far_it_goes() -> None:

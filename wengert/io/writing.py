@@ -137,6 +137,8 @@ class _Records:
         if tensor.requires_grad:
             warn_if_has_hooks(tensor)
         storage, memory = self._storage(array)
+        if array.size and not np.may_share_memory(array, memory):
+            array = memory  # a copy
         offset = _address(array) - _address(memory) if array.size else 0
         strides = tuple(step // array.itemsize for step in array.strides)
         arguments: tuple[Any, ...] = (
@@ -170,7 +172,7 @@ class _Records:
         steps = (offset, 0 if untyped else root.nbytes, *array.strides) if array.size else ()
         flat = root.flags.c_contiguous or root.flags.f_contiguous
         if not flat or any(step % array.itemsize or step < 0 for step in steps):
-            root = np.ascontiguousarray(array)
+            root = np.ascontiguousarray(array).reshape(array.shape)
         kind: np.dtype[Any] = np.dtype(np.uint8) if untyped else array.dtype
         if id(root) not in self._memories:
             memory = root.reshape(-1, order="A").view(np.uint8)

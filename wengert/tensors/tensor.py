@@ -867,8 +867,9 @@ def _rebuild_absent(cls: type, shape: tuple[int, ...], dtype: str, strides: tupl
 
 def root_of(array: Array) -> Any:
     """The array that owns the memory of which ``array`` shows a part."""
-    while isinstance(array.base, ndarray):
-        array = array.base
+    base = array.base
+    while isinstance(base, ndarray) or isinstance(base := getattr(base, "base", None), ndarray):  # numpy's `as_strided`
+        array, base = base, base.base
     return array
 
 
