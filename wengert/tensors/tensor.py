@@ -866,10 +866,9 @@ def _rebuild_absent(cls: type, shape: tuple[int, ...], dtype: str, strides: tupl
 
 
 def root_of(array: Array) -> Any:
-    """The array that owns the memory of which ``array`` shows a part."""
-    base = array.base
-    while isinstance(base, ndarray) or isinstance(base := getattr(base, "base", None), ndarray):  # numpy's `as_strided`
-        array, base = base, base.base
+    """The array that owns the memory of which ``array`` shows a part, also by numpy's `as_strided`."""
+    while isinstance(base := array.base, ndarray) or isinstance(base := getattr(base, "base", None), ndarray):
+        array = base
     return array
 
 
