@@ -218,7 +218,7 @@ float8_e5m2 float8_e5m2fnuz from_buffer half hpu int is_hpu is_shared is_sparse 
 resizable share_memory_ short to type
 """,
     "Work": """
-block_current_stream boxed get_future_result source_rank synchronize unbox
+block_current_stream boxed get_future_result unbox
 """,
     "enable_grad": """
 clone
@@ -326,11 +326,10 @@ amp_definitely_not_available autocast_mode common grad_scaler
     "torch.distributed": """
 AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions
 BuiltinCommHookType DebugLevel GatherOptions GroupName Logger ProcessGroupGloo ReduceOptions ReduceScatterOptions
-Reducer ScatterOptions all_gather_coalesced all_gather_single all_reduce_coalesced argparse_util autograd breakpoint
-c10d_logger checkpoint collective_utils config debug flight_recorder fsdp get_backend_config get_debug_level
-get_default_backend_for_device get_pg_count launch launcher logging_handlers pipelining record_comm reduce_op
-reduce_scatter_single register_rendezvous_handler remote_device rpc set_debug_level set_debug_level_from_env
-shrink_group supports_complex tensor utils
+Reducer ScatterOptions all_gather_single argparse_util autograd breakpoint c10d_logger checkpoint collective_utils
+config debug flight_recorder fsdp get_backend_config get_debug_level get_default_backend_for_device get_pg_count
+launch launcher logging_handlers pipelining record_comm reduce_op reduce_scatter_single register_rendezvous_handler
+remote_device rpc set_debug_level set_debug_level_from_env shrink_group supports_complex tensor utils
 """,
     "torch.export": """
 AdditionalInputs Constraint CustomDecompTable ExportBackwardSignature ExportGraphSignature FlatArgsAdapter

@@ -26,6 +26,7 @@ DIFFERENT = {
     "wengert.autograd.profiler.profile": "PyTorch names the operations that its own are made of",
     "wengert.autograd.profiler.record_function": "PyTorch names the operations that its own are made of",
     "wengert.cuda.device": "PyTorch's asks CUDA for its device",
+    "wengert.export.ExportedProgram": "there are no exported programs here, and it says so",
     "wengert.fx.CodeGen": "the methods of the writer are our own",
     "wengert.jit.Attribute": "PyTorch's is a pair, which its compiler takes apart",
     "wengert.jit.interface": "PyTorch compiles it, and wants its source",
