@@ -189,7 +189,9 @@ def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
     for x in values:
         if type(x) is ndarray and x.dtype.char in NARROW:
-            return state.quiet(widened, primitive, values, params)
+            at_once = primitive.lower is not None and primitive.widens and not params
+            result = run_large(primitive, values) if at_once else None
+            return state.quiet(widened, primitive, values, params) if result is None else result
     if primitive.lower is not None and not params:
         result = run_large(primitive, values)
         if result is not None:
@@ -225,10 +227,6 @@ def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any])
     precision, rounded once to the dtype of the first of them: sums would stand still at 2048 (float16) or 256
     (bfloat16), and squares overflow. What becomes of numbers of 8 bits is said in `eighths`.
     """
-    if primitive.lower is not None and primitive.widens and not params:
-        result = run_large(primitive, values)
-        if result is not None:
-            return result
     values, narrow = eighths(primitive, values)
     wide = []
     for x in values:

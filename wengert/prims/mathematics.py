@@ -209,7 +209,8 @@ def _lgamma(x: Numbers) -> Any:
     quotient = P.where(size < 5.0, horner(_LANCZOS[0], turned) / horner(_LANCZOS[1], turned),
                        horner(_LANCZOS[0][::-1], turned) / horner(_LANCZOS[1][::-1], turned))
     above = P.log(quotient) - _LANCZOS_G + (size - 0.5) * (P.log(size + (_LANCZOS_G - 0.5)) - 1.0)
-    above = P.where((size - 1.0) * (size - 2.0) <= 0.0, P.where((size - 1.0) * (2.0 - size) <= 0.0, 0.0, above), above)
+    roots = (size - 1.0) * (size - 2.0)
+    above = P.where((roots <= 0.0) & (roots >= 0.0), 0.0, above)
     apart = size - P.floor(size)
     apart = P.where(apart <= 0.5, apart, 1.0 - apart)
     sine = apart * horner(_SINE, apart * apart)
