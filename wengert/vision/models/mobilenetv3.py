@@ -10,6 +10,7 @@ import wengert as torch
 from wengert import Tensor, nn
 
 from ..ops.misc import Conv2dNormActivation, SqueezeExcitation
+from .initialization import draw_weights
 from .weights import WeightsEnum, builder
 
 Maker = Callable[..., nn.Module]
@@ -119,21 +120,7 @@ class MobileNetV3(nn.Module):
             nn.Dropout(p=dropout, inplace=True),
             nn.Linear(last_channel, num_classes),
         )
-        self._draw_weights()
-
-    def _draw_weights(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-                assert module.weight is not None
-                nn.init.ones_(module.weight)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-            else:
-                continue
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+        draw_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))

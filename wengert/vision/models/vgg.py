@@ -7,6 +7,7 @@ from typing import Any
 import wengert as torch
 from wengert import Tensor, nn
 
+from .initialization import draw_weights
 from .weights import WeightsEnum, builder
 
 # The channels of the convolutions, table 1 of the paper; M is a pooling that halves the image.
@@ -46,21 +47,7 @@ class VGG(nn.Module):
             nn.Linear(4096, num_classes),
         )
         if init_weights:
-            self._draw_weights()
-
-    def _draw_weights(self) -> None:
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            elif isinstance(module, nn.BatchNorm2d):
-                assert module.weight is not None  # these are affine
-                nn.init.ones_(module.weight)
-            elif isinstance(module, nn.Linear):
-                nn.init.normal_(module.weight, 0, 0.01)
-            else:
-                continue
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            draw_weights(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
