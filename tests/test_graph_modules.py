@@ -10,6 +10,8 @@ import wengert as torch
 from wengert import nn
 from wengert.nn import functional as F
 from wengert.view import Graph
+from wengert.view.drawing import node_item
+from wengert.view.levels import chains
 
 
 class Net(nn.Module):
@@ -211,3 +213,54 @@ def test_modules_are_those_of_a_recording_wherever_they_stand(name: str) -> None
     wrong = [(node.operation, homes[node.id], node.module) for node in drawn
              if node.kind == "operation" and homes[node.id] != node.module]
     assert wrong == [] and len(drawn) > 10
+
+
+class Heads(nn.Module):
+    """Attention whose projection is cut into three parts, results of one operation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(6, 18), nn.Linear(6, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).chunk(3, -1)
+        return x + self.out(torch.softmax(q @ k.transpose(-2, -1), -1) @ v)
+
+
+def test_results_of_an_operation_stand_in_its_module() -> None:
+    """Outside it they cut the calls of modules into pieces: a block that ran once was called ``0`` and ``0#2``."""
+    model, x = nn.Sequential(*(Heads() for _ in range(6))), torch.randn(2, 5, 6)
+    drawn = torch.graph(model(x).sum())
+    assert len(drawn) > 60
+    results = [node for node in drawn if node.kind == "output"]
+    assert len(results) == 18 and {node.module for node in results} == {str(i) for i in range(6)}
+    assert {key for keys in chains(drawn).values() for key in keys if "#" in key} == set()
+    titles = {node_item(node, drawn.operands(node), drawn, drawn.symbols(), False).title for node in results}
+    assert titles == {"result 0", "result 1", "result 2"}
+
+
+def test_what_a_loop_over_modules_makes_is_called_so_each_time() -> None:
+    cell = nn.LSTMCell(3, 4)
+    with torch.graph.record() as g:
+        h, c = torch.zeros(2, 4), torch.zeros(2, 4)
+        for x in torch.randn(3, 2, 3):
+            h, c = cell(x, (h, c))
+        loss = (h * c).sum()
+        loss.backward()
+    names = [node.name for node in g if node.name in ("x", "h", "c")]
+    assert names == ["x", "h", "c", "h", "c", "x", "h", "c", "x", "h", "c"]
+    assert sum("2×3" in row for rows in boxes(g).values() for row in rows) == 3, "each cell reads its x from outside"
+    with torch.graph.record() as g:
+        cell(torch.ones(2, 3), (torch.ones(2, 4), torch.zeros(2, 4)))[0].sum().backward()
+    assert [node.name for node in g if node.kind == "constant"] == ["input", "hx[0]", "hx[1]"]
+
+
+def test_what_a_loop_makes_is_called_so_each_time() -> None:
+    w = torch.tensor(2.0, requires_grad=True)
+    with torch.graph.record() as g:
+        u = w
+        for _ in range(3):
+            v = u * w
+            u = v + 1.0
+        u.backward()
+    assert [node.name for node in g if node.kind == "operation"] == ["v", "u"] * 3

@@ -175,7 +175,7 @@ class _Graph:
             if node is not None and output not in self.used[node]:
                 self.used[node].append(output)
         graph = Graph(roots=[self.id_of(*root)])
-        lines = [(self.numbers[node], self._line(node), [self.id_of(node, i) for i in sorted(self.used[node])])
+        lines = [(self.numbers[node], self._line(node), [self.id_of(node, i) for i in sorted(self.used[node])], 0)
                  for node in self.nodes if node not in self.leaf_values]
         assigned = assigned_names(lines)
         for node in self.nodes:

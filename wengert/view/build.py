@@ -64,6 +64,7 @@ class Note:
     module: str = ""
     calls: tuple[int, ...] = ()
     root: int = 0
+    turn: int = 0
     cotangent: Any = None
     backward_seconds: float | None = None
     tangent: Any = None
@@ -306,7 +307,8 @@ class GraphBuilder:
         self._find_results()
         assigned = assigned_names(
             [
-                (node.sequence, self._line(node), [output_id(node.sequence, i) for i in self.shown[node.sequence]])
+                (node.sequence, self._line(node), [output_id(node.sequence, i) for i in self.shown[node.sequence]],
+                 note.turn if (note := self.notes.get(node.sequence)) is not None else 0)
                 for node in self.order
                 if type(node) is not Leaf
             ]

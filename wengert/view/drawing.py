@@ -176,7 +176,9 @@ def node_item(
         if formulas and len(written) <= 26:
             title = written
         else:
-            title = f"{title} = {node.operation}" if node.name or formulas else node.operation
+            # (where the operation is, a symbol of one of its results says nothing)
+            short = node.operation or f"result {operands[0].output}"
+            title = f"{title} = {short}" if node.name or formulas else short
     elif not formulas and not node.name:
         title = node.kind
     rows = []

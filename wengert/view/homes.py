@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 
-from .model import GraphModel, GraphNode
+from .model import GraphEdge, GraphModel, GraphNode
 
 
 def leaf_modules(graph: GraphModel, modules: Mapping[str, str], classes: Mapping[str, type]) -> None:
@@ -33,6 +33,9 @@ def leaf_modules(graph: GraphModel, modules: Mapping[str, str], classes: Mapping
         _modules_in_sequence(graph, users, modules)
         _modules_in_order(graph, modules, classes)
         _modules_between(graph, users)
+        for edge in graph.edges:
+            if graph.nodes[edge.target].kind == "output":
+                graph.nodes[edge.target].module = graph.nodes[edge.source].module
     for node in graph:
         if node.kind in ("leaf", "constant"):
             homes = {(graph.nodes[id].module, graph.nodes[id].calls) for id in users.get(node.id, ())}
@@ -99,6 +102,7 @@ def _modules_in_order(graph: GraphModel, modules: Mapping[str, str], classes: Ma
     module, or behind its last one where its ``forward`` ends with an operation of its own."""
     into = graph.into()
     order = [node for node in graph if node.kind == "operation"]
+    sources = {node.id: [_operation_of(graph, into, edge.source) for edge in into[node.id]] for node in order}
     children: dict[str, list[str]] = {}
     for path in modules:
         children.setdefault(path.rpartition(".")[0], []).append(path)
@@ -110,7 +114,7 @@ def _modules_in_order(graph: GraphModel, modules: Mapping[str, str], classes: Ma
     def enter(node: GraphNode) -> None:
         for path in _prefixes(node.module) if node.module else ():
             inside.setdefault(path, set()).add(node.id)
-            reads.setdefault(path, set()).update(edge.source for edge in into[node.id])
+            reads.setdefault(path, set()).update(sources[node.id])
 
     def without_parameters(node: GraphNode, before: str, after: str) -> str:
         around = _common([before, after])
@@ -136,12 +140,12 @@ def _modules_in_order(graph: GraphModel, modules: Mapping[str, str], classes: Ma
 
     def between(node: GraphNode, before: str, after: str) -> str:
         around = _common([before, after])
-        sources = [edge.source for edge in into[node.id] if graph.nodes[edge.source].kind != "constant"]
+        read_here = [id for id in sources[node.id] if graph.nodes[id].kind != "constant"]
         for path in _prefixes(before)[::-1]:
             if path in _prefixes(around):
                 break
             own, read = inside.get(path, set()), reads.get(path, set())
-            whole = all(id in own or id in read for id in sources) and any(id in own for id in sources)
+            whole = all(id in own or id in read for id in read_here) and any(id in own for id in read_here)
             last = _last_of(classes.get(path))
             ends = last is not None and f"{path}.{last}" not in modules
             if whole and (ends or _is_looked_up(modules.get(path, ""), node.operation)):
@@ -161,6 +165,11 @@ def _modules_in_order(graph: GraphModel, modules: Mapping[str, str], classes: Ma
                 node.module = decide(node, before, nexts[node.id])
                 enter(node)
             before = node.module or before
+
+
+def _operation_of(graph: GraphModel, into: Mapping[int, list[GraphEdge]], id: int) -> int:
+    """A node, or the operation whose result it is one of."""
+    return into[id][0].source if graph.nodes[id].kind == "output" else id
 
 
 def _prefixes(path: str) -> list[str]:

@@ -160,12 +160,12 @@ def _name(found: dict[int, str], name: str, tensor: Any) -> None:
         found.setdefault(edge.sequence, name)
 
 
-def assigned_names(nodes: list[tuple[int, str, list[int]]]) -> dict[int, str]:
-    """Names from the lines that made nodes (each a number, its line, the ids of its results): for the last node of a
-    run on a line ``name = ...`` that name; on a line ``a, b = ...`` the names of the results of the last node, or of
-    the last nodes."""
+def assigned_names(nodes: list[tuple[int, str, list[int], int]]) -> dict[int, str]:
+    """Names from the lines that made nodes (each a number, its line, the ids of its results, the turn of the loop that
+    it stands in): for the last node of a run on a line ``name = ...`` that name; on a line ``a, b = ...`` the names of
+    the results of the last node, or of the last nodes."""
     found: dict[int, str] = {}
-    for line, group in groupby(nodes, key=lambda node: node[1]):
+    for (line, _), group in groupby(nodes, key=lambda node: (node[1], node[3])):
         targets = _targets(line) if line else ()
         run = list(group)
         numbers, results = [node[0] for node in run], run[-1][2]

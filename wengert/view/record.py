@@ -106,6 +106,7 @@ class Recording(Watcher):
         self.modules: dict[int, tuple[Any, dict[int, str]]] = {}
         self.leaves: dict[int, Any] = {}
         self.constants: dict[int, tuple[Any, Any]] = {}
+        self.given: dict[int, tuple[Any, str]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
         self.handed: dict[int, Any] = {}
         """What a node has sent to one that has not run yet, by address: the array itself, where only wengert's own
@@ -289,8 +290,11 @@ class Recording(Watcher):
             before = self.stack[depth] if depth < len(self.stack) else None
             if before is None or before[0] is not frame:
                 self.stack, self.count = [], self.count + 1
-                module = frame.f_locals["self"]
+                held = frame.f_locals
+                module = held["self"]
                 before = frame, module, self.count, self._path(module, stack)
+                if not depth:
+                    self._give(module, held.get("args", ()), frame.f_back)
             stack.append(before)
             names = before[3].count(".") + 1 if before[3] else 0
             # A name that is no module's call, such as that of a list of modules, belongs to the call around it.
@@ -299,6 +303,24 @@ class Recording(Watcher):
         self.stack = stack
         root = id(stack[0][1])
         self.where = stack[-1][3], tuple(numbers), self.parents.get(root, root)
+
+    def _give(self, module: Any, arguments: tuple[Any, ...], caller: types.FrameType | None) -> None:
+        """Names what is given to an outermost module and needs no gradient, which so is no part of it: as the caller
+        calls it, or as ``forward`` does. (A variable of a loop will hold another tensor in the end.)"""
+        held: dict[str, Any] = {} if caller is None or is_inside(caller.f_code) else caller.f_locals
+        for place, argument in enumerate(arguments):
+            parts = argument if type(argument) in (tuple, list) else (argument,)
+            for index, part in enumerate(parts):
+                array = part._data if type(part) in TENSORS and not part.requires_grad else None
+                if type(array) is not ndarray:
+                    continue
+                name = next((name for name, value in held.items() if value is part), "")
+                if not name:
+                    known = type(module).forward.__code__.co_varnames[1:]
+                    name = (known[place] if place < len(known) else "input") + (f"[{index}]" if len(parts) > 1 else "")
+                known_before = self.given.get(id(array))
+                if known_before is None or known_before[0]() is not array:
+                    self.given[id(array)] = weakref.ref(array), name
 
     def _path(self, module: Any, stack: list[Any]) -> str:
         """The path of a module: below the one that calls it if it is a part of that one, else where it is known."""
@@ -365,10 +387,15 @@ class Recording(Watcher):
     def _finish(self, scopes: list[Any], gradients: dict[int, Any], names: dict[int, str]) -> Graph:
         """Makes the graph of everything that was recorded; what nothing recorded uses is a root."""
         modules = modules_in(scopes)
+        self._take_turns()
         for note in self.notes.values():
             if type(note.line) is tuple:
                 code, instruction = note.line
                 note.line = f"{code.co_filename}:{_line_number(code, instruction)}"
+        for address, (array, _) in self.constants.items():
+            given = self.given.get(address)
+            if given is not None and given[0]() is array:
+                names.setdefault(address, given[1])
         nodes = [node for node in self.nodes if node is not None]
         used = {node_of(edge) for node in nodes for edge in node.edges if edge is not None}
         for root, _ in self.modules.values():
@@ -393,6 +420,17 @@ class Recording(Watcher):
         builder.constant_values = {key: kept for key, (_, kept) in self.constants.items()}
         builder.gradients.update(gradients)
         return builder.graph()
+
+    def _take_turns(self) -> None:
+        """Numbers the turns of loops: a turn is over where its code goes back, or where a call of a module has come to
+        its end and the same instruction calls one again."""
+        turn, before = 0, (None, 0, ())
+        for note in self.notes.values():
+            if type(note.line) is tuple:
+                here = (*note.line, note.calls[:1])
+                again = here[1] == before[1] and here[2] != before[2]
+                turn += here[0] is before[0] and (here[1] < before[1] or again)
+                note.turn, before = turn, here
 
     def _module_texts(self, named: dict[int, str]) -> dict[str, str]:
         """What the modules are that were called, by their paths."""
