@@ -186,6 +186,47 @@ def some(x: Any, y: Any) -> Any:
     return (left @ known.T).exp(), torch.sort(x)[0] @ y, x
 
 
+SHAPES = (1, 5), (5, 1), (1, 1), (3, 1, 4), (1, 1, 6), (2, 1, 1, 3), (0, 1)
+
+
+def test_what_is_kept_is_read_whatever_sizes_are_one(folder: Path) -> None:
+    """And results lie as they do in eager mode, whose steps of such dimensions users can see."""
+    def step(*arguments: Any) -> Any:
+        found = []
+        for x in arguments:
+            turned = x.movedim(0, -1)
+            found += torch.autograd.grad((turned.exp() * turned).sum(), x)
+            found += [turned.contiguous() * 2, x.sum(0, keepdim=True), x.sum(-1, keepdim=True), torch.stack([x, x])]
+        return found
+
+    arguments = [torch.rand(shape, requires_grad=True) for shape in SHAPES]
+    recorded = torch.capture(step).record(*arguments)
+    arrays = [x.detach()._data for x in arguments]
+    runner = Runner(recorded.graph, True)
+    _, results = runner(arrays)
+    key = keeping.key_of(recorded.graph, arrays, True)
+    assert key is not None and keeping.read(key, recorded.graph, arrays, True) is not None
+    for found, expected in zip(results, step(*arguments), strict=True):
+        assert found.shape == expected.shape and np.allclose(found, expected.detach()._data)
+        assert not found.size or [n // 4 for n in found.strides] == [*expected.stride()]
+
+
+def test_gradients_of_layers_with_sizes_of_one_are_kept_and_lie_in_rows(folder: Path) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 6, 5, padding=2), torch.nn.Conv2d(6, 1, 1), torch.nn.Linear(9, 1))
+
+    def step(x: Any) -> Any:
+        return torch.autograd.grad(network(x).square().sum(), [*network.parameters()])
+
+    x = torch.rand(2, 1, 9, 9)
+    planned = []
+    for _ in range(2):
+        compiled = torch.compile(step, fullgraph=True)
+        for found, expected in zip(compiled(x), step(x), strict=True):
+            assert found.stride() == expected.stride()
+        planned.append("planning" in compiled.last.stages.seconds)
+    assert planned == [True, False]
+
+
 def kept(folder: Path) -> tuple[str, dict[str, Any], bytes, Any, list[np.ndarray]]:
     """The name of a plan, its data, the numbers behind, and what it is for."""
     program, arrays = program_of(some, torch.rand(8, 12), torch.rand(12, 40))

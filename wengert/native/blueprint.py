@@ -132,9 +132,11 @@ def blueprint_of(schedule: Schedule, functions: Callable[[Schedule], Functions] 
 
 
 def _order_of(x: Expr) -> Shape:
-    """The dimensions of an array that is given out, in the order in which they lie."""
+    """The dimensions of an array that is given out, in the order in which they lie. Those of size 1 lie anywhere, so
+    they stay in their places: rows are rows, whatever their steps are."""
     strides = x.node.args[0].strides
-    return tuple(sorted(range(len(x.shape)), key=lambda d: (-strides[d], d)))
+    lying = iter(sorted([d for d, size in enumerate(x.shape) if size != 1], key=lambda d: (-strides[d], d)))
+    return tuple([d if size == 1 else next(lying) for d, size in enumerate(x.shape)])
 
 
 def asks_openblas(steps: Sequence[Step]) -> bool:
