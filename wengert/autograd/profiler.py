@@ -21,14 +21,14 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.evaluation import Watcher
 from ..tensors.tape import Node
-from .profiler_util import EventAverages, EventList, FunctionEvent
+from .profiler_util import EventAverages, EventList, FunctionEvent, FunctionEventAvg
 
-__all__ = ["Event", "EventAverage", "profile", "record_function"]
+__all__ = ["Event", "profile", "record_function"]
 
 
 @dataclass
 class Event:
-    """One measured thing: its name, when it started and how long it took (ns), and how much of that is its parts'.
+    """One measured thing: its name, when it started and how long it took (ns).
 
     >>> with torch.autograd.profiler.profile() as seen:
     ...     _ = torch.ones(3, 3).exp()
@@ -39,37 +39,8 @@ class Event:
     name: str
     start: int
     duration: int = 0
-    inside: int = 0
     shapes: tuple[Any, ...] = ()
     thread: int = field(default_factory=get_ident)
-
-    @property
-    def self_duration(self) -> int:
-        """The time without that of its measured parts."""
-        return self.duration - self.inside
-
-
-@dataclass
-class EventAverage:
-    """All events of one name; times in microseconds.
-
-    >>> with torch.autograd.profiler.profile() as seen:
-    ...     for _ in range(3):
-    ...         _ = torch.ones(3, 3).exp()
-    >>> [average.count for average in seen.key_averages() if "exp" in average.key]
-    [3]
-    """
-
-    key: str
-    count: int = 0
-    cpu_time_total: float = 0.0
-    self_cpu_time_total: float = 0.0
-    input_shapes: tuple[Any, ...] = ()
-
-    @property
-    def cpu_time(self) -> float:
-        """The mean time of one."""
-        return self.cpu_time_total / self.count
 
 
 class profile(Watcher):
@@ -122,8 +93,6 @@ class profile(Watcher):
     def _add(self, event: Event) -> None:
         self._events.append(event)
         self._last = event.start + event.duration
-        if self._open:
-            self._open[-1].inside += event.duration
 
     def events(self) -> EventList:
         """Every event, in the order in which they began, each with those that lie within it."""
@@ -136,26 +105,17 @@ class profile(Watcher):
     @property
     def self_cpu_time_total(self) -> float:
         """The time of all events, in microseconds, each moment counted once."""
-        return sum(event.self_duration for event in self._events) / 1e3
+        return self.events().self_cpu_time_total
 
     function_events = property(events)
 
-    def key_averages(self, group_by_input_shape: bool = False, **options: Any) -> EventAverages[EventAverage]:
+    def key_averages(self, group_by_input_shape: bool = False, **options: Any) -> EventAverages[FunctionEventAvg]:
         """The events summed up by name, and by shapes if asked."""
-        found: dict[Any, EventAverage] = {}
-        for event in sorted(self._events, key=lambda event: event.start):
-            shapes = event.shapes if group_by_input_shape else ()
-            average = found.setdefault((event.name, str(shapes)), EventAverage(event.name, input_shapes=shapes))
-            average.count += 1
-            average.cpu_time_total += event.duration / 1e3
-            average.self_cpu_time_total += event.self_duration / 1e3
-        return EventAverages(found.values())
+        return self.events().key_averages(group_by_input_shape)
 
-    def total_average(self) -> EventAverage:
-        """All events as one."""
-        total = EventAverage("Total", len(self._events))
-        total.cpu_time_total = total.self_cpu_time_total = sum(event.self_duration for event in self._events) / 1e3
-        return total
+    def total_average(self) -> FunctionEventAvg:
+        """All events as one, called ``"Total"``."""
+        return self.events().total_average()
 
     def table(self, sort_by: str | None = None, row_limit: int = 100, **options: Any) -> str:
         """The table of `key_averages`."""

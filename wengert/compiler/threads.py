@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.processors import processors
 from . import memory, runtime
 from .jit import Library, engine
 
@@ -48,9 +49,7 @@ def default_threads() -> int:
         text = os.environ.get(name, "")
         if text.isdecimal() and int(text) > 0:
             return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return processors()
 
 
 class _Sleeper(NamedTuple):
@@ -152,12 +151,12 @@ class Pool:
             ticket = self.serve(self.control, segment, ticket, patience, NAPS)
             if ticket < 0:
                 return
-            processors = os.sched_getaffinity(0) if _current_processor() is not None else set()
-            sleeper = _Sleeper(threading.get_native_id(), bell, processors)
+            allowed = os.sched_getaffinity(0) if _current_processor() is not None else set()
+            sleeper = _Sleeper(threading.get_native_id(), bell, allowed)
             self._asleep.append(sleeper)
             bell.acquire()
             self._asleep.remove(sleeper)
-            _allow(0, processors)
+            _allow(0, allowed)
 
     def stop(self) -> None:
         """Ends the workers and waits for them. A job under way is finished by the thread that has it."""

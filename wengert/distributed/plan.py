@@ -16,6 +16,7 @@ import sys
 from string import Template
 from typing import Any
 
+from ..core.processors import processors
 from .channel import Channel
 from .rendezvous import SERVED
 from .start import TOKEN
@@ -213,7 +214,7 @@ class Plan:
             "TORCHELASTIC_MAX_RESTARTS": options.max_restarts, "TORCHELASTIC_USE_AGENT_STORE": True,
             "PYTHONUNBUFFERED": 1, SERVED: 1, TOKEN: token,
         }
-        threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": max(1, _processors() // self.local)}
+        threads = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": max(1, processors() // self.local)}
         more = {name: str(value) for name, value in (set_here | threads).items()}
         return {**self.network, **os.environ, **more}
 
@@ -275,13 +276,9 @@ def _ranks(text: str) -> set[int]:
     return {int(each) for each in text.split(",") if each}
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _processes(text: str) -> int:
     if text in ("auto", "cpu"):
-        return _processors()
+        return processors()
     if text in ("gpu", "xpu"):
         raise ValueError(f"argument --nproc-per-node: a number, auto or cpu was expected; got {text}, of which there "
                          "is none")

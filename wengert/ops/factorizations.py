@@ -211,11 +211,11 @@ function(out=_lu_into)(_top_lu)
 def _top_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
     """X of ``A X = b`` for the A that ``linalg.lu_factor`` took apart.
 
-    >>> A = torch.tensor([[4.0, 3.0], [6.0, 3.0]])
+    >>> A = torch.tensor([[4.0, 2.0], [2.0, 3.0]])
     >>> LU, pivots = torch.linalg.lu_factor(A)
-    >>> torch.lu_solve(torch.tensor([[7.0], [9.0]]), LU, pivots)
-    tensor([[1.0000],
-            [1.0000]])
+    >>> torch.lu_solve(torch.tensor([[8.0], [8.0]]), LU, pivots)
+    tensor([[1.],
+            [2.]])
     """
     return lu_solve(LU_data, LU_pivots, b)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import operator
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeAlias
@@ -12,6 +11,7 @@ from typing import Any, Generic, TypeAlias
 from ...core.errors import in_words
 from ...core.frames import warn
 from ...core.geometry import check_count
+from ...core.processors import processors
 from ...tensors.generator import Generator
 from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset, T
@@ -165,10 +165,10 @@ class DataLoader(Generic[T]):
 
     def check_worker_number_rationality(self) -> None:
         """Warns where there are to be more workers than processors that this process may use."""
-        processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        if self.num_workers > processors:
+        available = processors()
+        if self.num_workers > available:
             warn(
-                f"This DataLoader will create {self.num_workers} worker processes in total, more than the {processors} "
+                f"This DataLoader will create {self.num_workers} worker processes in total, more than the {available} "
                 "processors that this process may use; they will take turns, and fewer may be faster.",
             )
 
