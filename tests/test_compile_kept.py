@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -159,6 +160,82 @@ def one_tensor_at_two_places(wrap: Callable[[Any], Any]) -> Step:
 
     f = wrap(f)
     return lambda x: [f(x), place.a, place.b, place.a is place.b]
+
+
+class Slotted:
+    """Its state has a slot of its own."""
+
+    __slots__ = ("__weakref__", "state", "step")
+
+    def __init__(self) -> None:
+        self.state, self.step = torch.zeros(3), 0.5
+
+    def __call__(self, x: Any) -> Any:
+        self.state = self.state * self.step + x.mean(0)
+        return self.state.sum()
+
+
+@case
+def slots(wrap: Callable[[Any], Any]) -> Step:
+    thing = Slotted()
+    f = wrap(thing)
+    return lambda x: [f(x), thing.state]
+
+
+@case
+def attributes_of_a_class(wrap: Callable[[Any], Any]) -> Step:
+    class Meter:
+        total = torch.zeros(3)
+        last: Any = None
+
+    def f(x: Any) -> Any:
+        Meter.total = Meter.total + x.mean(0)
+        Meter.last = x
+        return Meter.total * 2
+
+    f = wrap(f)
+    return lambda x: [f(x), Meter.total, Meter.last is x]
+
+
+@case
+def members_of_lists(wrap: Callable[[Any], Any]) -> Step:
+    """By functions, from outside too, and where the list holds other things."""
+    states, window = [torch.zeros(3), None, 2.0], deque([torch.zeros(3), torch.ones(3)])
+
+    def f(x: Any) -> Any:
+        states[0], states[1] = states[0] * states[2] + x.mean(0), x
+        window[0], window[1] = window[1], states[0]
+        return window[0] + window[1]
+
+    f = wrap(f)
+
+    def step(x: Any) -> list[Any]:
+        found = [f(x), *states, states[1] is x, *window]
+        states[0] = states[0].clone() + 1
+        return found
+
+    return step
+
+
+@case
+def weights_that_are_replaced_one_by_one(wrap: Callable[[Any], Any]) -> Step:
+    weights = [torch.randn(3, 4).requires_grad_(), torch.randn(4, 2).requires_grad_()]
+
+    def f(x: Any) -> Any:
+        loss = (torch.tanh(x @ weights[0]) @ weights[1]).square().sum()
+        for number, gradient in enumerate(torch.autograd.grad(loss, weights)):
+            with torch.no_grad():
+                weights[number] = weights[number] - 0.1 * gradient
+        return loss.detach()
+
+    f = wrap(f)
+
+    def step(x: Any) -> list[Any]:
+        found = [f(x), *weights]
+        weights[:] = [weight.requires_grad_() for weight in weights]
+        return found
+
+    return step
 
 
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)

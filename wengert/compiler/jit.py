@@ -19,6 +19,10 @@ from . import cache as disk
 from .code import EMITTER_VERSION
 from .vectors import Machine
 
+LINKED_TOGETHER = 64
+"""LLJIT keeps some kilobytes for every library that it has ever had, until it goes with the last of them: so it is
+another one after so many."""
+
 
 @dataclass(slots=True)
 class Statistics:
@@ -45,7 +49,7 @@ class Engine:
         features = llvm.get_host_cpu_features()
         self.features = features.flatten()
         self.target = self._target_machine()
-        self.linker = llvm.create_lljit_compiler(self.target)
+        self._linker: Any = None
         self.machine = machine_of(self.triple, features)
         versions = f"emitter {EMITTER_VERSION}, llvm {llvm.llvm_version_info}"
         self.identity = "\n".join((versions, self.triple, self.cpu, self.features))
@@ -167,7 +171,10 @@ class Engine:
         builder = self.llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
         for symbol in symbols:
             builder.export_symbol(symbol)
-        return builder.link(self.linker, f"kernel{next(self._names)}")
+        number = next(self._names)
+        if number % LINKED_TOGETHER == 0:
+            self._linker = self.llvm.create_lljit_compiler(self.target)
+        return builder.link(self._linker, f"kernel{number}")
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..tensors.tensor import Tensor
-from .places import MISSING, MOST, PLAIN, Attribute, Entries, Look, Quick, Read, is_plain
+from .places import MANY, MISSING, MOST, PLAIN, Attribute, Entries, Look, Member, Quick, Read, is_plain
 from .questions import Questions
 from .whose import is_of_nn, is_users
 
@@ -46,9 +46,6 @@ _INNER = tuple([f"{__name__.split('.')[0]}.{floor}." for floor in ("core", "tens
 
 DEEP = 3
 """How far the way goes on from things that no name leads to."""
-
-MANY = 100
-"""Up to so many entries of a dict are places of their own."""
 
 
 class Noting(Protocol):
@@ -223,6 +220,11 @@ class Exploration:
     def _members(self, values: Collection[Any], words: str) -> None:
         if isinstance(values, (list, set, collections.deque)):
             self._note(values, None, words)
+        if isinstance(values, (list, collections.deque)) and len(values) <= MANY:
+            for number, value in enumerate(values):
+                if value is None or isinstance(value, Tensor):
+                    self._reads.take((id(values), number), Member(values, number, f"{words}[{number}]", values),
+                                     self.rooted)
         if len(values) <= MOST:
             for number, value in enumerate(values):
                 self.into(value, f"{words}[{number}]")

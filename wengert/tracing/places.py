@@ -24,6 +24,8 @@ MISSING = object()
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(...), DType, device, np.generic, enum.Enum)
 MOST = 1000
 """Into the members of longer containers nobody looks; which they are is guarded."""
+MANY = 100
+"""Up to so many entries of a dict, and tensors of a list, are places of their own."""
 
 
 class Read:
@@ -96,23 +98,43 @@ class Read:
 
     def is_replaced(self) -> bool:
         """Whether there is a tensor in the place of another one, or of nothing, which can be put there again."""
-        now = self.now()
-        single = type(self.container) is types.CellType or isinstance(self.container, dict) and self.key is not MISSING
-        return type(self) is Read and single and type(now) is Tensor and now is not self.value and (
-            self.value is None or self.value is MISSING or isinstance(self.value, Tensor)) and not (
-            now.requires_grad and now.is_leaf)
+        return self.is_single() and replaces(self.now(), self.value)
+
+    def is_single(self) -> bool:
+        """Whether it is the place of one thing, and not of all members of a list, or of all keys."""
+        return self.key is not MISSING and isinstance(self.container, (
+            types.CellType, dict, types.MappingProxyType))
 
     def put(self, tensor: Tensor) -> None:
         """Puts a tensor there."""
         if type(self.container) is types.CellType:
             self.container.cell_contents = tensor
-        else:
+        elif isinstance(self.container, dict):
             self.container[self.key] = tensor
+        else:  # the names of a class
+            setattr(self.owner, self.key, tensor)
 
     def has_grown_by(self, others: Sequence[Read]) -> bool:
-        """Whether it is the keys of a dict, which has only those more that other places put there."""
-        return self.key is MISSING and isinstance(self.container, dict) and type(self) is Read and set(self.now()) == {
-            *self.value, *[other.key for other in others if other.container is self.container]}
+        """Whether it is the keys of a dict, which has only those more that other places put there, or the members of a
+        list, of which only those are others that other places put there."""
+        if type(self) is not Read:
+            return False
+        keys = {other.key for other in others if other.container is self.container}
+        if isinstance(self.container, (list, deque)):
+            now = self.now()
+            return bool(keys) and len(now) == len(self.value) and all(
+                number in keys or now[number] is was for number, was in enumerate(self.value))
+        return self.key is MISSING and isinstance(self.container, dict) and set(self.now()) == {*self.value, *keys}
+
+    def settled(self, first: Callable[[Tensor], Read]) -> Any:
+        """What is guarded in the end: of a tensor that there is one, or the same as at the place where it was found
+        ``first``; of one among a list's, which has a place of its own, that there is one."""
+        if isinstance(self.value, Tensor):
+            found = first(self.value)
+            return Same(None if found is self else found)
+        if type(self) is Read and isinstance(self.container, (list, deque)) and len(self.value) <= MANY:
+            return tuple([Same(None) if isinstance(each, Tensor) else each for each in self.value])
+        return self.value
 
     def was_nothing(self) -> bool:
         """Whether there was nothing at the place when it was noted, or more has come to what a dict had."""
@@ -191,6 +213,33 @@ class Attribute(Read):
         else:
             self.container.__set__(self.owner, self.value)
 
+    def is_single(self) -> bool:
+        return True
+
+    def put(self, tensor: Tensor) -> None:
+        self.container.__set__(self.owner, tensor)
+
+
+class Member(Read):
+    """The tensor, or the room for one, of this number in a list."""
+
+    __slots__ = ()
+
+    def now(self) -> Any:
+        return self.container[self.key] if self.key < len(self.container) else MISSING
+
+    def questions(self, name: Questions) -> list[str]:
+        return [f"{name(self.container)}[{self.key}] is {name(self.now())}"]
+
+    def put_back(self) -> None:
+        """Nothing: that is done for all members of the list."""
+
+    def is_single(self) -> bool:
+        return True
+
+    def put(self, tensor: Tensor) -> None:
+        self.container[self.key] = tensor
+
 
 class Numbers(Read):
     """The numbers of an array of numpy."""
@@ -247,12 +296,20 @@ class Same:
 
 def alike(x: Any, y: Any) -> bool:
     """Whether two plain values are of one type and equal (NaN to itself); of tuples, whether their members are."""
+    if type(y) is Same:
+        return y.holds(x)
     if type(x) is not type(y):
         return False
     if type(x) in (tuple, frozenset):
         return len(x) == len(y) and (x == y if type(x) is frozenset else all(
             a is b or alike(a, b) for a, b in zip(x, y, strict=True)))
     return isinstance(x, PLAIN) and bool(x == y or (x != x and y != y))
+
+
+def replaces(now: object, before: object) -> bool:
+    """Whether there is a tensor in the place of another one, or of nothing, which can be put there again."""
+    return type(now) is Tensor and now is not before and (
+        before is None or before is MISSING or isinstance(before, Tensor)) and not (now.requires_grad and now.is_leaf)
 
 
 def is_plain(value: object) -> bool:

@@ -43,7 +43,7 @@ from ..core.errors import TraceError
 from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
 from .exploration import Exploration, is_module, is_scheduler
-from .places import MISSING, Chance, Look, Numbers, Quick, Read, Same, is_plain
+from .places import MISSING, Chance, Look, Numbers, Quick, Read, is_plain
 from .seeds import is_forgotten, is_seeding, is_young
 from .sizes import TracedSize
 from .whose import is_of_library, is_of_nn, is_of_optim, is_ours, is_users, is_written
@@ -374,6 +374,8 @@ class Reads:
         if not gc.is_tracked(owner):  # which it may become, and be taken for new
             self._untracked.add(id(owner))
         self._places[place] = read
+        if isinstance(read.value, Tensor):
+            self._tensors.setdefault(id(read.value), read)
 
     def take(self, place: Any, read: Read, rooted: bool = False) -> None:
         """Notes a place, if it was not noted before."""
@@ -428,10 +430,7 @@ class Reads:
         if rooted:
             self._rooted.add(id(owner))
         if place not in self._places:
-            read = Read(container, key, words, owner)
-            self._add(place, read)
-            if isinstance(read.value, Tensor):
-                self._tensors.setdefault(id(read.value), read)
+            self._add(place, Read(container, key, words, owner))
 
     def of_tensor(self, tensor: Tensor) -> Read | None:
         """The first place where a tensor was found."""
@@ -456,9 +455,7 @@ class Reads:
     def settle(self) -> None:
         """Ends the noting: of a place with a tensor it matters from now on that it has one, or the same as another."""
         for read in self:
-            if isinstance(read.value, Tensor):
-                first = self._tensors[id(read.value)]
-                read.value = Same(None if first is read else first)
+            read.value = read.settled(lambda tensor: self._tensors[id(tensor)])
         self._entered.clear()
         self._codes.clear()
         self._tensors.clear()
