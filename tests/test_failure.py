@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import types
@@ -76,8 +77,7 @@ def test_an_unknown_keyword_is_answered_with_the_nearest(tmp_path: Path, call: s
     ("matmul", ((3, 4), (3, 5)), "the first operand transposed: .mT"),
     ("matmul", ((3, 4), (5, 4)), "the second operand transposed: .mT"),
     ("matmul", ((3, 4), (5, 3)), "the operands in the other order"),
-    ("convolution", ((4, 32, 32, 3), (8, 3, 3, 3)), "channels first: permute(0, 3, 1, 2)"),
-    ("convolution", ((4, 5, 32, 32), (8, 3, 3, 3)), "in_channels=5 for the layer, which now has 3"),
+    ("mv", ((2, 3), (2,)), "the first operand transposed: .mT"),
     ("mul", ((8,), (8, 5)), "unsqueeze(1) of the shorter one, if its elements go with the rows"),
     ("add", ((8, 2, 3), (8,)), "reshape(8, 1, 1) of the shorter one, if its elements go with the first axis"),
     ("add", ((2, 3), (3, 2)), "one of them transposed: .mT"),
@@ -229,3 +229,83 @@ def test_shapes_are_drawn_whatever_the_error_is_called() -> None:
 def test_parameters_without_their_brackets_are_told_of() -> None:
     with pytest.raises(TypeError, match=r"got the function parameters itself; call it: parameters\(\)"):
         torch.optim.Adam(nn.Linear(1, 1).parameters)  # type: ignore[arg-type]
+
+
+X = torch.arange(6.0).view(2, 3)
+DRAWN: list[tuple[Any, str, str]] = [
+    # (the call, its drawing without what is said of where the operands are from, the first change)
+    (lambda: nn.Conv2d(3, 4, 3)(torch.ones(2, 8, 8, 3)), "(2, 8, 8, 3)|    ^|(4, 3, 3, 3)|    ^|(4,)",
+     "channels first: permute(0, 3, 1, 2)"),
+    (lambda: nn.Conv2d(3, 4, 3)(torch.ones(8, 8, 3)), "(8, 8, 3)| ^|(4, 3, 3, 3)|    ^|(4,)",
+     "channels first: permute(2, 0, 1)"),
+    (lambda: nn.Conv1d(3, 4, 3)(torch.ones(2, 9, 3)), "(2, 9, 3)|    ^|(4, 3, 3)|    ^|(4,)",
+     "channels first: permute(0, 2, 1)"),
+    (lambda: nn.ConvTranspose2d(3, 4, 3)(torch.ones(2, 8, 8, 3)), "(2, 8, 8, 3)|    ^|(3, 4, 3, 3)| ^|(4,)",
+     "channels first: permute(0, 3, 1, 2)"),
+    (lambda: nn.ConvTranspose2d(3, 4, 3)(torch.ones(2, 5, 8, 8)), "(2, 5, 8, 8)|    ^|(3, 4, 3, 3)| ^|(4,)",
+     "in_channels=5 for the layer, which now has 3"),
+    (lambda: nn.Conv2d(4, 4, 3, groups=2)(torch.ones(2, 6, 8, 8)), "(2, 6, 8, 8)|    ^|(4, 2, 3, 3)|    ^|(4,)",
+     "in_channels=6 for the layer, which now has 4"),
+    (lambda: nn.Conv2d(3, 4, 9)(torch.ones(2, 3, 8, 9)), "(2, 3, 8, 9)|       ^|(4, 3, 9, 9)|       ^|(4,)", ""),
+    (lambda: functional.conv2d(torch.ones(2, 3, 8, 8), torch.ones(4, 3, 3, 3), torch.ones(5)),
+     "(2, 3, 8, 8)|(4, 3, 3, 3)| ^|(5,)| ^", ""),
+    (lambda: torch.bmm(torch.ones(3, 4), torch.ones(4, 5)), "(3, 4)|(4, 5)", "mm or @"),
+    (lambda: torch.cat([X, torch.ones(2, 4)]), "(2, 3)|    ^|(2, 4)|    ^", "along another axis: dim=1"),
+    (lambda: torch.cat([X, torch.ones(3, 4)], 1), "(2, 3)| ^|(3, 4)| ^", ""),
+    (lambda: torch.cat([X, torch.ones(3)]), "(2, 3)|(3,)| ^", ""),
+    (lambda: nn.LSTM(3, 4)(torch.ones(5, 2, 3), (torch.ones(1, 3, 4), torch.ones(1, 3, 4))),
+     "(1, 3, 4)|    ^|(1, 2, 4)|    ^", ""),
+    (lambda: nn.LSTM(3, 4)(torch.ones(5, 2, 3), (torch.ones(2, 1, 4), torch.ones(2, 1, 4))),
+     "(2, 1, 4)| ^  ^|(1, 2, 4)| ^  ^", "its axes exchanged: transpose(0, 1)"),
+    (lambda: nn.GRU(3, 4)(torch.ones(5, 2, 3), torch.ones(2, 2, 4)), "(2, 2, 4)| ^|(1, 2, 4)| ^", ""),
+    (lambda: nn.GRUCell(3, 4)(torch.ones(2, 3), torch.ones(2, 5)), "(2, 3)|(2, 5)|    ^", ""),
+    (lambda: nn.MultiheadAttention(4, 2)(*[torch.ones(2, 3, 4)] * 3, attn_mask=torch.ones(3, 3)),
+     "(3, 3)| ^  ^|(2, 2)| ^  ^", ""),
+    (lambda: functional.scaled_dot_product_attention(torch.ones(5, 4), torch.ones(6, 4), torch.ones(5, 4)),
+     "(5, 4)| ^|(6, 4)| ^|(5, 4)| ^", ""),
+    (lambda: torch.einsum("bi,bj->bij", X, torch.ones(3, 4)), "(2, 3)| ^|(3, 4)| ^", ""),
+    (lambda: torch.ones(3).add_(X), "(3,)|(2, 3)| ^", "not in place"),
+    (lambda: X.clone().copy_(torch.ones(3, 2)), "(3, 2)| ^  ^|(2, 3)| ^  ^", "its axes exchanged: transpose(0, 1)"),
+    (lambda: X.clone().__setitem__(0, torch.ones(2)), "(2,)| ^|(3,)| ^", ""),
+    (lambda: X.clone().__setitem__((slice(None), 0), torch.ones(2, 1)), "(2, 1)| ^  ^|(2,)| ^",
+     "without its axis of size 1: squeeze(1)"),
+    (lambda: X[torch.ones(3).bool()], "(3,)| ^|(2, 3)| ^", "along axis 1: x[:, mask]"),
+    (lambda: X[torch.tensor([0, 1]), torch.tensor([0, 1, 2])], "(2,)| ^|(3,)| ^", "x[i[:, None], j]"),
+    (lambda: nn.CrossEntropyLoss()(X, torch.ones(2, 1).long()), "(2, 3)|(2, 1)|    ^", "the target without its axis"),
+    (lambda: nn.NLLLoss()(X, torch.ones(5).long()), "(2, 3)| ^|(5,)| ^", ""),
+    (lambda: nn.BCEWithLogitsLoss()(torch.ones(4, 1), torch.ones(4)), "(4, 1)|(4,)| ^", "unsqueeze(1)"),
+    (lambda: nn.CosineEmbeddingLoss()(X, X, torch.ones(3)), "(2, 3)|(2, 3)|(3,)| ^", ""),
+    (lambda: nn.Bilinear(3, 4, 5)(X, torch.ones(2, 5)), "(2, 3)|(2, 5)|    ^", ""),
+    (lambda: torch.tensordot(X, X, dims=1), "(2, 3)|    ^|(2, 3)| ^", "dims=([1], [1])"),
+    (lambda: X.reshape(-1, 4), "(2, 3)| ^  ^|(-1, 4)| ^^  ^", "reshape(-1, 3)"),
+    (lambda: functional.grid_sample(torch.ones(2, 3, 8, 8), torch.ones(3, 4, 4, 2), align_corners=False),
+     "(2, 3, 8, 8)| ^|(3, 4, 4, 2)| ^", ""),
+    (lambda: torch.cdist(X, torch.ones(2, 4)), "(2, 3)|    ^|(2, 4)|    ^", ""),
+    (lambda: X.scatter(1, torch.zeros(2, 3).long(), torch.ones(2, 2)), "(2, 3)|(2, 3)|    ^|(2, 2)|    ^", ""),
+    (lambda: torch.func.vmap(torch.add)(X, torch.ones(3)), "(2, 3)| ^|(3,)| ^", ""),
+    (lambda: torch.utils.data.TensorDataset(X, torch.ones(3)), "(2, 3)| ^|(3,)| ^", ""),
+]
+
+
+@pytest.mark.parametrize(("call", "rows", "change"), DRAWN, ids=range(len(DRAWN)))
+def test_sizes_are_marked_as_the_function_compares_them_and_the_change_fits(call: Any, rows: str, change: str) -> None:
+    with pytest.raises((RuntimeError, ValueError, AssertionError, IndexError)) as caught:
+        call()
+    lines = describe(caught.value).rpartition("\n\n")[2].splitlines()
+    changes = [line.removeprefix("    try: ") for line in lines if line.startswith("    try: ")]
+    shown = []
+    for line in lines[: len(lines) - len(changes)]:
+        shape = re.search(r"\([-\d, ]*\)", line)
+        if shape is not None:
+            start = shape.start()
+        shown.append(line[start:].rstrip() if shape is None else shape[0])
+    assert "|".join(shown) == rows
+    assert changes[0].startswith(change) if change else not changes
+
+
+def test_an_error_of_dtypes_or_of_values_is_no_matter_of_shapes() -> None:
+    for call in (lambda: nn.CrossEntropyLoss()(X, torch.ones(2)), lambda: nn.Linear(3, 2)(X.double()),
+                 lambda: nn.Embedding(3, 2)(torch.tensor([7])), lambda: X.index_select(1, torch.tensor([7]))):
+        with pytest.raises((RuntimeError, IndexError)) as caught:
+            call()
+        assert "    try: " not in describe(caught.value)

@@ -28,7 +28,7 @@ from .shapes import drawing, picture
 
 _NUMPY = os.path.dirname(np.__file__) + os.sep
 _RAISE = dis.opmap["RAISE_VARARGS"]
-_SIZES = re.compile(r"(?is)^(?!.*out of (?:bounds|range)).*(?:size|shape|dimension|subscript|expected index)")
+_SIZES = re.compile(r"(?is)^(?!.*out of (?:bounds|range)).*(?:size|shape|dimension|columns|subscript|expected index)")
 _ARGUMENTS = re.compile(r"argument|positional")
 
 
@@ -69,7 +69,7 @@ def is_of_shapes(error: BaseException) -> TypeGuard[Exception]:
     """Whether it says that sizes do not fit, as what PyTorch raises for the same is no `ShapeError` everywhere."""
     if isinstance(error, ShapeError):
         return True
-    kinds = RuntimeError, ValueError, AssertionError
+    kinds = RuntimeError, ValueError, AssertionError, IndexError
     return type(error) in kinds and is_foreseen(error) and _SIZES.search(str(error)) is not None
 
 

@@ -6,8 +6,6 @@ and axes tells for all layers which argument would make them fit.
 
 from __future__ import annotations
 
-import math
-import re
 from typing import Any
 
 Shape = tuple[int, ...]
@@ -41,35 +39,3 @@ def _changes(name: str, setting: Any, wanted: Shape, shape: Shape, axes: list[in
     came = tuple(shape[at] for at in axes)
     value: Any = came if isinstance(setting, (tuple, list)) else came[0]
     return [*found, f"{name}={value} for the layer, which now has {setting}"]
-
-
-def in_words(message: str) -> tuple[list[tuple[str, Shape, set[int]]], list[str]]:
-    """The shapes that an error about one tensor names itself, with the axes that disagree, and the changes that would
-    make them fit: those of ``view`` and ``reshape``, and of ``expand``."""
-    view = re.search(r"\[(\w+)] shape '\[(.*?)]' is invalid for input of size (\d+); got a tensor of shape \[(.*?)]",
-                     message)
-    if view is not None:
-        sizes, shape, count = _sizes(view[2]), _sizes(view[4]), int(view[3])
-        rows = [("the tensor", shape, set(range(len(shape)))), ("the shape", sizes, set(range(len(sizes))))]
-        return rows, _reshapes(view[1], sizes, count)
-    expand = re.search(r"\[expand].* dimension (\d+)\. +Target sizes: \[(.*?)]\. +Tensor sizes: \[(.*?)]", message)
-    if expand is not None:
-        at, sizes, shape = int(expand[1]), _sizes(expand[2]), _sizes(expand[3])
-        own = at - len(sizes) + len(shape)
-        return [("the tensor", shape, {own}), ("the shape", sizes, {at})], []
-    return [], []
-
-
-def _sizes(text: str) -> Shape:
-    return tuple(int(part) for part in text.split(",") if part.strip())
-
-
-def _reshapes(name: str, sizes: Shape, count: int) -> list[str]:
-    """The shapes that differ from the one asked for in one size, and have as many elements as the tensor."""
-    found = []
-    for at in range(len(sizes)):
-        rest = math.prod(size for i, size in enumerate(sizes) if i != at)
-        if rest > 0 and count % rest == 0 and -1 not in sizes:
-            changed = [str(count // rest if i == at else size) for i, size in enumerate(sizes)]
-            found.append(f"{name}({', '.join(changed)}), which has {count} elements")
-    return found[:3]

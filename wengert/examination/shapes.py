@@ -10,6 +10,7 @@ import ast
 import inspect
 import linecache
 import math
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 from types import FrameType, TracebackType
@@ -18,9 +19,11 @@ from typing import Any, NamedTuple
 from ..autograd.questions.answers import short
 from ..core.frames import is_inside
 from ..nn.module import Module
+from ..nn.parameter import Parameter
 from ..tensors.tape import node_of
 from ..tensors.tensor import Tensor
-from .layers import in_words, misfit
+from .layers import misfit
+from .stated import changed, disagreeing, stated
 
 Shape = tuple[int, ...]
 _PRODUCTS = frozenset({"matmul", "linear", "addmm", "bmm", "mm", "mv", "dot"})
@@ -66,21 +69,59 @@ def picture(error: Exception) -> str:
 
 def _taken(error: Exception) -> tuple[list[tuple[_Operand, set[int]]], list[str]]:
     """The operands, each with the axes that disagree, and the changes that would make them fit."""
-    frames = list(_frames(error.__traceback__))
-    rows, changes = in_words(str(error))
-    if rows:
-        return [(_Operand(label, shape, f"{math.prod(shape)} elements"), at) for label, shape, at in rows], changes
+    frames, message = list(_frames(error.__traceback__)), str(error)
+    name, labelled = _operands(frames)
+    said = re.match(r"\[([\w.]+)]", message)
+    if said is not None and said[1] in _CLASSES:
+        name = said[1]
+    rows, changes = stated(message)
+    if rows and name not in _CLASSES:
+        return [(_Operand(label, shape, _whence(label, shape, labelled, frames)), at)
+                for label, shape, at in rows], changes
     layer = _of_layer(frames)
     if layer is not None:
         return layer
-    name, labelled = _operands(frames)
-    if len(labelled) < 2:
+    if len(labelled) < 2:  # a tensor alone shows nothing that its error does not say
         return [], []
     operands = [_Operand(label, tuple(tensor.shape), _origin(tensor, frames)) for label, tensor in labelled]
-    shapes = [operand.shape for operand in operands]
+    marks, changes = _judged(name, message, frames, [operand.shape for operand in operands])
+    return list(zip(operands, marks, strict=True)), changes
+
+
+def _judged(name: str, message: str, frames: Sequence[tuple[FrameType, int]], shapes: Sequence[Shape]
+            ) -> tuple[list[set[int]], list[str]]:
+    """The axes of each operand that disagree, and the changes that would make them fit: as the operation that failed
+    compares them, or as the error says."""
     if name == "einsum":
-        return list(zip(operands, _by_letters(frames, shapes), strict=True)), []
-    return list(zip(operands, _disagreeing(name, shapes), strict=True)), cures(name, shapes)
+        return _by_letters(frames, shapes), []
+    if name.startswith(("gather", "scatter")):
+        return _reaching(frames, shapes), []
+    if name not in _PRODUCTS | _CLASSES and (told := disagreeing(message, shapes)) is not None:
+        return told, changed(message, shapes)
+    return _disagreeing(name, shapes), cures(name, shapes)
+
+
+def _whence(label: str, shape: Shape, labelled: Sequence[tuple[str, Any]], frames: Any) -> str:
+    """Where a tensor is from of which an error states the shape, or how many elements the shape has."""
+    tensor = next((each for name, each in labelled if name == label and tuple(each.shape) == shape), None)
+    if tensor is not None:
+        return _origin(tensor, frames)
+    return f"{math.prod(shape)} elements" if label in ("the tensor", "the shape") and -1 not in shape else ""
+
+
+def _reaching(frames: Sequence[tuple[FrameType, int]], shapes: Sequence[Shape]) -> list[set[int]]:
+    """The axes along which an index (the second operand) reaches beyond what it reads or writes, and beyond the values
+    that are written."""
+    dim = next((found for frame, _ in reversed(frames) if type(found := frame.f_locals.get("dim")) is int), None)
+    index = shapes[1]
+    marks: list[set[int]] = [set() for _ in shapes]
+    for i, other in enumerate(shapes):
+        if len(other) == len(index) and dim is not None:
+            beyond = {axis for axis, size in enumerate(other)
+                      if index[axis] > size and (i > 1 or axis != dim % len(index))}
+            marks[i] |= beyond
+            marks[1] |= beyond
+    return marks
 
 
 def _of_layer(frames: Sequence[tuple[FrameType, int]]) -> tuple[list[tuple[_Operand, set[int]]], list[str]] | None:
@@ -120,19 +161,31 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 
 
 def _operands(frames: Sequence[tuple[FrameType, int]]) -> tuple[str, list[tuple[str, Any]]]:
-    """The operation that failed, and its tensors by name: of the primitive, or of the function that the program
-    called."""
+    """The operation that failed, and its tensors by name: of the primitive, if it got one that the program or a layer
+    handed over, else of the function that was called with these."""
+    name, given = _called(frames)
     for frame, _ in reversed(frames):
         if not is_inside(frame.f_code):
             break
         here = frame.f_locals
         primitive, operands = here.get("primitive"), here.get("operands")
-        if primitive is not None and isinstance(operands, (tuple, list)):
-            names = list(inspect.signature(primitive.run).parameters)
-            names = [name for name in names if name != "xp"]
-            return primitive.name, [(names[i] if i < len(names) else f"operand {i}", operand)
-                                    for i, operand in enumerate(operands[:_MOST]) if isinstance(operand, Tensor)]
-    last = max((i for i, (frame, _) in enumerate(frames) if not is_inside(frame.f_code)), default=-1)
+        if primitive is None or not isinstance(operands, (tuple, list)):
+            continue
+        names = [name for name in inspect.signature(primitive.run).parameters if name != "xp"]
+        found = [(names[i] if i < len(names) else f"operand {i}", operand)
+                 for i, operand in enumerate(operands[:_MOST]) if isinstance(operand, Tensor)]
+        if found and given and len(found[0][1].shape) == len(given[0][1].shape) + 1 and found[0][1].shape[0] == 1:
+            found[0] = found[0][0], given[0][1]  # one example, of which the function made a batch
+        known = [*(other for _, other in given), *(operand for _, operand in found if type(operand) is Parameter)]
+        if not given or all(any(operand is other for other in known) for _, operand in found):
+            return primitive.name, found
+    return name, given
+
+
+def _called(frames: Sequence[tuple[FrameType, int]]) -> tuple[str, list[tuple[str, Any]]]:
+    """The function that the program, or the innermost layer, called, and the tensors that it was given, by name."""
+    last = max((i for i, (frame, _) in enumerate(frames)
+                if not is_inside(frame.f_code) or frame.f_code is Module.__call__.__code__), default=-1)
     for frame, _ in frames[last + 1 :]:
         code = frame.f_code
         if code.co_argcount == 0 and code.co_flags & inspect.CO_VARARGS and "kwargs" in code.co_varnames:
@@ -144,7 +197,7 @@ def _operands(frames: Sequence[tuple[FrameType, int]]) -> tuple[str, list[tuple[
         found = [(name, value) for name, value in named if isinstance(value, Tensor) and name != "self"]
         lists = [(f"{name}[{i}]", value) for name, values in named if isinstance(values, (list, tuple))
                  for i, value in enumerate(values[:_MOST]) if isinstance(value, Tensor)]
-        if len(found) > 1 or lists:
+        if found or lists:
             return code.co_name, [*found, *lists][:_MOST]
     return "", []
 
@@ -219,11 +272,6 @@ def _disagreeing(name: str, shapes: Sequence[Shape]) -> list[set[int]]:
                 marks[1].add(target)
         marks[1].update(range(max(len(shapes[0]) - 1, 1), len(shapes[1])))
         return marks
-    if name.startswith("conv") and len(shapes) > 1:
-        if len(shapes[0]) > 1 and len(shapes[1]) > 1 and shapes[0][1] != shapes[1][1]:
-            marks[0].add(1)
-            marks[1].add(1)
-        return marks
     for axis in range(1, max(map(len, shapes), default=0) + 1):  # aligned at the right, as broadcasting does
         sizes = {shape[-axis] for shape in shapes if len(shape) >= axis and shape[-axis] != 1}
         if len(sizes) > 1:
@@ -260,6 +308,11 @@ def cures(name: str, shapes: Sequence[Shape]) -> list[str]:
         elif features in a[:-1]:
             found.append(f"move the axis of size {features} to the end: movedim({a.index(features)}, -1)")
         found.append(f"in_features={a[-1]} for the layer, which now has {features}")
+    elif name in _PRODUCTS and len(a) > 1 and len(b) == 1:
+        if a[-2] == b[0]:
+            found.append("the first operand transposed: .mT")
+    elif name == "bmm" and len(a) == len(b) == 2:
+        found.append("mm or @, which multiply matrices; or unsqueeze(0) of both")
     elif name in _PRODUCTS and len(a) > 1 and len(b) > 1:
         if a[-1] == b[-1]:
             found.append("the second operand transposed: .mT")
@@ -272,12 +325,6 @@ def cures(name: str, shapes: Sequence[Shape]) -> list[str]:
             found.append("the target without its axis of size 1: squeeze(1)")
         elif math.prod(b) * a[1 if len(a) > 1 else 0] == math.prod(a) and len(b) == 1:
             found.append("the scores as one row for each target: movedim(1, -1).flatten(0, -2)")
-    elif name.startswith("conv") and len(a) > 2 and len(b) > 1:
-        if a[1] != b[1] and a[-1] == b[1]:
-            order = (0, len(a) - 1, *range(1, len(a) - 1))
-            found.append(f"channels first: permute{order}")
-        elif a[1] != b[1]:
-            found.append(f"in_channels={a[1]} for the layer, which now has {b[1]}")
     elif len(a) != len(b) and a and b:
         longer, shorter = (a, b) if len(a) > len(b) else (b, a)
         if len(shorter) == 1 and longer[0] == shorter[0]:

@@ -249,8 +249,9 @@ def _channels_cure(shape: tuple[int, ...], takes: int) -> str:
     """What to do about channels that do not fit: where they stand last, as other libraries keep them, say so."""
     if shape[-1] != takes:
         return "the second size of the input must be in_channels"
-    order = (0, len(shape) - 1, *range(1, len(shape) - 1))
-    return f"the channels stand last: input.permute{order} brings them to the second place"
+    last = len(shape) - 1
+    alone = f", or permute{(last - 1, *range(last - 1))} of one example alone," if shape[0] == 1 and last > 2 else ""
+    return f"the channels stand last: input.permute{(0, last, *range(1, last))}{alone} brings them before the others"
 
 
 def _convolution_spec(x: Spec, weight: Spec, bias: Spec | None = None, *, stride: Dims, padding: Dims, dilation: Dims,
