@@ -18,10 +18,10 @@ capture_begin capture_end debug_dump enable_debug_mode get_graph_data instantiat
 raw_cuda_graph_exec replay reset
 """,
     "CheckpointFunction": """
-boxed_grads_call clear_saved_tensors_on_access dirty_tensors mark_dirty mark_non_differentiable mark_shared_storage
-materialize_grads maybe_clear_saved_tensors metadata needs_input_grad next_functions non_differentiable register_hook
-register_prehook requires_grad save_for_backward save_for_forward saved_for_forward saved_tensors saved_variables
-set_materialize_grads to_save
+boxed_grads_call dirty_tensors mark_dirty mark_non_differentiable mark_shared_storage materialize_grads
+maybe_clear_saved_tensors metadata needs_input_grad next_functions non_differentiable register_hook register_prehook
+requires_grad save_for_backward save_for_forward saved_for_forward saved_tensors saved_variables set_materialize_grads
+to_save
 """,
     "CodeGen": """
 additional_globals gen_fn_def generate_output process_inputs process_outputs
@@ -56,10 +56,10 @@ verifier verifiers
 path
 """,
     "Function": """
-boxed_grads_call clear_saved_tensors_on_access dirty_tensors mark_dirty mark_non_differentiable mark_shared_storage
-materialize_grads maybe_clear_saved_tensors metadata needs_input_grad next_functions non_differentiable register_hook
-register_prehook requires_grad save_for_backward save_for_forward saved_for_forward saved_tensors saved_variables
-set_materialize_grads to_save
+boxed_grads_call dirty_tensors mark_dirty mark_non_differentiable mark_shared_storage materialize_grads
+maybe_clear_saved_tensors metadata needs_input_grad next_functions non_differentiable register_hook register_prehook
+requires_grad save_for_backward save_for_forward saved_for_forward saved_tensors saved_variables set_materialize_grads
+to_save
 """,
     "FunctionEvent": """
 append_kernel cpu_time_str cpu_time_total_str cuda_time cuda_time_total device_time_str device_time_total_str
@@ -188,7 +188,7 @@ host libuvBackend port
     "Tensor": """
 const_data_ptr dequantize eig index int_repr ipu is_distributed is_ipu is_maia is_mtia is_vulkan is_xla lstsq map2_
 mtia name q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qscheme record_stream
-reinforce resize resize_as slice_inverse solve symeig to_mkldnn to_padded_tensor volatile xpu
+reinforce slice_inverse solve symeig to_mkldnn to_padded_tensor volatile xpu
 """,
     "Timer": """
 adaptive_autorange autorange collect_callgrind repeat

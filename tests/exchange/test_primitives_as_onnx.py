@@ -24,7 +24,8 @@ WHOLE = np.array([-7, -3, -1, 0, 1, 2, 5], np.int64)
 TRUTHS = np.array([True, False, True])
 PARAMS = {"clamp": {"low": -0.5, "high": 1.0}, "hardshrink": {"limit": 0.5}, "softshrink": {"limit": 0.5},
           "hardtanh": {"low": -1.0, "high": 1.0}, "threshold": {"limit": 0.5, "value": 2.0},
-          "cast": {"dtype": torch.int64}, "kinked": {}}
+          "cast": {"dtype": torch.int64}, "kinked": {},
+          "underivable": {"of": "heaviside"}}
 
 
 def graph_of(primitive: Any, operands: list[Any], params: dict[str, Any], results: list[np.ndarray]

@@ -48,6 +48,92 @@ def test_saved_values_that_were_freed_are_an_error() -> None:
             y.grad_fn._saved_nothing  # noqa: B018
 
 
+WITHOUT: dict[str, Callable[[Any, Any], Any]] = {
+    "heaviside": lambda T, x: T.heaviside(x, T.ones_like(x)),
+    "heaviside's value": lambda T, x: T.heaviside(x.detach(), x),
+    "unique": lambda T, x: T.unique(x), "unique, by dim": lambda T, x: T.unique(x, dim=0, return_counts=True)[0],
+    "unique_consecutive": lambda T, x: T.unique_consecutive(x, return_inverse=True)[0],
+    "histogram": lambda T, x: T.histogram(x, 3).hist, "edges": lambda T, x: T.histogram(x, 3).bin_edges,
+    "histogramdd": lambda T, x: T.histogramdd(x, [2, 2]).hist,
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_what_has_no_derivative_is_on_the_tape_and_backward_says_so(name: str) -> None:
+    for T in MODULES:
+        y = WITHOUT[name](T, T.tensor([[0.5, 2.0], [1.5, 0.0]], requires_grad=True))
+        assert y.requires_grad, T
+        with pytest.raises(RuntimeError, match="derivative for .* is not implemented"):
+            y.sum().backward()
+        assert not WITHOUT[name](T, T.ones(2, 2)).requires_grad
+
+
+def test_pack_hooks_are_given_the_leaf_itself() -> None:
+    for T in MODULES:
+        seen: list[Any] = []
+        weight = T.nn.Parameter(T.ones(2))
+        with T.autograd.graph.saved_tensors_hooks(lambda x, seen=seen: (seen.append(x), x)[1], lambda x: x):
+            y = weight * weight
+        assert seen[0] is weight and seen[1] is weight
+        y.sum().backward()
+        assert weight.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_function_gets_back_the_tensors_that_it_saved() -> None:
+    for T in MODULES:
+        found: list[Any] = []
+
+        class Keeping(T.autograd.Function):  # type: ignore[name-defined, misc]
+            @staticmethod
+            def forward(ctx: Any, x: Any, y: Any) -> Any:
+                out = x * y
+                ctx.save_for_backward(x, y, out)
+                return out
+
+            @staticmethod
+            def backward(ctx: Any, ct: Any, found: list[Any] = found) -> Any:
+                found.extend(ctx.saved_tensors)
+                return ct * found[1], None
+
+        x, y = T.ones(2, requires_grad=True), T.full((2,), 3.0)
+        out = Keeping.apply(x, y)
+        out.sum().backward()
+        assert found[0] is x and found[1] is y and found[2] is not out
+        assert found[2].grad_fn is out.grad_fn
+
+
+def test_saved_tensors_may_be_given_away_at_the_first_access() -> None:
+    for T in MODULES:
+        for times in (1, 2):
+            class Giving(T.autograd.Function):  # type: ignore[name-defined, misc]
+                clear_saved_tensors_on_access = True
+
+                @staticmethod
+                def forward(ctx: Any, x: Any) -> Any:
+                    ctx.save_for_backward(x)
+                    return x.clone()
+
+                @staticmethod
+                def backward(ctx: Any, ct: Any, times: int = times) -> Any:
+                    return [ctx.saved_tensors for _ in range(times)][0][0] * ct
+
+            out = Giving.apply(T.ones(2, requires_grad=True)).sum()
+            if times == 1:
+                out.backward()
+                continue
+            with pytest.raises(RuntimeError, match="can only be accessed once"):
+                out.backward()
+
+
+def test_dense_gradients_meet_sparse_ones() -> None:
+    for T in MODULES:
+        for create_graph in (False, True):
+            x = T.ones(2, requires_grad=True)
+            x.grad = T.sparse_coo_tensor([[1, 1]], T.tensor([1.0, 1.0]), check_invariants=False)
+            x.backward(T.tensor([1.5, 2.5]), create_graph=create_graph)
+            assert not x.grad.is_sparse and x.grad.tolist() == [1.5, 4.5]
+
+
 @pytest.mark.parametrize("mode", ["all", "any"])
 def test_hooks_on_several_tensors(mode: str) -> None:
     def program(T: Any) -> Any:

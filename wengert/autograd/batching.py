@@ -15,8 +15,9 @@ from ..core.batching import call, spread
 from ..core.frames import user_line
 from ..core.primitive import HALVES, P, Primitive, evaluate
 from ..core.state import state
+from ..tensors.alias import same_memory
 from ..tensors.apply import FAILURES, bare
-from ..tensors.inplace import overwrite, same_memory
+from ..tensors.inplace import overwrite
 from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
 from .levels import Level, Lifted, array_of, drawn, has_history, plain_array

@@ -383,18 +383,28 @@ def accumulate_grad(leaf: Leaf, ct: Any, create_graph: bool) -> None:
     with _accumulating:
         if create_graph:
             # A copy of its own; that it is written into new memory shows in the graph, as in PyTorch.
-            leaf.grad = make(np.empty_like(ct._data), None).copy_(ct) if leaf.grad is None else leaf.grad + ct
+            if leaf.grad is None:
+                leaf.grad = make(np.empty_like(ct._data), None).copy_(ct)
+            else:
+                first, second = (ct, leaf.grad) if _is_dense_beside(ct._data, leaf.grad._data) else (leaf.grad, ct)
+                leaf.grad = first + second
         elif leaf.grad is None:
             leaf.grad = make(ct.copy() if variable is None else alike(ct, variable._data), None)
         elif leaf.grad._data.dtype != ct.dtype:
             leaf.grad.add_(make(ct, None))  # of a leaf whose ``grad_dtype`` is another: in the dtype that is there
         else:
             total = leaf.grad._data
-            summed = state.quiet(np.add, total, ct, total)
+            summed = (state.quiet(np.add, ct, total) if _is_dense_beside(ct, total)
+                      else state.quiet(np.add, total, ct, total))
             if summed is total:
                 wrote(leaf.grad)
             else:  # a dense sum, where the gradient had been sparse
                 leaf.grad = make(summed, None)
+
+
+def _is_dense_beside(ct: Array, total: Array) -> bool:
+    """Whether a dense cotangent meets a sparse gradient, to which nothing dense can be added."""
+    return type(total) is not np.ndarray and type(ct) is np.ndarray
 
 
 def accumulate_tensor(leaf: Leaf, ct: Tensor, create_graph: bool) -> None:

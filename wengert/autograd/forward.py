@@ -16,8 +16,9 @@ from ..core.errors import MissingRuleError
 from ..core.frames import user_line
 from ..core.primitive import P, Primitive, diagonal
 from ..core.state import state
+from ..tensors.alias import same_memory
 from ..tensors.apply import FAILURES, bare
-from ..tensors.inplace import overwrite, same_memory
+from ..tensors.inplace import overwrite
 from ..tensors.tape import Node
 from ..tensors.tensor import TENSORS, Tensor, make
 from .batching import BatchLevel

@@ -56,6 +56,8 @@ class FunctionContext:
         self._constant: tuple[Any, ...] = ()
         self._for_forward: tuple[Any, ...] | None = None
         self._kept: tuple[Any, ...] = ()
+        self._marked: tuple[tuple[Any, ...], tuple[Any, ...]] = ((), ())
+        """What is dirty and what is constant, until a `jvp` has been held against it."""
         self._restored: tuple[Any, ...] | None = None
         """What ``saved_tensors`` gives where a transformation runs a rule of the Function's."""
 
@@ -101,7 +103,7 @@ class FunctionContext:
         node = self._edge()
         if node is None:
             raise GradError("[saved_tensors] the graph that this ctx belongs to is gone; keep its output alive")
-        return node.unpack(make)[:-1]
+        return node.kept_tensors()
 
 
 class FunctionNode(Node):
@@ -118,6 +120,7 @@ class FunctionNode(Node):
         self.context = FunctionContext(self, needs, state.grad and any(needs))
         self.inputs = tuple([(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else None for x in arguments])
         self.places: tuple[Any, ...] = ()
+        self.inputs_kept: tuple[weakref.ref[Tensor] | None, ...] = ()
         self.unasked: frozenset[int] = frozenset()
 
     def __getattr__(self, name: str) -> Any:
@@ -154,11 +157,29 @@ class FunctionNode(Node):
             guards.append((cell, cell[0]))
         self.saved = (*(None if t is None else t._data for t in kept), None)
         self.guards, self.places = tuple(guards), tuple(places)
+        self.inputs_kept = tuple([None if t is None or any(t is x for x in outputs) else weakref.ref(t) for t in kept])
         self.shape = tuple([x._data.shape if isinstance(x, Tensor) else None for x in outputs])
         self.dtype = tuple([x._data.dtype if isinstance(x, Tensor) else None for x in outputs])
         if not self.context._materialize_non_diff_grads:
             self.unasked = frozenset([i for i, x in enumerate(outputs) if any(x is y for y in constant)])
         self.context._to_save = self.context._dirty = self.context._constant = ()
+
+    def kept_tensors(self) -> tuple[Tensor | None, ...]:
+        """What ``save_for_backward`` was given: the same tensors where they are still there and are no outputs."""
+        if self.function.clear_saved_tensors_on_access and self.saved is None and self.places:
+            raise GradError(f"[{self.name()}] saved_tensors can only be accessed once, as "
+                            "clear_saved_tensors_on_access is set: keep what it gave in a variable")
+        values = self.unpack(make)[:-1]
+        if self.rare is None or "packed" not in self.rare:
+            values = tuple([value if ref is None else self._original(value, ref(), edge)
+                            for value, ref, edge in zip(values, self.inputs_kept, self.places, strict=True)])
+        if self.function.clear_saved_tensors_on_access:
+            self.free()
+        return values
+
+    def _original(self, value: Tensor, tensor: Tensor | None, edge: Any) -> Tensor:
+        """The tensor that was saved, if it is still there and as it was, else the one made of its array."""
+        return tensor if tensor is not None and tensor._data is value._data and edge_of(tensor) is edge else value
 
     def edge_at(self, place: int, outputs: bool) -> Any:
         edge = self.places[place]
@@ -278,6 +299,10 @@ class Function:
     """Whether `vmap` may run ``forward`` and ``backward`` on all examples at once, being composed of operations that
     it knows. If not, and where there is no ``vmap``, it applies the Function to one example after the other."""
 
+    clear_saved_tensors_on_access: bool = False
+    """Whether ``ctx.saved_tensors`` gives what was saved away the first time it is asked, so that backward can let go
+    of each value as soon as it is used; asked again it raises."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__
         warn(f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
@@ -369,7 +394,8 @@ def applied(cls: type[Function], args: tuple[Any, ...], kwargs: dict[str, Any],
             cls.setup_context(node.context, args, output)
     single = not isinstance(output, tuple)
     context = node.context
-    context._kept = (context._for_forward or context._to_save) if forward else ()
+    context._kept = context._for_forward or () if forward else ()
+    context._marked = (context._dirty, context._constant) if forward else ((), ())
     context._for_forward = None
     results = results_of(node, args, (output,) if single else output)
     return node, results[0] if single else results
@@ -408,6 +434,12 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
         elif isinstance(output, Tensor):
             dirty = any(output is x for x in context._dirty)
             if dirty:
+                if context._records and output._is_view() and sum(isinstance(x, Tensor) for x in outputs) > 1:
+                    raise RuntimeError(
+                        f"[{node.function.__name__}] If your Function modifies inplace an input that is a view of "
+                        "another Tensor, your Function cannot return more than one Tensor, as the history of the whole "
+                        "would have to go through one of several outputs; return it alone, or a clone() of it"
+                    )
                 wrote(output)
             elif any(output is x for x in args) or output._edge is not None:
                 output = _as_view(output)
@@ -476,7 +508,10 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not state.grad:
             return found
         parts = found if isinstance(found, tuple) else (found,)
-        watched = _Once.apply(*[part.detach().requires_grad_() if isinstance(part, Tensor) else part for part in parts])
+        nothing = make(np.empty(0), None)  # in the place of None, so that the node has an edge to nothing there
+        watched = _Once.apply(*[part.detach().requires_grad_() if isinstance(part, Tensor) else nothing
+                                for part in parts])
+        watched = tuple([None if part is None else end for part, end in zip(parts, watched, strict=True)])
         return watched if isinstance(found, tuple) else watched[0]
 
     return wrapped
@@ -487,7 +522,7 @@ class _Once(Function):
 
     @staticmethod
     def forward(ctx: Any, *parts: Any) -> Any:
-        return tuple([P.clone(part) if isinstance(part, Tensor) else part for part in parts])
+        return tuple([P.clone(part) for part in parts])
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:

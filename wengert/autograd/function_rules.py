@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..core.batching import spread
 from ..core.primitive import P
 from ..core.state import state
-from ..tensors.alias import edge_of
+from ..tensors.alias import edge_of, same_memory, version_cell
 from ..tensors.tensor import TENSORS, Tensor
 from . import function
 from .batching import BatchLevel
@@ -221,22 +221,38 @@ def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
     given = [P.zeros_like(off_tape(x)) if t is None and context._materialize and isinstance(x, Tensor)
              and x.is_floating_point() else t for x, t in zip(primals, tangents, strict=True)]
     context._restored, context._kept = context._kept, ()
+    (dirty, constant), context._marked = context._marked, ((), ())
+    counts = {its: version_cell(its)[0] for its in tangents if dirty and its is not None}
     try:
         found = cls.jvp(context, *given)
     finally:
         context._restored = None
     found = found if isinstance(found, tuple) else (found,)
     for out, tangent in zip(output if isinstance(output, tuple) else (output,), found, strict=False):
-        if tangent is not None and any(out is x for x in context._constant):
+        if tangent is not None and any(out is x for x in constant):
             raise RuntimeError(f"[{cls.__name__}] jvp gave a tangent for an output that was marked non-differentiable. "
                                "You should return None at that position instead")
         for x, its in zip(primals, tangents, strict=True):
-            dirty = out is x and any(out is written for written in context._dirty)
-            if dirty and its is not None and tangent is not its:
+            if its is None or not isinstance(out, Tensor):
+                continue
+            if out is not x and type(x) in TENSORS and tangent is not None and same_memory(out, x):
+                _check_view(cls, its, tangent)
+            if out is x and any(out is written for written in dirty) and (tangent is not its or counts[its] == (
+                    version_cell(its)[0])):
                 raise RuntimeError(f"[{cls.__name__}] An inplace custom Function is not modifying the forward mode "
                                    "gradients inplace. If the forward is modifying an input inplace, then the jvp "
                                    "function must modify the corresponding gradient inplace.")
     return output, found
+
+
+def _check_view(cls: type[Function], its: Tensor, tangent: Tensor) -> None:
+    """Of an output that is a view of an argument, or the argument as it is, the tangent has to be a view of ``its``."""
+    said = f"[{cls.__name__}] A custom Function's forward is returning a view (or an input as-is) but the jvp is not "
+    if not tangent._is_view():
+        raise RuntimeError(said + "returning a view. Return a view of the tangent that jvp was given: t.view_as(t)")
+    if not same_memory(tangent, its):
+        raise RuntimeError(f"{said}returning a view of the given tangent (the jvp is not returning a view of the same "
+                           "base); take the view of the tangent itself")
 
 
 def _transposed(cls: type[Function], primals: list[Any], tangents: list[Any], kwargs: dict[str, Any]) -> list[Any]:

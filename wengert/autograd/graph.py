@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..core.forks import in_child
-from ..tensors.alias import edge_of, wrote
+from ..tensors.alias import edge_of, is_inference, wrote
 from ..tensors.tape import Leaf, RemovableHandle, node_and_index, node_of
 from ..tensors.tape import Node as TapeNode
 from ..tensors.tensor import Tensor
@@ -130,4 +130,5 @@ def increment_version(tensor: Tensor | Iterable[Tensor]) -> None:
     1
     """
     for each in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        wrote(each)
+        if not is_inference(each):
+            wrote(each)

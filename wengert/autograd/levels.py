@@ -23,10 +23,10 @@ from ..core.geometry import bytes_of, strided_view
 from ..core.primitive import HALVES, P, Primitive
 from ..core.state import state
 from ..prims.draws import SAMPLERS
-from ..tensors.alias import attach_view, edge_of, shares
+from ..tensors.alias import attach_view, edge_of, same_memory, shares
 from ..tensors.apply import bare, record
 from ..tensors.evaluation import Tracer, Unseen, known, tell
-from ..tensors.inplace import overwrite, same_memory
+from ..tensors.inplace import overwrite
 from ..tensors.tape import Leaf, Node, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make, root_of, version_cell
 from . import engine

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..core.primitive import P, Primitive
-from ..tensors.inplace import overwrite, same_memory
+from ..tensors.alias import same_memory
+from ..tensors.inplace import overwrite
 from ..tensors.tensor import TENSORS, Tensor, make
 from .levels import Level, Lifted
 

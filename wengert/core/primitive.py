@@ -292,6 +292,16 @@ def register(primitive: Primitive) -> Primitive:
 # --- kinds ------------------------------------------------------------------------------------------------------------
 
 
+def without_derivative(name: str) -> Rule:
+    """The vjp of what PyTorch puts on the tape too, and knows no derivative of: it raises `MissingRuleError`."""
+
+    def vjp(*_: Any) -> Any:
+        raise MissingRuleError(f"[{name}] the derivative for '{name}' is not implemented: it does not vary smoothly "
+                               "with its input; detach() the input where no gradient is meant")
+
+    return vjp
+
+
 def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Partial, ...] = None,
                 selects: Rule | None = None, vjp: Rule | None = None, saves: str | tuple[str, ...] = "",
                 promotion: str = "same", **rest: Any) -> Primitive:

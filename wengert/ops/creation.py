@@ -18,11 +18,10 @@ from ..core.layout import CHANNELS_LAST, check_rank, contiguous_format, order_of
 from ..core.primitive import HALVES, REAL_ONLY, P
 from ..core.spec import Size
 from ..tensors.absent import dense_like
-from ..tensors.alias import type_name
+from ..tensors.alias import same_memory, type_name
 from ..tensors.apply import check_takes, stored_number
 from ..tensors.creation import array_from
 from ..tensors.evaluation import one_by_one
-from ..tensors.inplace import same_memory
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, nothing_of, sizes_of
 from .out import TYPED

@@ -18,6 +18,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes, number_for, result_type, stored_number
 from ..tensors.hot import binary, unary
+from ..tensors.inplace import needs_tape
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_some_tensor
@@ -444,7 +445,9 @@ def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) 
         if meeting.kind not in kinds:
             raise DTypeError(f"[{name}] \"{name}_cpu\" not implemented for '{type_name(meeting.name)}': "
                              f"{_KINDS[kinds]} operands were expected")
-        return run(input, other)
+        out = run(input, other)
+        underivable = name == "heaviside" and needs_tape(input, other)
+        return P.underivable(out, input, other, of=name) if underivable else out
 
     plain.__name__, plain.__doc__ = name, doc
     return plain

@@ -109,10 +109,10 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
 # --- distinct values --------------------------------------------------------------------------------------------------
 
 
-def _results(values: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool,
+def _results(op: str, input: Tensor, values: Any, inverse: Any, counts: Any, return_inverse: bool, return_counts: bool,
              place: int = 0) -> Any:
     together = np.moveaxis(np.ascontiguousarray(np.moveaxis(values, place, 0)), 0, place)  # each part in one piece
-    found = [make(together, None)]
+    found = [P.underivable(make(together, None), input, of=op)]
     found += [make(inverse.astype(np.int64, copy=False), None)] if return_inverse else []
     found += [make(counts.astype(np.int64, copy=False), None)] if return_counts else []
     return found[0] if len(found) == 1 else tuple(found)
@@ -132,13 +132,13 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     array = input._concrete("unique")
     if dim is None:
         values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, equal_nan=False)
-        return _results(values, inverse.reshape(array.shape), counts, return_inverse, return_counts)
+        return _results("unique", input, values, inverse.reshape(array.shape), counts, return_inverse, return_counts)
     place = wrap_dim(dim, array.ndim, "unique")
     if array.shape[place] and not array.size:
         raise RuntimeError("[unique] There are 0 sized dimensions, and they aren't selected, so unique cannot be "
                            f"applied; got {list(array.shape)}, dim {dim}")
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=place, equal_nan=False)
-    return _results(values, inverse.reshape(-1), counts, return_inverse, return_counts, place)
+    return _results("unique", input, values, inverse.reshape(-1), counts, return_inverse, return_counts, place)
 
 
 @function(out=False)
@@ -160,8 +160,9 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     first = np.flatnonzero(starts)
     inverse = np.cumsum(starts) - 1
     counts = np.diff(np.append(first, len(rows)))
-    return _results(flat.take(first, place), inverse.reshape(array.shape) if dim is None else inverse, counts,
-                    return_inverse, return_counts, place)
+    return _results("unique_consecutive", input, flat.take(first, place),
+                    inverse.reshape(array.shape) if dim is None else inverse, counts, return_inverse, return_counts,
+                    place)
 
 
 # --- search -----------------------------------------------------------------------------------------------------------

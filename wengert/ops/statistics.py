@@ -270,7 +270,8 @@ def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = N
             counts = counts / P.sum(counts, dim=(0,)) / make(np.diff(edges), None)
         return counts, make(edges.copy(), None)
 
-    return _histogram(one_by_one(counted, x, bins, *(() if weight is None else (weight.detach(),))))
+    found = one_by_one(counted, x, bins, *(() if weight is None else (weight.detach(),)))
+    return _histogram(tuple([P.underivable(part, input, of="histogram") for part in found]))
 
 
 _histogramdd = named("histogramdd", "hist", "bin_edges")
@@ -324,8 +325,8 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
         for edges in bounds:
             volume = volume[..., None] * np.diff(edges)
         hist = hist / P.sum(hist, dim=tuple(np.arange(count).tolist())) / make(volume, None)
-    return _histogramdd((hist, tuple([make(edges.copy(), None) if each is None else each
-                                      for edges, each in zip(bounds, given, strict=True)])))
+    shown = [make(edges.copy(), None) if each is None else each for edges, each in zip(bounds, given, strict=True)]
+    return _histogramdd((P.underivable(hist, input, of="histogramdd"), tuple(shown)))
 
 
 # --- covariances ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 from ..core.device import CPU, META, device, is_meta
 from ..core.dtypes import DType, by_name, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
+from ..core.frames import warn
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..tensors.absent import Absent, absent
 from ..tensors.alias import check_writable, is_inference, version_cell, wrote
@@ -434,10 +435,10 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
             [2, 3]])
     """
     shape = sizes_of(sizes, "resize_")
-    if shape == self._data.shape:
-        return self
     if self.requires_grad and not is_inference(self):
         raise RuntimeError("cannot resize variables that require grad")
+    if shape == self._data.shape:
+        return self
     check_writable(self, "resize_")
     if type(self._data) is not np.ndarray:
         return _resized_unseen(self, shape)
@@ -477,6 +478,39 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
             [2, 3]])
     """
     return resize_(self, tuple(the_template.shape))
+
+
+@method("resize")
+def resize(self: Tensor, *sizes: Any) -> Tensor:
+    """This tensor in another shape of as many elements: a deprecated name for `view` of what lies in one piece. Raises
+    RuntimeError for another number of elements.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     torch.arange(6).resize(2, 3)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    warn("non-inplace resize is deprecated; use view or reshape")
+    shape = sizes_of(sizes, "resize")
+    if prod(shape) != self._data.size:
+        raise RuntimeError(f"[resize] requested resize to {' x '.join(map(str, shape))} ({prod(shape)} elements in "
+                           f"total), but the given tensor has a size of {list(self.shape)} ({self._data.size} "
+                           "elements); resize can only change the shape, and preserves the number of elements")
+    return self.contiguous().view(shape)
+
+
+@method("resize_as")
+def resize_as(self: Tensor, tensor: Tensor) -> Tensor:
+    """`resize` to the shape of another tensor, which has as many elements: deprecated too.
+
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     torch.arange(4).resize_as(torch.ones(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
+    return resize(self, *tensor.shape)
 
 
 @method("set_")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.batching import native
 from ..core.operands import Numbers
-from ..core.primitive import REAL_ONLY, P, as_first, elementwise, fused, of_first
+from ..core.primitive import REAL_ONLY, P, as_first, elementwise, fused, of_first, opaque, without_derivative
 from ..core.samples import cases, reals
 
 hardsigmoid = elementwise(
@@ -22,6 +22,13 @@ kinked = fused(
     jvp=lambda tangents, operands, out, params: P.zeros_like(out) if tangents[0] is None else tangents[0],
     samples=cases(((3, 4), (3, 4))),
     doc="The first operand, as something that varies with the second by a derivative of 0.",
+)
+underivable = opaque(
+    "underivable", lambda xp, value, *others, of: value, batch=native, arity=2, label="NotImplemented",
+    vjp=lambda ct, saved, params, needs: without_derivative(params["of"])(ct, saved, params, needs),
+    missing={"jvp": "it has no derivative", "samples": "it has no derivative"},
+    doc="The first operand, which the function ``of`` that name computed past the tape from the others, and of which "
+        "nobody knows a derivative: backward says so.",
 )
 hardswish = elementwise(
     "hardswish", lambda xp, x: x * xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",

@@ -159,7 +159,7 @@ def own(out: Any, *given: OnTape) -> Any:
     """What a function composed of others gives, as a tensor of its own: no view, in name, of a whole that nobody has,
     and a copy where it shows one of the tensors that it was ``given``."""
     for x in given:
-        if out is x or (out._cell is not None and out._cell is x._cell):
+        if same_memory(out, x):
             return P.clone(out)
     out._alias = None
     return out
@@ -170,6 +170,11 @@ def shares(part: np.ndarray, whole: np.ndarray) -> bool:
     if part.base is whole or not part.size or (part.base is not None and part.base is whole.base):
         return True
     return bool(np.may_share_memory(part, whole))
+
+
+def same_memory(x: OnTape, y: OnTape) -> bool:
+    """Whether two tensors are one, or views of one memory."""
+    return x is y or (x._cell is not None and x._cell is y._cell)
 
 
 def overlaps_itself(array: np.ndarray) -> bool:
@@ -197,18 +202,22 @@ def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
             raise InplaceError(_LEAF.format(op=op, what="a leaf Variable that requires grad"))
         return
     edge = alias.storage.edge
+    if not alias.tracked and edge is not None:
+        raise InplaceError(_ambiguous(tensor, op, "is being"))
     if type(edge) is Leaf:
         what = "a view of a leaf Variable that requires grad" if alias.steps else "a leaf Variable that requires grad"
         raise InplaceError(_LEAF.format(op=op, what=what))
-    if not alias.tracked and edge is not None:
-        raise InplaceError(_ambiguous(tensor, op, "is being"))
 
 
 def _ambiguous(tensor: OnTape, op: str, what: str) -> str:
     """The words for a write to a view of which nobody can say whether gradients flow through it."""
-    if tensor._alias.tracked is not None:
-        return _UNRECORDED.format(op=op, what=what, mode="no_grad" if tensor._alias.tracked is False else "inference")
     node, number = node_and_index(tensor._edge)
+    if tensor._alias.tracked is not None:
+        mode = "no_grad" if tensor._alias.tracked is False else "inference"
+        if not isinstance(node, Node):
+            return _UNRECORDED.format(op=op, what=what, mode=mode)
+        return _OF_UNRECORDED.format(op=op, what=what, number=number, node=node.name(), mode=mode,
+                                     block=mode if mode == "no_grad" else "inference_mode")
     return _OF_FUNCTION.format(op=op, what=what, number=number,
                                node="a custom Function" if node is None else node.name())
 
@@ -218,6 +227,9 @@ _LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value i
 _UNRECORDED = ("[{op}] A view was created in {mode} mode and {what} modified inplace with grad mode enabled, so that "
                "nobody can say whether gradients flow through it. Make the view where gradients are recorded, or "
                "write to it under no_grad()")
+_OF_UNRECORDED = ("[{op}] Output {number} of {node} is a view of a view which was created in {mode} mode and {what} "
+                  "modified inplace with grad mode enabled, so that nobody can say whether gradients flow through it. "
+                  "Make both views and write either inside the {block} block, or outside it")
 _OF_FUNCTION = ("[{op}] Output {number} of {node} is a view and {what} modified inplace. This view was created inside "
                 "a custom Function (or an input was returned as it is), whose backward knows nothing of the write; "
                 "return a clone() from forward, or write out of place")

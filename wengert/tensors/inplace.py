@@ -14,7 +14,7 @@ from ..core.frames import warn
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .absent import Absent
-from .alias import check_writable, edge_of, overlaps_itself, write, wrote
+from .alias import check_writable, edge_of, overlaps_itself, same_memory, write, wrote
 from .apply import FAILURES, reworded, stored_number
 from .overrides import once_more
 from .tensor import TENSORS, Tensor, make
@@ -23,11 +23,6 @@ from .tensor import TENSORS, Tensor, make
 def needs_tape(*operands: Any) -> bool:
     """Whether an operation on these operands is recorded."""
     return state.grad and any([type(x) in TENSORS and edge_of(x) is not None for x in operands])
-
-
-def same_memory(x: Tensor, y: Tensor) -> bool:
-    """Whether two tensors are one, or views of one memory."""
-    return x is y or (x._cell is not None and x._cell is y._cell)
 
 
 def snapshot(tensor: Tensor, op_records: bool) -> Tensor:

@@ -176,7 +176,8 @@ class Node:
                 left.append(guard)
                 return value
             left.append(([0, None], 0))
-            tensor = make(value, edge)
+            variable = edge._variable() if type(edge) is Leaf else None
+            tensor = variable if variable is not None and variable._data is value else make(value, edge)
             tensor._cell, count = guard
             handle = Packed(pack(tensor), unpack)
             if tensor._cell[0] != count:
@@ -302,7 +303,7 @@ def _shown(self: Node, word: str) -> Any:
         return Size(self.saved[last + 1][0])
     place = last if role in _RESULTS else _ROLES.get(role, last)
     if place < last or role in _RESULTS:
-        if raw and self.saved is not None and self.saved[place] is not None:
+        if raw and (self.saved is None or self.saved[place] is not None):
             return SavedTensor(self, place)
         value = self.unpack(restored)[place]
         if value is not None:

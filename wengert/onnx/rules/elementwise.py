@@ -493,6 +493,12 @@ def _kinked(w: Writer, outs: Any, ct: Symbol, x: Symbol) -> Any:
     return ct
 
 
+@rule("underivable")
+def _underivable(w: Writer, outs: Any, value: Symbol, *others: Symbol, of: str) -> Any:
+    """A mark for backward, which is nothing in a model that only computes."""
+    return value
+
+
 absent("ONNX has no operator for special functions, and a series of nodes would be slow and inexact",
        "airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 chebyshev_polynomial_t chebyshev_polynomial_u "
        "chebyshev_polynomial_v chebyshev_polynomial_w erfcx erfinv hermite_polynomial_h hermite_polynomial_he i0 i0e "
