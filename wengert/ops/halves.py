@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from ..core.dtypes import DType, float32
+from ..tensors.given import Given
 from ..tensors.overrides import UNASKED, once_more
 from ..tensors.tensor import TENSORS
 
@@ -21,9 +22,13 @@ def in_float32(function: F) -> F:
     """The function, computed in float32 where its first tensor is in half precision; its result, a tensor or a tuple of
     them, is rounded once."""
 
+    given = Given(function)
+
     @wraps(function)
     def wide(*args: Any, **kwargs: Any) -> Any:
         try:
+            if not given.is_usual(args, kwargs):
+                args, kwargs = given.settled(args, kwargs)
             for first in args or kwargs.values():
                 if type(first) in TENSORS:
                     break

@@ -20,6 +20,7 @@ from ..core.frames import warn
 from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
 from ..tensors.evaluation import tracing
+from ..tensors.given import Given
 from ..tensors.nowhere import nowhere
 from ..tensors.overrides import UNASKED, check_kinds, numbers_for, once_more, rescued
 from ..tensors.tensor import TENSORS, Tensor
@@ -77,11 +78,13 @@ def public_of(full: Callable[..., Any]) -> Callable[..., Any]:
 
 def with_out(plain: Callable[..., Result]) -> Callable[..., Result]:
     """A function that is registered nowhere, with ``out=`` by the same law: layers' functions that PyTorch has in C."""
-    name = plain.__name__
+    name, given = plain.__name__, Given(plain)
 
     @functools.wraps(plain)
     def full(*args: Any, out: Any = None, **kwargs: Any) -> Any:
         try:
+            if not given.is_usual(args, kwargs):
+                args, kwargs = given.settled(args, kwargs)
             return plain(*args, **kwargs) if out is None else COMPUTED(plain, args, kwargs, out, name)
         except UNASKED:
             return once_more(full, *args, **kwargs, **({} if out is None else {"out": out}))

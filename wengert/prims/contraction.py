@@ -250,7 +250,9 @@ def _linear_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tupl
         for_weight = P.matmul(P.permute(flat, dims=(1, 0)), conjugate(rows))
     if len(needs) < 3:
         return for_x, for_weight
-    for_bias = fit(P.sum(flat, dim=(0,)), shapes[2]) if needs[2] else None
+    for_bias = None
+    if needs[2]:  # a bias may have rows of its own
+        for_bias = fit(P.sum(flat, dim=(0,)) if len(shapes[2]) < 2 else ct, shapes[2])
     return for_x, for_weight, for_bias
 
 

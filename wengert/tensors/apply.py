@@ -194,6 +194,15 @@ def check_none(op: str, refused: str, *operands: Any) -> None:
             check_takes(op, refused, x)
 
 
+def check_constant(op: str, **arguments: Any) -> None:
+    """Raises where a tensor by which ``op`` is not differentiated requires a gradient, as PyTorch does."""
+    if state.grad:
+        for name, x in arguments.items():
+            if x is not None and x.requires_grad:
+                raise RuntimeError(f"[{op}] The function '{op}' is not differentiable with respect to argument "
+                                   f"'{name}'. This input cannot have requires_grad True; give {name}.detach()")
+
+
 def bare(data: Any) -> Tensor:
     """A tensor around what a primitive gave, off the tape."""
     if type(data) is ndarray:
@@ -333,10 +342,12 @@ def result_type(op: str, operands: Sequence[Any]) -> DType:
 def _meet(x: Any, target: DType, compares: bool) -> Any:
     if type(x) in TENSORS:
         return x if x._data.dtype == target.numpy else P.cast(x, dtype=target, back=from_numpy(x._data.dtype))
-    if x is None or (compares and not (target.itemsize == 2 and target.kind == "f")):
+    if type(x) is int and not -2**63 <= x < 2**64:
+        raise OverflowError(f"an integer of 64 bits was expected; got {x}, which is too big to convert")
+    if x is None or (compares and target.kind in "fc" and target.itemsize > 2):
         return x
-    if compares:  # with the number that the dtype can hold
-        return float(state.quiet(np.asarray, x, target.numpy))
+    if compares and target.kind == "f":  # with the number that the dtype can hold
+        return float(state.quiet(np.asarray, float(x), target.numpy))
     return number_for(x, target)
 
 

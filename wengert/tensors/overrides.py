@@ -21,6 +21,7 @@ import numpy as np
 from ..core.blocks import Block
 from ..core.errors import KindError, NoDataError, worded
 from ..core.state import state
+from .given import Given
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -276,14 +277,14 @@ _KNOWN_BY = ("requires_grad", "__index__", "__float__", "__complex__", "__array_
 
 _FACTORS = {"alpha", "beta", "value", "fill_value"}
 
-_DATA = {"data", "obj", "ext_tensor", "equation", "operands"}
+_DATA = {"data", "obj", "ext_tensor", "equation", "operands", "reduction"}
 """Parameters of which the function itself says what is wrong with them."""
 
 _WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm", "ord", "p", "padding", "reduce"}
 """Parameters of any type that may be a word."""
 
 
-_NUMBERS = {"int": "iu", "float": "iuf", "bool": "b"}
+_NUMBERS = {"int": "iu", "float": "iuf", "bool": ""}
 """The annotations of numbers, and the kinds of dtypes whose tensors without dimensions may stand there."""
 
 
@@ -329,7 +330,8 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
             [str(signature.parameters[name].annotation) == "bool" and hasattr(x, "requires_grad")
              for name, x in given.items()]):
         return  # Python code asks for it first
-    several_numbers = everywhere and str(error).startswith(("a Tensor with ", "only one element tensors"))
+    several_numbers = everywhere and str(error).startswith((
+        "a Tensor with ", "only one element tensors", "cannot enter context"))  # evaluation in the place of a number
     for place, (name, value) in enumerate(given.items(), 1):
         parameter = signature.parameters[name]
         kinds = _kinds(parameter)
@@ -363,10 +365,10 @@ def _called(kind: str) -> str:
 def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bool:
     """Whether a value is in no place of an annotation. One that could be anything is no word and no bare object."""
     if value is None:
-        return kinds in (["Tensor"], ["str"])
+        return kinds in (["Tensor"], ["str"]) and name not in _DATA
     if kinds[0] in _NEEDS and set(kinds[1:]) <= {"None"} and not any([hasattr(value, x) for x in _NEEDS[kinds[0]]]):
         return True
-    if not everywhere or kinds == ["Any"] and name in _DATA:
+    if not everywhere or name in _DATA and kinds in (["Any"], ["str"]):
         return False
     plain = {*kinds} <= {"int", "float", "bool", "None"}
     if {*kinds} <= {"str", "None"}:
@@ -377,7 +379,7 @@ def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bo
         numbers = "Sequence[int]" in kinds
         return any([isinstance(x, str) or numbers and not hasattr(x, "__index__") for x in value]) or plain
     if hasattr(value, "requires_grad"):  # of one element, it is a number
-        return plain and (value.numel() != 1 or value.requires_grad)
+        return plain and (value.ndim != 0 or value.requires_grad)
     return type(value).__module__ == "builtins" and not any([hasattr(value, x) for x in _KNOWN_BY])
 
 
@@ -385,9 +387,13 @@ def asking(function: _Function) -> _Function:
     """A public function that takes a call which failed to those who are to be asked, where they are the first of the
     program. Short functions have a ``try`` of their own, which costs nothing until it fails."""
 
+    given = Given(function)
+
     @wraps(function)
     def unasked(*args: Any, **kwargs: Any) -> Any:
         try:
+            if not given.is_usual(args, kwargs):
+                args, kwargs = given.settled(args, kwargs)
             return function(*args, **kwargs)
         except UNASKED:
             return once_more(unasked, *args, **kwargs)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from numpy import generic
+
 from ...core.errors import LayoutError, ShapeError
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import registry
@@ -17,9 +19,10 @@ from ...ops.registry import with_out
 from ...tensors.alias import check_writable, write
 from ...tensors.apply import check_takes, number_for, stored_number
 from ...tensors.dispatch import dispatch
+from ...tensors.given import check_tensor
 from ...tensors.inplace import needs_tape, snapshot
 from ...tensors.overrides import UNASKED, asking, once_more
-from ...tensors.tensor import Tensor
+from ...tensors.tensor import TENSORS, Tensor
 
 # Klambauer et al., *Self-Normalizing Neural Networks*, 2017, page 4.
 SELU_ALPHA = 1.6732632423543772
@@ -28,6 +31,10 @@ SELU_SCALE = 1.0507009873554805
 
 def _run(inplace: bool, primitive: Any, input: Tensor, **params: Any) -> Tensor:
     """``primitive(input)``, or the same written over ``input``."""
+    for value in params.values():
+        if type(value) is not float and type(value) is not int:
+            _check_number(primitive.name, value)
+    check_tensor(primitive.name, input)
     if not inplace:
         try:
             return dispatch(primitive, (input,), params)
@@ -36,6 +43,14 @@ def _run(inplace: bool, primitive: Any, input: Tensor, **params: Any) -> Tensor:
     name = f"{primitive.name}_"
     check_writable(input, name)
     return write(input, primitive(snapshot(input, needs_tape(input)), **params), name)
+
+
+def _check_number(op: str, value: Any) -> None:
+    """Raises for what multiplies as a number does and is none of Python's: then `once_more` finds it in the call."""
+    if isinstance(value, complex):
+        raise RuntimeError(f"[{op}] value cannot be converted to type float without overflow; got {value}")
+    if type(value) in TENSORS or isinstance(value, (generic, tuple, list, str, bytes)):
+        raise TypeError(f"{op}(): a number was expected, not {type(value).__name__}")
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -85,6 +100,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     tensor([[-1., -2.]])
     """
     try:
+        check_tensor("prelu", input)
         if weight.dim() > 1:
             raise ShapeError(f"[prelu] Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.dim()}")
         if weight.numel() == 1:
@@ -115,6 +131,8 @@ def rrelu(
         if lower > upper:
             raise RuntimeError("[rrelu] Lower bound should be less than or equal to the upper bound; got "
                                f"{lower}, {upper}")
+        if type(training) is not bool:
+            registry.check_flag("rrelu", "training", training)
         if not training:
             return leaky_relu(input, (lower + upper) / 2, inplace)
         check_takes("rrelu", REAL_ONLY, input)
@@ -173,6 +191,7 @@ def gelu(input: Tensor, approximate: str = "none", *, out: Tensor | None = None)
     try:
         if out is not None:
             return COMPUTED(gelu, (input, approximate), {}, out, "gelu")
+        check_tensor("gelu", input)
         if approximate == "none":
             return P.gelu(input)
         if approximate == "tanh":
@@ -213,6 +232,7 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> F.softplus(torch.tensor([-5.0, 0.0, 30.0]))
     tensor([6.7153e-03, 6.9315e-01, 3.0000e+01])
     """
+    check_tensor("softplus", input)
     return P.softplus(input, beta=beta, threshold=threshold)
 
 
@@ -233,6 +253,7 @@ def sigmoid(input: Tensor) -> Tensor:
     tensor([0.1192, 0.5000, 0.8808])
     """
     try:
+        check_tensor("sigmoid", input)
         return P.sigmoid(input)
     except UNASKED:
         return once_more(sigmoid, input)
@@ -245,6 +266,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     >>> F.logsigmoid(torch.tensor([-1000.0, 0.0, 5.0]))
     tensor([-1.0000e+03, -6.9315e-01, -6.7153e-03])
     """
+    check_tensor("logsigmoid", input)
     return P.log_sigmoid(input.contiguous())
 
 
@@ -255,6 +277,7 @@ def tanh(input: Tensor) -> Tensor:
     tensor([-0.7616,  0.0000,  1.0000])
     """
     try:
+        check_tensor("tanh", input)
         return P.tanh(input)
     except UNASKED:
         return once_more(tanh, input)
@@ -267,6 +290,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     tensor([-0.2384,  0.0000,  1.0360])
     """
     try:
+        check_tensor("tanhshrink", input)
         return input - P.tanh(input)
     except UNASKED:
         return once_more(tanhshrink, input)
@@ -325,6 +349,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> F.hardshrink(torch.tensor([-1.0, -0.3, 0.3, 1.0]))
     tensor([-1.,  0.,  0.,  1.])
     """
+    check_tensor("hardshrink", input)
     return P.hardshrink(input, limit=lambd)
 
 
@@ -337,6 +362,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """
     if lambd < 0:
         raise RuntimeError(f"[softshrink] lambda must be in range [0, ∞), but found {lambd:g}")
+    check_tensor("softshrink", input)
     return P.softshrink(input, limit=lambd)
 
 

@@ -7,7 +7,9 @@ import math
 from ...core.errors import DTypeError
 from ...core.frames import warn
 from ...ops import empty, empty_like
+from ...ops.registry import check_flag
 from ...tensors.alias import check_writable, type_name
+from ...tensors.given import check_tensor
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tape import shown_as
 from ...tensors.tensor import Tensor
@@ -28,6 +30,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     tensor([1., 1., 1.])
     """
     try:
+        check_tensor("dropout", input)
         _check_probability(p)
         return _drop(input, tuple(input.shape), p, training, inplace)
     except UNASKED:
@@ -88,11 +91,11 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """
     _check_probability(p)
     _warn_unless("dropout3d", 3, input, (4, 5))
-    if input.dim() == 4:
-        if inplace:
-            check_writable(input, "dropout3d")
-        return _drop(input, (input.shape[0], 1, 1, 1), p, training, inplace)
-    return drop_channels(input, p, training, inplace)
+    if input.dim() == 5:
+        return drop_channels(input, p, training, inplace)
+    if inplace:
+        check_writable(input, "dropout3d")
+    return _drop(input, (*input.shape[:1], *(1,) * (input.dim() - 1)), p, training, inplace)
 
 
 @asking
@@ -107,6 +110,7 @@ def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace
     return _alpha_drop(input, tuple(input.shape), p, training, inplace)
 
 
+@asking
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
     """`alpha_dropout` of whole channels of ``(N, C, ...)``.
 
@@ -121,6 +125,8 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
 
 
 def _drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
+    if type(training) is not bool:
+        check_flag("dropout", "training", training)
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
@@ -150,6 +156,8 @@ def drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Ten
 
 
 def _alpha_drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
+    if type(training) is not bool:
+        check_flag("alpha_dropout", "training", training)
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:

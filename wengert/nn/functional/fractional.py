@@ -12,6 +12,7 @@ from ...tensors.alias import own
 from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .geometry import tuple_of
+from .pooling import maxima
 
 
 @asking
@@ -122,7 +123,7 @@ def _pool(
     places = P.fractional_places(samples.detach(), sizes=tuple(sizes), kernel=tuple(kernel), counts=tuple(counts))
     flat = input.reshape(batch, channels, prod(sizes))
     windows = flat.gather(2, places.reshape(batch, channels, prod(places.shape[2:]))).reshape(places.shape)
-    best, chosen = windows.max(-1)
+    best, chosen = maxima(windows)
     index = places.gather(-1, chosen.unsqueeze(-1)).squeeze(-1)
     shape = (*input.shape[:-rank], *counts)
     return own(best.reshape(shape)), own(index.reshape(shape))

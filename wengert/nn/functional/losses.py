@@ -11,7 +11,7 @@ from ...core.frames import warn
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import broadcast_tensors, xlogy
 from ...ops.halves import in_float32
-from ...tensors.apply import check_none, check_takes
+from ...tensors.apply import check_constant, check_none, check_takes
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 from .reduction import choose, reduced
@@ -145,6 +145,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
         return P.binary_cross_entropy(input, target, reduction=reduction)
     check_none("binary_cross_entropy", REAL_ONLY, input)
     check_none("binary_cross_entropy", COMPLEX, weight)
+    check_constant("binary_cross_entropy", weight=weight)
     loss = P.binary_cross_entropy(input, target, weight.expand(target.shape), reduction=reduction)
     return loss if weight.dtype is input.dtype else loss.to(input.dtype)
 
@@ -174,6 +175,8 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     if target._data.dtype is not input._data.dtype:
         _check_floats("binary_cross_entropy_with_logits", input, target)
     weights = [weight, pos_weight] if pos_weight is not None else [weight] if weight is not None else []
+    if weights:
+        check_constant("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     if weights or target._data.dtype is not input._data.dtype:
         check_none("binary_cross_entropy_with_logits", REAL_ONLY, input)
         check_none("binary_cross_entropy_with_logits", COMPLEX, target, weight, pos_weight)
@@ -286,6 +289,7 @@ def _smoothed(hard: Tensor, log_probabilities: Tensor, target: Tensor, weight: T
 def _nll(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
     if weight is None:
         return P.nll_loss(input, target, reduction=reduction, ignore_index=ignore_index)
+    check_constant("nll_loss", weight=weight)
     return P.nll_loss(input, target, weight, reduction=reduction, ignore_index=ignore_index)
 
 

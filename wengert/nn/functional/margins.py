@@ -13,7 +13,7 @@ from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
 from ...tensors.absent import is_readable
 from ...tensors.alias import type_name
-from ...tensors.apply import check_none, check_takes
+from ...tensors.apply import check_constant, check_none, check_takes
 from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .activations import logsigmoid
@@ -148,6 +148,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     """
     reduction = choose(reduction, size_average, reduce)
     check_none("soft_margin_loss", INTEGERS + TRUTHS, input)
+    check_constant("soft_margin_loss", target=target)
     if not input.is_complex():
         check_none("soft_margin_loss", COMPLEX, target)
     target = target.to(input.dtype)  # as PyTorch, which writes into the target's copy in the input's dtype
@@ -155,7 +156,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
 
 
 @in_float32
-def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
+def multi_margin_loss(input: Tensor, target: Tensor, p: Any = 1, margin: float = 1.0, weight: Tensor | None = None,
                       size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
     ``(C,)``, ``weight`` ``(C,)``. Raises ValueError for another p or more dimensions of ``weight``.
@@ -185,12 +186,13 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: int = 1, margin: float =
     if is_readable(classes) and classes.numel() and not (0 <= int(classes.min()) and int(classes.max()) < count):
         raise OutOfRangeError(f"[multi_margin_loss] target out of range: classes from 0 to {count - 1} were expected")
     chosen = classes.unsqueeze(1)
-    slack = P.clamp(margin - scores.gather(1, chosen) + scores, low=0.0)
-    slack = slack if p == 1 else slack * slack
+    short = margin - scores.gather(1, chosen) + scores
+    slack = short if p == 1 else short * short
     if weight is not None:
         check_one_dtype("multi_margin_loss", input, weight)
+        check_constant("multi_margin_loss", weight=weight)
         slack = slack * weight[classes].unsqueeze(1)
-    slack = where(arange(scores.shape[1]) == chosen, zeros_like(slack), slack)
+    slack = where((arange(scores.shape[1]) != chosen) & (short > 0), slack, zeros_like(slack))  # NaN is not above 0
     loss = slack.sum(1) / scores.shape[1]
     return reduced(loss.reshape(target.shape), reduction)
 
@@ -208,7 +210,8 @@ def multilabel_soft_margin_loss(input: Tensor, target: Tensor, weight: Tensor | 
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.sum(-1) / input.shape[-1], reduction)
+    classes = input.dim() - 1  # of the input, also where the target has more dimensions
+    return reduced(loss.sum(classes) / input.size(classes), reduction)
 
 
 @in_float32
@@ -260,7 +263,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
         raise DTypeError(f"[gaussian_nll_loss] result type Float can't be cast to the desired output type "
                          f"{type_name(var.dtype.name)}; give var in a floating dtype")
     # The gradient passes the lower bound as if it were not there.
-    bounded = var + (P.clamp(var.detach(), low=eps) - var.detach())
+    bounded = where(var < eps, var - var.detach() + eps, var)
     loss = 0.5 * (bounded.log() + (input - target) ** 2 / bounded)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
@@ -296,7 +299,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
     counts = (listed < 0).cumsum(1) == 0  # up to the first -1
     classes = where(counts, listed, zeros_like(listed))
     among = ((classes.unsqueeze(2) == arange(count)) & counts.unsqueeze(2)).any(1)
-    slack = P.clamp(1 - scores.gather(1, classes).unsqueeze(2) + scores.unsqueeze(1), low=0.0)
-    wanted = counts.unsqueeze(2) & among.logical_not().unsqueeze(1)
+    slack = 1 - scores.gather(1, classes).unsqueeze(2) + scores.unsqueeze(1)
+    wanted = counts.unsqueeze(2) & among.logical_not().unsqueeze(1) & (slack > 0)  # NaN is not above 0
     loss = where(wanted, slack, zeros_like(slack)).sum((1, 2)) / count
     return reduced(loss.squeeze(0) if alone else loss, reduction)

@@ -18,7 +18,7 @@ from ...ops.accumulation import writes_directly
 from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own, wrote
-from ...tensors.apply import check_takes
+from ...tensors.apply import check_constant, check_takes
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 from .padding import pad
@@ -56,6 +56,8 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
             _check_mixed("batch_norm", input, weight, bias, running_mean, running_var)
     if not input.numel():
         return _of_nothing(input, weight, bias, 0)
+    if running_mean is not None:
+        check_constant("batch_norm", running_mean=running_mean, running_var=running_var)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError("[batch_norm] running_mean and running_var must be defined in evaluation mode")
@@ -240,6 +242,8 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     count = prod(input.shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    if running_mean is not None:
+        check_constant("instance_norm", running_mean=running_mean, running_var=running_var)
     shape = (1, input.shape[1], *(1,) * (input.dim() - 2))
     dims = tuple(range(2, input.dim()))
     out, mean, variance = P.normalize(input, *_shaped(weight, bias, shape), dim=dims, eps=eps)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ...core.errors import DTypeError, OutOfRangeError, ShapeError
 from ...core.geometry import check_room
 from ...core.primitive import COMPLEX, REAL_ONLY, P
 from ...core.windows import check_window
-from ...ops import arange, tensor, zeros
+from ...ops import arange, tensor, where, zeros
 from ...ops.arguments import integer
 from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
@@ -279,7 +279,10 @@ def _max_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
     out = P.max_pool(input, ceil=bool(ceil_mode), **window)
     if not return_indices:
         return out
-    winner = P.window_winner(input.detach(), out.detach(), **window).long()
+    seen, best = input.detach(), out.detach()
+    if input.dtype.kind in "u" and any(window["padding"]):  # what is padded with is none of the elements
+        seen, best = seen.long(), best.long()
+    winner = P.window_winner(seen, best, **window).long()
     # From the place in the kernel to the place in the plane, one dimension after the other.
     indices: Any = 0
     left, sizes, counts = winner, input.shape[-rank:], out.shape[-rank:]
@@ -331,7 +334,10 @@ def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, 
 def _lp_pool(rank: int, input: Tensor, norm: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
     size = tuple_of(kernel_size, rank, f"lp_pool{rank}d", "kernel_size")
     if norm == 0:
-        raise ShapeError(f"[lp_pool{rank}d] a norm_type other than 0 was expected")
+        raise ZeroDivisionError(f"[lp_pool{rank}d] a norm_type other than 0 was expected")
+    if norm in (inf, -inf):
+        sign = 1 if norm > 0 else -1
+        return _max_pool(rank, input.abs() * sign, size, stride, 0, 1, ceil_mode, False) * sign
     mean = _avg_pool(rank, input.pow(norm), size, stride, 0, ceil_mode, True, None)
     return (mean.sign() * P.relu(mean.abs())).mul(prod(size)).pow(1.0 / norm)
 
@@ -342,6 +348,8 @@ def _lp_pool(rank: int, input: Tensor, norm: float, kernel_size: Any, stride: An
 def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, ...]:
     if input.dim() not in (rank + 1, rank + 2):
         raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}")
+    if output_size is None:
+        raise TypeError(f"{op}(): argument 'output_size' (position 2) must be int or tuple of ints, not NoneType")
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
     if len(given) != rank:
         raise ShapeError(f"[{op}] {op}(): output_size.size() must be {rank}: output_size must have {rank} entries; got "
@@ -413,12 +421,22 @@ def _adaptive_max(rank: int, input: Tensor, output_size: Any, return_indices: bo
     places = places.reshape(prod(out), -1)
     flat = input.reshape(*lead, prod(sizes))
     windows = flat.index_select(-1, places.reshape(-1)).reshape(*lead, *places.shape)
-    best, where = windows.max(-1)
+    best, places_in = maxima(windows)
     best = labelled(own(_laid(rank, best.reshape(*lead, *out), input)), label)
     if not return_indices:
         return best
-    chosen = places.expand(*lead, *places.shape).gather(-1, where.unsqueeze(-1)).squeeze(-1)
+    chosen = places.expand(*lead, *places.shape).gather(-1, places_in.unsqueeze(-1)).squeeze(-1)
     return best, own(_laid(rank, chosen.reshape(*lead, *out), input))
+
+
+def maxima(windows: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest element of each window, a row, and its place; of NaNs the last one's."""
+    best, places = windows.max(-1)
+    if is_readable(best) and bool((strange := best.detach().isnan()).any()):
+        last = windows.shape[-1] - 1 - windows.detach().isnan().flip(-1).long().argmax(-1)
+        places = where(strange, last, places)
+        best = windows.gather(-1, places.unsqueeze(-1)).squeeze(-1)
+    return best, places
 
 
 def _laid(rank: int, result: Tensor, input: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ def choose(reduction: str, size_average: bool | None = None, reduce: bool | None
     """The reduction that is meant; the deprecated flags go before the word. Raises ValueError for an unknown word."""
     if size_average is not None or reduce is not None:
         reduction = from_flags(size_average, reduce)
-    if reduction in _WORDS:
+    if isinstance(reduction, str) and reduction in _WORDS:
         return reduction
     if reduction == "elementwise_mean":
         warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")

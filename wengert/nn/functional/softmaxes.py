@@ -5,10 +5,13 @@ A warning finds the line of the program by itself.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...core.dtypes import DType
 from ...core.frames import warn
 from ...core.layout import contiguous_format
 from ...ops import empty_like, zeros_like
+from ...ops.arguments import integer
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 
@@ -20,8 +23,8 @@ def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     tensor([[0.0900, 0.2447, 0.6652]])
     """
     try:
-        if dim is None:
-            dim = _implicit_dim("softmax", input.dim())
+        if type(dim) is not int:
+            dim = _dim("softmax", input, dim)
         return (input if dtype is None else input.to(dtype)).softmax(dim)
     except UNASKED:
         return once_more(softmax, input, dim, _stacklevel, dtype)
@@ -34,8 +37,8 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     tensor([    0., -1000.])
     """
     try:
-        if dim is None:
-            dim = _implicit_dim("log_softmax", input.dim())
+        if type(dim) is not int:
+            dim = _dim("log_softmax", input, dim)
         return (input if dtype is None else input.to(dtype)).log_softmax(dim)
     except UNASKED:
         return once_more(log_softmax, input, dim, _stacklevel, dtype)
@@ -48,11 +51,20 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     tensor([[0.6652, 0.2447, 0.0900]])
     """
     try:
-        if dim is None:
-            dim = _implicit_dim("softmin", input.dim())
+        if type(dim) is not int:
+            dim = _dim("softmin", input, dim)
         return (-(input if dtype is None else input.to(dtype))).softmax(dim)
     except UNASKED:
         return once_more(softmin, input, dim, _stacklevel, dtype)
+
+
+def _dim(op: str, input: Tensor, dim: Any) -> int:
+    """The dimension that is meant by what is not plainly a number."""
+    if dim is None:
+        return _implicit_dim(op, input.dim())
+    if isinstance(dim, Tensor) and dim.dim():
+        raise TypeError(f"{op}(): argument 'dim' (position 2) must be int, not Tensor")
+    return integer(dim, op)
 
 
 @asking

@@ -278,6 +278,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"[pixel_unshuffle] pixel_unshuffle expects {name} to be divisible by downscale_factor, but "
                 f"input.size({dim})={n} is not divisible by {r}"
             )
+    if not input.numel():
+        return input.clone()  # as it is, as PyTorch has it
     split = input.reshape(prod(lead), channels, height // r, r, width // r, r).permute(0, 1, 3, 5, 2, 4)
     return _regrouped(split.reshape(*lead, channels * r * r, height // r, width // r), input, "PixelUnshuffle")
 

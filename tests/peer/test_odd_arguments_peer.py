@@ -1,0 +1,170 @@
+"""Calls in which one argument is of another type than it should be, under wengert and under PyTorch: what is taken
+gives the same, in the same dtype, and what is refused is refused by the same clause.
+
+Each function of ``torch.nn.functional`` is called rightly, and then with something odd in the place of one argument
+after the other.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import wengert
+from tests.peer import nn_cases
+from tests.peer.nn_grid import arrays_of
+from tools.conformance.comparison import Mismatch, same
+from tools.conformance.database import carried, copied
+from tools.conformance.derivatives import total
+
+# In these PyTorch takes such a thing apart by Python, and says of it what comes of that; here it is taken or refused.
+BY_PYTHON = ("interpolate", "upsample", "max_unpool", "adaptive_", "lp_pool", "fractional_max", "local_response",
+             "gaussian_nll", "layer_norm", "poisson_nll", "multilabel_soft", "fold",
+             "unfold", "normalize", "embedding", "grid_sample", "threshold_")
+WITH_ARRAYS = ("conv1d", "conv2d", "conv3d", "linear")
+"""These take an array as their bias."""
+
+
+def odd(value: Any) -> Iterator[tuple[str, Any]]:
+    """Other things for a flag, a number, a word, a tensor."""
+    if isinstance(value, torch.Tensor):
+        yield from (("array", value.numpy()), ("number", 1.5), ("word", "x"), ("list", value.tolist()))
+    elif isinstance(value, bool):
+        yield from (("0", 0), ("None", None), ("word", "x"), ("row", (True,)), ("tensor", torch.tensor(True)))
+    elif isinstance(value, int):
+        yield from (("half", value + 0.5), ("word", "x"), ("numpy's", np.int64(value)))
+    elif isinstance(value, float):
+        yield from (("numpy's", np.float64(value)), ("word", "x"), ("row", [value]), ("tensor", torch.tensor([value])),
+                    ("0-d", torch.tensor(value)))
+    elif isinstance(value, str):
+        yield from (("other", "x"), ("None", None), ("number", 1), ("list", [value]))
+
+
+def outcome(lib: Any, name: str, case: nn_cases.Case, arguments: list[Any]) -> Any:
+    """What a function makes of arguments, or its error; with the gradient of what is a floating tensor."""
+    def made(x: Any) -> Any:
+        x = copied(x) if isinstance(x, torch.Tensor) else x
+        return carried(x) if lib is wengert else x
+
+    given, count = [made(x) for x in arguments], len(case.inputs) + len(case.args)
+    lib.manual_seed(0)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            options = dict(zip(case.kwargs, given[count:], strict=True))
+            return getattr(lib.nn.functional, name)(*given[:count], **options)
+        except Exception as error:  # noqa: BLE001 - its class is what is compared
+            return error
+
+
+def difference(name: str, case: nn_cases.Case, arguments: list[Any]) -> str:
+    want, got = outcome(torch, name, case, arguments), outcome(wengert, name, case, arguments)
+    if isinstance(want, Exception):
+        kind = next(kind for kind in type(want).__mro__ if kind.__module__ == "builtins")
+        return "" if isinstance(got, kind) else f"PyTorch raises {want!r}; here {got!r}"[:300]
+    try:
+        same(got, want)
+    except Mismatch as error:
+        return str(error)
+    return ""
+
+
+def called(name: str) -> tuple[nn_cases.Case, list[Any]]:
+    """The first case of a function, and all of its arguments, arrays as tensors."""
+    case = nn_cases.FUNCTIONS[name][-1]
+    values = [value for value, _ in arrays_of(case, "float32")] + [*case.args, *case.kwargs.values()]
+    return case, [torch.tensor(x) if isinstance(x, np.ndarray) else x for x in values]
+
+
+@pytest.mark.parametrize("name", [name for name in nn_cases.FUNCTIONS if not name.startswith(BY_PYTHON)])
+def test_what_is_of_another_type_is_taken_or_refused_as_in_pytorch(name: str) -> None:
+    case, arguments = called(name)
+    differing = []
+    for place, right in enumerate(arguments):
+        for what, wrong in odd(right):
+            if name in WITH_ARRAYS and what == "array":
+                continue
+            found = difference(name, case, [*arguments[:place], wrong, *arguments[place + 1:]])
+            if found:
+                differing.append(f"argument {place}, {what}: {found}")
+    assert differing == []
+
+
+CONSTANTS = {
+    "batch_norm": ("running_mean", lambda F, x: F.batch_norm(x(4, 3), x(3), x(3).detach(), momentum=0.2)),
+    "instance_norm": ("running_mean", lambda F, x: F.instance_norm(x(2, 3, 4), x(3), x(3).detach())),
+    "binary_cross_entropy": ("weight", lambda F, x: F.binary_cross_entropy(x(3), x(3).detach(), x(3))),
+    "binary_cross_entropy_with_logits": (
+        "pos_weight", lambda F, x: F.binary_cross_entropy_with_logits(x(3), x(3).detach(), pos_weight=x(3))),
+    "nll_loss": ("weight", lambda F, x: F.nll_loss(x(2, 3), x.classes(2), x(3))),
+    "cross_entropy": ("weight", lambda F, x: F.cross_entropy(x(2, 3), x.classes(2), x(3), label_smoothing=0.1)),
+    "multi_margin_loss": ("weight", lambda F, x: F.multi_margin_loss(x(2, 3), x.classes(2), weight=x(3))),
+    "soft_margin_loss": ("target", lambda F, x: F.soft_margin_loss(x(3), x(3))),
+}
+
+
+class Leaves:
+    """Makes leaves of a library."""
+
+    def __init__(self, lib: Any) -> None:
+        self.lib = lib
+
+    def __call__(self, *shape: int) -> Any:
+        return self.lib.full(shape, 0.5, requires_grad=True)
+
+    def classes(self, count: int) -> Any:
+        return self.lib.arange(count)
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_what_is_no_variable_of_a_function_may_require_no_gradient(name: str) -> None:
+    argument, call = CONSTANTS[name]
+    for lib in (torch, wengert):
+        with pytest.raises(RuntimeError, match=f"is not differentiable with respect to argument '{argument}'"):
+            call(lib.nn.functional, Leaves(lib))
+        with lib.no_grad():
+            call(lib.nn.functional, Leaves(lib))
+
+
+ODD_NUMBERS = {
+    "linear by rows of biases": lambda m: (x := m.ones(2, 3, requires_grad=True), b := m.ones(2, 4, requires_grad=True),
+                                           m.nn.functional.linear(x, m.ones(4, 3), b), b)[2:],
+    "lp_pool of infinity": lambda m: m.nn.functional.lp_pool2d(m.arange(16.0).reshape(1, 4, 4) - 8, float("inf"), 2),
+    "lp_pool of -infinity": lambda m: m.nn.functional.lp_pool1d(m.arange(8.0).reshape(1, 8) - 4, -float("inf"), 2),
+    "places of bytes": lambda m: m.nn.functional.max_pool1d(m.zeros(1, 5, dtype=m.uint8), 3, 2, 1, return_indices=True),
+    "NaN in adaptive windows": lambda m: m.nn.functional.adaptive_max_pool1d(m.full((1, 7), float("nan")), 3, True),
+    "NaN in margins": lambda m: m.nn.functional.multi_margin_loss(m.full((1, 3), float("nan")), m.tensor([1])),
+    "infinite variance": lambda m: m.nn.functional.gaussian_nll_loss(m.ones(2), m.zeros(2), m.tensor([1.0, m.inf])),
+    "dropout of six dimensions": lambda m: (m.manual_seed(0), m.nn.functional.dropout3d(m.ones(2, 3, 2, 2, 1, 1)))[1],
+    "a target of more dimensions": lambda m: m.nn.functional.multilabel_soft_margin_loss(
+        m.arange(4.0), m.ones(3, 4), reduction="none"),
+    "unshuffling nothing": lambda m: m.nn.functional.pixel_unshuffle(m.ones(0, 2, 6, 4), 2),
+}
+
+
+@pytest.mark.parametrize("name", ODD_NUMBERS)
+@pytest.mark.filterwarnings("ignore:dropout3d")
+def test_values_of_odd_numbers(name: str) -> None:
+    found, grads = [], []
+    for lib in (wengert, torch):
+        found.append(ODD_NUMBERS[name](lib))
+        result = found[-1]
+        grads.append(lib.autograd.grad(total(lib, result[0]), result[1]) if "linear" in name else ())
+    same(*found)
+    same(*grads)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64", "bool", "bfloat16", "float16"])
+def test_numbers_beyond_a_dtype_are_compared_as_in_pytorch(dtype: str) -> None:
+    for number in (-1, 255, 256, 300, -129, 128, 2**31, 2**40, -2**63, 2**63 - 1):
+        for compare in ("eq", "ne", "lt", "le", "gt", "ge"):
+            found = []
+            for lib in (wengert, torch):
+                x = lib.tensor([0, 1, 3, 1 if dtype == "bool" else 127], dtype=getattr(lib, dtype))
+                found.append(getattr(x, compare)(number).tolist())
+            assert found[0] == found[1], (number, compare)

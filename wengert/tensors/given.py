@@ -1,0 +1,112 @@
+"""What a call gives, looked at before the function runs, as what is of the wrong type may well compute.
+
+A string is a true flag to Python, a row of one element multiplies as a number does, numpy's float64 makes a result of
+another dtype, and an array comes back as an array. What a parameter's annotation says is held against the types of the
+values alone, so that the usual call pays one look-up for each of its arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import KindError
+from ..core.state import state
+from .creation import TENSORS
+
+_USUAL: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int)}
+_DTYPES = {"bool": "", "int": "iu", "float": "iuf"}
+_WHOLE = (int, float, str, bytes, tuple, list, dict, type(None))
+_NO_TENSORS = (complex, np.ndarray, np.generic, *_WHOLE)
+
+FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_factor", "size_average", "reduce",
+        "norm_type", "tau", "_lp_pool.norm", "gaussian_nll_loss.full", "gaussian_nll_loss.target",
+        "multilabel_soft_margin_loss.target", "triplet_margin_with_distance_loss.swap"}
+"""What Python code asks for being true or computes with, in PyTorch too: by name, or by function and name."""
+
+
+class Given:
+    """What is known of a function's parameters: ``named``, the usual types by name; ``places``, the same in order, None
+    for what may be anything."""
+
+    __slots__ = ("function", "kinds", "named", "places", "read")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.read = False  # which the first call does
+        self.kinds: dict[str, str] = {}
+        self.named: dict[str, frozenset[type]] = {}
+        self.places: list[frozenset[type] | None] = []
+
+    def _read(self) -> None:
+        tensors, name = frozenset([*TENSORS, type(None)]), self.function.__name__
+        for parameter in inspect.signature(self.function).parameters.values():
+            words = str(parameter.annotation).split(" | ")
+            kinds, known = [word for word in words if word != "None"], None
+            if FREE & {parameter.name, f"{name}.{parameter.name}"}:
+                pass
+            elif kinds == ["Tensor"]:
+                known = tensors
+            elif len(kinds) == 1 and kinds[0] in _USUAL:
+                none = [type(None)] if "None" in words or parameter.default is None else []
+                known = frozenset([*_USUAL[kinds[0]], *none])
+            if known is not None:
+                self.kinds[parameter.name], self.named[parameter.name] = kinds[0], known
+            if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+                self.places.append(known)
+        self.read = True
+
+    def is_usual(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether all that a call gives is of the usual types."""
+        if not self.read:
+            self._read()
+        for x, kinds in zip(args, self.places, strict=False):
+            if kinds is not None and type(x) not in kinds:
+                return False
+        if kwargs:
+            named = self.named
+            for name, x in kwargs.items():
+                if name in named and type(x) not in named[name]:
+                    return False
+        return True
+
+    def settled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments with numbers of Python's in the place of numpy's, and of tensors that are one. Raises KindError
+        for what PyTorch does not take there."""
+        try:
+            given = inspect.signature(self.function).bind(*args, **kwargs)
+        except TypeError:
+            return args, kwargs  # the call says it itself
+        names = list(given.signature.parameters)
+        for name, value in given.arguments.items():
+            if name in self.named and type(value) not in self.named[name]:
+                given.arguments[name] = self._number(name, names.index(name) + 1, value)
+        return given.args, given.kwargs
+
+    def _number(self, name: str, place: int, value: Any) -> Any:
+        kind, watcher = self.kinds[name], state.watcher
+        number = value.item() if isinstance(value, np.generic) else value
+        if kind == "Tensor":
+            if not isinstance(value, _NO_TENSORS):
+                return value
+        elif type(value) in TENSORS:
+            if (watcher is not None and watcher.intercepts) or type(value._data) is not np.ndarray:
+                return value  # whose number is not known
+            if value.ndim == 0 and not value.requires_grad and value._data.dtype.kind in _DTYPES[kind]:
+                return value.item()
+        elif isinstance(number, bool):
+            if kind != "int":
+                return number
+        elif isinstance(number, _USUAL[kind]) or not isinstance(number, _WHOLE):
+            return number  # what stands for a number in a recording, for one
+        raise KindError(f"{self.function.__name__}(): argument '{name}' (position {place}) must be {kind}, not "
+                        f"{type(value).__name__}")
+
+
+def check_tensor(op: str, input: Any) -> None:
+    """Raises KindError for an array, a number or a word in the place of a tensor."""
+    if type(input) not in TENSORS and isinstance(input, _NO_TENSORS):
+        raise KindError(f"{op}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
