@@ -131,8 +131,7 @@ def rrelu(
         if lower > upper:
             raise RuntimeError("[rrelu] Lower bound should be less than or equal to the upper bound; got "
                                f"{lower}, {upper}")
-        if type(training) is not bool:
-            registry.check_flag("rrelu", "training", training)
+        registry.check_flag("rrelu", "training", training)
         if not training:
             return leaky_relu(input, (lower + upper) / 2, inplace)
         check_takes("rrelu", REAL_ONLY, input)

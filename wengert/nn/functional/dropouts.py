@@ -125,8 +125,7 @@ def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False,
 
 
 def _drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
-    if type(training) is not bool:
-        check_flag("dropout", "training", training)
+    check_flag("dropout", "training", training)
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
@@ -156,8 +155,7 @@ def drop_channels(input: Tensor, p: float, training: bool, inplace: bool) -> Ten
 
 
 def _alpha_drop(input: Tensor, mask_shape: tuple[int, ...] | None, p: float, training: bool, inplace: bool) -> Tensor:
-    if type(training) is not bool:
-        check_flag("alpha_dropout", "training", training)
+    check_flag("alpha_dropout", "training", training)
     if not training or p == 0 or input.numel() == 0:
         return input
     if p == 1:
