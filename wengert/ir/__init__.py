@@ -15,6 +15,7 @@ from .graph import (
     copied,
     format_effect,
     format_graph,
+    format_instr,
     prune,
 )
 from .interpreter import Interpreter
@@ -23,5 +24,5 @@ from .verifier import verify
 
 __all__ = [
     "GENERATOR", "Effect", "GraphError", "Instr", "InstructionGraph", "Interpreter", "Value", "copied",
-    "format_effect", "format_graph", "parse_graph", "prune", "verify",
+    "format_effect", "format_graph", "format_instr", "parse_graph", "prune", "verify",
 ]

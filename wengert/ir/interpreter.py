@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import evaluate
-from .graph import InstructionGraph, Value
+from .graph import Instr, InstructionGraph, Value
 
 
 class Interpreter:
@@ -42,7 +42,7 @@ class Interpreter:
         values.update(zip(graph.generators, generators, strict=True))
         for instr, dropped in zip(graph.instrs, self._dropped, strict=True):
             operands = [values[x] if type(x) is Value else x for x in instr.operands]
-            found = evaluate(instr.primitive, operands, instr.params)
+            found = self.evaluated(instr, operands)
             for result, array in zip(
                 instr.results, found if instr.primitive.multiple else (found,), strict=True
             ):
@@ -51,3 +51,7 @@ class Interpreter:
                 del values[value]
         effects = [None if effect.value is None else values[effect.value] for effect in graph.effects]
         return effects, [values[value] for value in graph.outputs]
+
+    def evaluated(self, instr: Instr, operands: list[Any]) -> Any:
+        """What an instruction gives for these operands."""
+        return evaluate(instr.primitive, operands, instr.params)

@@ -17,7 +17,7 @@ from ..native import WRITTEN, Runner, Stages, StepInfo
 from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
-from .arguments import Arguments, Given, filled
+from .arguments import Arguments, Given, Place, filled
 from .backward import COMPILED, Backward, CompiledNode
 from .explanation import explain
 from .memory import root_of, step_within, whole_of
@@ -99,9 +99,14 @@ class Program:
         return [binding.source.find([]) for binding in self._bindings[state]
                 if isinstance(binding.source, (Captured, Found))]
 
-    def memory_of(self, state: str) -> np.ndarray:
-        """The whole memory of a state from outside the arguments, as it is now."""
-        return whole_of(self._bindings[state][0].find([])._data)
+    def memory_of(self, state: str, tensors: Sequence[Tensor] = ()) -> np.ndarray:
+        """The whole memory of a state, as it is now; of one that an argument leads to, with the arguments' tensors."""
+        return whole_of(self._bindings[state][0].find(tensors)._data)
+
+    @property
+    def generators(self) -> list[Any]:
+        """The generators of random numbers that it draws from."""
+        return self._generators
 
     @property
     def results(self) -> Results:
@@ -150,7 +155,7 @@ class Program:
         wholes = {
             name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()
         }
-        inputs = self._inputs(arguments)
+        inputs = self.inputs(arguments)
         effects, outputs = self._run(inputs, [wholes[value.name] for value in self.graph.states],
                                      self._generators)
         memories = [*inputs, *wholes.values()]
@@ -188,7 +193,8 @@ class Program:
         return self._results.handed_out(self._results.form.build(
             filled(self._results.leaves, made.__getitem__, lambda i: made[i].item())))
 
-    def _inputs(self, arguments: Given) -> list[np.ndarray]:
+    def inputs(self, arguments: Given) -> list[np.ndarray]:
+        """The arrays of a call that are no states: those of its tensors, and its numbers."""
         numbers = [np.array(source.find(arguments.floats)) for source in self._quantities]
         return [*[tensor._data for tensor in arguments.tensors], *numbers]
 
@@ -197,7 +203,7 @@ class Program:
         if not isinstance(self._run, Runner):
             raise TraceError("[profile] a compiled program was expected; this one is interpreted")
         states = [whole_of(self._bindings[value.name][0].find(arguments.tensors)._data) for value in self.graph.states]
-        arrays = [*map(_like, [*self._inputs(arguments), *states])]
+        arrays = [*map(like, [*self.inputs(arguments), *states])]
         count = len(arrays) - len(states)
         generators = [source.clone_state() for source in self._generators]
         self._run.profile(arrays[:count], arrays[count:], generators, rounds)
@@ -229,10 +235,29 @@ class Program:
         found = {name: whole_of(bound[0].find(tensors)._data) for name, bound in self._bindings.items()}
         return {**dict(zip(arguments.names, (tensor._data for tensor in tensors), strict=True)), **found}
 
-    def leaves(self, arguments: Arguments) -> dict[str, Leaf]:
-        """The leaves whose gradients a run may set, by the names of these gradients."""
-        edges = {name: source.find(arguments.tensors)._edge for name, source in self._targets.items()}
-        return {name: edge for name, edge in edges.items() if isinstance(edge, Leaf)}
+    def tensors(self, arguments: Arguments) -> list[Tensor]:
+        """The tensors of the user's that a run finds: arguments, and those that lie in the memory of states."""
+        return [*arguments.tensors, *[binding.find(arguments.tensors) for bound in self._bindings.values()
+                                      for binding in bound]]
+
+    def gradients(self, arguments: Arguments) -> dict[str, Tensor | None]:
+        """The gradients that a run may set, as they are now, by their names."""
+        found = {}
+        for name, source in self._targets.items():
+            tensor = source.find(arguments.tensors)
+            edge = edge_of(tensor)
+            found[name] = edge.grad if isinstance(edge, Leaf) else (tensor._rare or {}).get("grad")
+        return found
+
+    def value_at(self, place: str) -> Value | None:
+        """What a place holds after a run: memory by its name, a gradient by its, or ``result 0``; None where that is
+        no value of its own."""
+        word, _, number = place.rpartition(" ")
+        if word == "result":
+            leaf = self._results.leaves[int(number)]
+            where = self._results.where[leaf.number] if isinstance(leaf, Place) else None
+            return where if type(where) is Value else None
+        return next((effect.value for effect in self.graph.effects if effect.target == place), None)
 
     # --- differentiation outside --------------------------------------------------------------------------------------
 
@@ -359,7 +384,7 @@ class Program:
         return f"<program {self.graph.name}: {len(self.graph.instrs)} instructions>"
 
 
-def _like(array: np.ndarray) -> np.ndarray:
+def like(array: np.ndarray) -> np.ndarray:
     """A copy that lies as the array does."""
     extent = 1 + sum([abs(s) * (n - 1) for n, s in zip(array.shape, array.strides, strict=True)]) // array.itemsize
     room = np.zeros(extent if array.size else 0, array.dtype)
