@@ -62,6 +62,13 @@ def test_a_shape_error_shows_the_lines_of_the_program_and_draws_the_shapes(tmp_p
     ("F.dropout(torch.ones(2),\n    prob=0.1)", "F.dropout() has no argument 'prob'; did you mean 'p'?"),
     ("torch.max(torch.ones(2), dm=0)", "torch.max() has no argument 'dm'; did you mean 'dim'?"),
     ("torch.relu(torch.ones(2), quickly=True)", "torch.relu() has no argument 'quickly'; it takes input"),
+    ("torch.ones(2).argmax(dimm=0)", "torch.ones(2).argmax() has no argument 'dimm'; did you mean 'dim'?"),
+    ("torch.full((2,), fill=1)", "torch.full() has no argument 'fill'; did you mean 'fill_value'?"),
+    ("torch.stack([], dimension=1)", "torch.stack() has no argument 'dimension'; did you mean 'dim'?"),
+    ("torch.compile(F.relu, fullgrap=True)", "torch.compile() has no argument 'fullgrap'; did you mean 'fullgraph'?"),
+    ("layer = nn.Linear(1, 1)\nlayer(inptu=torch.ones(1))", "layer() has no argument 'inptu'; did you mean 'input'?"),
+    ("torch.optim.adam(nn.Linear(1, 1).parameters())",
+     "torch.optim.adam is a module; did you mean torch.optim.Adam?"),
     ("x = {'f': torch.zeros}\nx['f'](2, dytpe=1)", ""),  # only running the program would tell
 ])
 def test_an_unknown_keyword_is_answered_with_the_nearest(tmp_path: Path, call: str, said: str) -> None:
@@ -177,6 +184,7 @@ def test_what_python_suggests_for_a_name_is_still_said(tmp_path: Path) -> None:
     for line, end in (("import math; math.sinn", "Did you mean: 'sin'?"),
                       ("wengert.cuda.is_avaliable", "Did you mean: 'is_available'?"),
                       ("wengert.nn.Linear(1, 1).wieght", "Did you mean: 'weight'?"),
+                      ("wengert.linalg.inversion", "wengert.linalg.inversion is not a name of PyTorch's"),
                       ("wengrt", "Did you mean: 'wengert'?"),
                       ("from wengert.nn import Linnear", "did you mean wengert.nn.Linear?")):
         (tmp_path / "program.py").write_text(f"import wengert\n{line}\n")
@@ -309,3 +317,56 @@ def test_an_error_of_dtypes_or_of_values_is_no_matter_of_shapes() -> None:
         with pytest.raises((RuntimeError, IndexError)) as caught:
             call()
         assert "    try: " not in describe(caught.value)
+
+
+@pytest.mark.parametrize(("owner", "name", "meant"), [
+    (nn, "Relu", "wengert.nn.ReLU"), (nn, "linear", "wengert.nn.Linear"), (nn, "Conv2D", "wengert.nn.Conv2d"),
+    (torch.optim, "Sgd", "wengert.optim.SGD"), (nn, "LSTMcell", "wengert.nn.LSTMCell"),
+    (functional, "crossentropy", "wengert.nn.functional.cross_entropy"), (torch, "Softmax", "wengert.nn.Softmax"),
+    (torch, "float_32", "wengert.float32"), (nn, "Dense", "wengert.nn.Linear"),
+    (torch, "expand_dims", "wengert.unsqueeze"),
+    (torch, "set_seed", "wengert.manual_seed"), (torch.ones(1), "astype", "Tensor.to"),
+    (torch.ones(1), "copy", "Tensor.clone"), (torch.ones(1), "clone_", "Tensor.clone"), (torch, "quantum", ""),
+])
+def test_a_name_that_is_not_there_is_answered_with_the_one_meant(owner: Any, name: str, meant: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(owner, name)
+    assert str(caught.value).endswith(f"did you mean {meant}?" if meant else "is not a name of PyTorch's")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_unknown_argument_is_refused_by_the_public_name() -> None:
+    """By every public function that Python does not need another argument for first."""
+    from tools import reference
+
+    wrong, told = [], 0
+    for page in reference.PAGES:
+        if page.startswith(("wengert.distributed", "wengert.multiprocessing", "wengert.vision", "wengert.utils")):
+            continue
+        for name, value in reference.members(page):
+            if reference.standing_in(value):
+                continue
+            try:
+                value(*[X] * (page == reference.TENSOR), no_such_argument=1)
+            except TypeError as error:
+                told += "no_such_argument" in str(error)
+                wrong += [f"{page}.{name}: {error}"] if "<locals>" in str(error) else []
+            except RuntimeError:
+                continue
+            else:
+                wrong.append(f"{page}.{name} takes anything")
+    free = {"Tensor", "types.Tensor", "nn.Identity", "autograd.Function", "jit.ignore", "autograd.record_lines",
+            "autograd.strict_zero", "overrides.DisableTorchFunction", "overrides.DisableTorchFunctionSubclass"}
+    assert [each for each in wrong if each.removeprefix("wengert.").removesuffix(" takes anything") not in free] == []
+    assert told > 1000
+
+
+def test_a_module_refuses_an_unknown_argument_of_to() -> None:
+    with pytest.raises(TypeError, match=r"unexpected keyword argument 'dtpye'"):
+        nn.Linear(1, 1).to(dtpye=torch.float64)
+
+
+@pytest.mark.parametrize("params", [None, [nn.Linear(1, 1)], nn.Linear(1, 1).state_dict(), nn.Linear(1, 1), 3])
+def test_what_is_no_parameters_is_told_to_be_models_parameters(params: Any) -> None:
+    with pytest.raises(TypeError, match=r"model\.parameters\(\)"):
+        torch.optim.Adam(params)

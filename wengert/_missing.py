@@ -17,6 +17,34 @@ BASES = ("Tensor", "Module", "Optimizer")
 """Classes that many others derive from: what they lack, those lack too."""
 
 
+ELSEWHERE = {
+    "Dense": "Linear", "BatchNormalization": "BatchNorm2d", "MaxPooling2D": "MaxPool2d", "expand_dims": "unsqueeze",
+    "astype": "to", "cast": "to", "copy": "clone", "array": "tensor", "to_numpy": "numpy", "set_seed": "manual_seed",
+    "random_seed": "manual_seed", "seed_all": "manual_seed", "reduce_mean": "mean", "reduce_sum": "sum",
+    "uniform": "rand", "random_normal": "randn", "dot_product": "dot", "stop_gradient": "detach", "length": "numel",
+    "concatenation": "cat", "dimension": "dim", "power": "pow",
+}
+"""What other libraries call a thing, and people who remember it half."""
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.75) -> str:
+    """The public name that was meant: the same but for capitals and underscores, what other libraries call so, or the
+    most alike; "" where none is."""
+    folded: dict[str, str] = {}
+    for each in known:
+        if not each.startswith("_"):
+            folded.setdefault(_folded(each), each)
+    other = ELSEWHERE.get(name, "")
+    if other and folded.get(_folded(other)) == other:
+        return other
+    near = difflib.get_close_matches(_folded(name), folded, n=1, cutoff=cutoff)
+    return folded[near[0]] if near else ""
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower() or name
+
+
 class MissingError(AttributeError):
     """A name that is not there. The text is built when it is read, so that ``hasattr`` stays fast."""
 
@@ -34,10 +62,10 @@ class MissingError(AttributeError):
 def explain(owner: str, name: str, known: Iterable[str]) -> str:
     """The message for a missing attribute: that it is not in wengert yet, or not in PyTorch either; and the place where
     this very name is, or the nearest name that is there."""
-    near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], n=1, cutoff=0.75)
+    near = nearest(name, known)
     if is_of_pytorch(owner, name):
-        return f"{owner}.{name} is not in wengert yet" + (f"; the nearest thing is {owner}.{near[0]}" if near else "")
-    meant = _elsewhere(owner, name) or (f"{owner}.{near[0]}" if near else "")
+        return f"{owner}.{name} is not in wengert yet" + (f"; the nearest thing is {owner}.{near}" if near else "")
+    meant = _elsewhere(owner, name) or (f"{owner}.{near}" if near else "")
     return f"{owner}.{name} is not a name of PyTorch's" + (f"; did you mean {meant}?" if meant else "")
 
 

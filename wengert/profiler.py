@@ -114,7 +114,7 @@ class profile(_base.profile):
                  schedule: Callable[[int], ProfilerAction] | None = None,
                  on_trace_ready: Callable[[Any], Any] | None = None, record_shapes: bool = False,
                  profile_memory: bool = False, with_stack: bool = False, **options: Any) -> None:
-        super().__init__(record_shapes=record_shapes)
+        super().__init__(record_shapes=record_shapes, **options)
         self._schedule, self._ready = schedule, on_trace_ready
         self.step_num = 0
 

@@ -43,6 +43,14 @@ class Event:
     thread: int = field(default_factory=get_ident)
 
 
+UNUSED = frozenset({
+    "use_cuda", "use_device", "with_flops", "profile_memory", "with_stack", "with_modules", "use_kineto", "use_cpu",
+    "experimental_config", "acc_events", "custom_trace_id_callback", "post_processing_timeout_s", "activity_filters",
+    "execution_trace_observer",
+})
+"""What PyTorch's profilers take and these have no use for."""
+
+
 class profile(Watcher):
     """Measures what runs inside, in the thread that enters it.
 
@@ -54,6 +62,9 @@ class profile(Watcher):
     """
 
     def __init__(self, enabled: bool = True, *, record_shapes: bool = False, **options: Any) -> None:
+        unknown = options.keys() - UNUSED
+        if unknown:
+            raise TypeError(f"profile.__init__() got an unexpected keyword argument {min(unknown)!r}")
         self.enabled, self.record_shapes = enabled, record_shapes
         self._events: list[Event] = []
         self._open: list[Event] = []

@@ -57,6 +57,7 @@ def _allow(kernel: str) -> Callable[[bool], None]:
     def enable(enabled: bool) -> None:
         _Kernels.allowed[kernel] = bool(enabled)
 
+    enable.__name__ = enable.__qualname__ = f"enable_{kernel}_sdp"
     enable.__doc__ = (f"Notes whether a device may compute attention by its kernel {kernel!r}: there is no device. "
                       f"Raises nothing: whatever is given counts as true or false.\n\n"
                       f">>> torch.backends.cuda.enable_{kernel}_sdp(True)\n"
@@ -68,6 +69,7 @@ def _allowed(kernel: str) -> Callable[[], bool]:
     def enabled() -> bool:
         return _Kernels.allowed[kernel]
 
+    enabled.__name__ = enabled.__qualname__ = f"{kernel}_sdp_enabled"
     enabled.__doc__ = (f"What was said last of the kernel {kernel!r}; at first True.\n\n"
                        f">>> torch.backends.cuda.{kernel}_sdp_enabled()\nTrue")
     return enabled

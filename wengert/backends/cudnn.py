@@ -41,13 +41,15 @@ def is_acceptable(tensor: Any) -> bool:
 
 
 @contextlib.contextmanager
-def flags(**settings: Any) -> Iterator[None]:
-    """A context with the given settings in force.
+def flags(enabled: bool = False, benchmark: bool = False, benchmark_limit: int = 10, deterministic: bool = False,
+          allow_tf32: bool = True) -> Iterator[None]:
+    """A context with the given settings in force, and those not given as these arguments stand.
 
     >>> with torch.backends.cudnn.flags(enabled=False):
     ...     torch.backends.cudnn.enabled
     False
     """
+    settings = dict(locals())
     before = {name: globals()[name] for name in settings}
     globals().update(settings)
     try:

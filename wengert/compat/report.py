@@ -6,14 +6,13 @@ Only what is written out can be seen: ``torch.fft.rfft`` can, a method of a valu
 from __future__ import annotations
 
 import ast
-import difflib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from .._missing import is_of_pytorch
+from .._missing import is_of_pytorch, nearest
 from ..tensors.tensor import Tensor
 from .finder import PACKAGES, MissingModuleError, find_module, torch_name
 
@@ -149,8 +148,8 @@ def missing_part(name: str) -> Missing | None:
             except MissingModuleError:
                 found = None
             if found is None:
-                near = difflib.get_close_matches(part, [k for k in dir(owner) if k[0] != "_"], n=1, cutoff=0.75)
-                return Missing(f"{path}.{part}", f"{path}.{near[0]}" if near else "", is_of_pytorch(path, part))
+                near = nearest(part, dir(owner))
+                return Missing(f"{path}.{part}", f"{path}.{near}" if near else "", is_of_pytorch(path, part))
         owner, path = found, f"{path}.{part}"
     return None
 

@@ -15,7 +15,7 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -37,7 +37,8 @@ def describe(error: BaseException) -> str:
     text = traceback.TracebackException.from_exception(error)
     if is_foreseen(error):
         drop_own_frames(text)
-    return "".join([*formatted(text, error), *hints(error)])
+    said = formatted(text, error)
+    return "".join([*said, *hints(error, said[-1])])
 
 
 def formatted(text: traceback.TracebackException, error: BaseException) -> list[str]:
@@ -54,13 +55,16 @@ def formatted(text: traceback.TracebackException, error: BaseException) -> list[
     return parts
 
 
-def hints(error: BaseException) -> Iterator[str]:
-    """Lines to print behind an error: what it does not say itself."""
+def hints(error: BaseException, said: str = "") -> Iterator[str]:
+    """Lines to print behind an error: what it does not say itself, nor Python, which ``said`` this of it."""
     if isinstance(error, TypeError) and (near := suggestion(error)):
         yield f"{near}\n"
     elif isinstance(error, ImportError) and is_own(error.path or "") and error.name in sys.modules:
         name = str(error).partition("'")[2].partition("'")[0]
         yield f"{explain(str(error.name), name, dir(sys.modules[error.name]))}\n"
+    elif isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        if type(error) is AttributeError and is_own(error.obj.__file__ or "") and "Did you mean" not in said:
+            yield f"{explain(error.obj.__name__, str(error.name), dir(error.obj))}\n"
     elif is_of_shapes(error) and (lines := drawing(error)):
         yield "\n".join(["", *lines, ""])
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 import inspect
 import linecache
 import re
 from types import FrameType, ModuleType
 from typing import Any
 
+from .._missing import nearest
 from ..core.frames import user_trace
+from ..nn.module import Module
 from ..tensors.tensor import Tensor
 
 _UNKNOWN = re.compile(r"unexpected keyword argument '(\w+)'")
 _SAME = {
     "learning_rate": "lr", "axis": "dim", "axes": "dim", "dims": "dim", "keepdims": "keepdim", "prob": "p",
-    "probability": "p", "rate": "p", "beta": "betas", "channels": "num_channels", "size_average": "reduction",
-    "weights": "weight", "decay": "weight_decay", "l2": "weight_decay", "epsilon": "eps",
+    "probability": "p", "rate": "p", "dimension": "dim", "beta": "betas", "channels": "num_channels",
+    "size_average": "reduction", "weights": "weight", "decay": "weight_decay", "l2": "weight_decay", "epsilon": "eps",
 }
 """What other libraries call an argument, and people who remember it half."""
 
@@ -28,26 +29,41 @@ def suggestion(error: TypeError) -> str:
     of the function."""
     found = _UNKNOWN.search(str(error))
     at = user_trace(error.__traceback__)
-    if found is None or at is None:
+    if at is None or found is None and str(error) != "'module' object is not callable":
         return ""
-    frame, key = at.tb_frame, found[1]
-    call = _call_at(frame, at.tb_lasti, key)
+    frame = at.tb_frame
+    call = _call_at(frame, at.tb_lasti)
     if call is None:
         return ""
-    names = _parameters(_value(call.func, frame))
+    if found is None:
+        return _in_the_module(call.func, frame)
+    key = found[1]
+    if all(keyword.arg != key for keyword in call.keywords):
+        return ""
+    called = _value(call.func, frame)
+    names = _parameters(called.forward if isinstance(called, Module) else called)
     if not names:
         return ""
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
-    other = _SAME.get(key)
-    meant = other if other in names else near[0] if near else None
+    other, begun = _SAME.get(key, ""), [name for name in names if name.startswith(key) or key.startswith(name)]
+    meant = other if other in names else nearest(key, names, 0.6) or (begun[0] if len(begun) == 1 else "")
     function = ast.unparse(call.func)
-    if meant is not None:
+    if meant:
         return f"{function}() has no argument {key!r}; did you mean {meant!r}?"
     return f"{function}() has no argument {key!r}; it takes {', '.join(names)}"
 
 
-def _call_at(frame: FrameType, position: int, key: str) -> ast.Call | None:
-    """The call that an instruction of a frame makes, if its source can be read and it names the argument."""
+def _in_the_module(function: ast.expr, frame: FrameType) -> str:
+    """A line that names what was meant by a module that is called, such as ``optim.adam``: what stands beside it."""
+    if not isinstance(function, ast.Attribute):
+        return ""
+    meant = nearest(function.attr, [name for name, value in vars(_value(function.value, frame)).items()
+                                    if callable(value)], 0.9)
+    owner = ast.unparse(function.value)
+    return f"{owner}.{function.attr} is a module; did you mean {owner}.{meant}?" if meant else ""
+
+
+def _call_at(frame: FrameType, position: int) -> ast.Call | None:
+    """The call that an instruction of a frame makes, if its source can be read."""
     line, last, column, end = list(frame.f_code.co_positions())[position // 2]
     if line is None:
         return None
@@ -60,7 +76,7 @@ def _call_at(frame: FrameType, position: int, key: str) -> ast.Call | None:
         place = (getattr(node, "lineno", None), getattr(node, "end_lineno", None), getattr(node, "col_offset", None),
                  getattr(node, "end_col_offset", None))
         if isinstance(node, ast.Call) and place == (line, last, column, end):
-            return node if any(keyword.arg == key for keyword in node.keywords) else None
+            return node
     return None
 
 

@@ -87,7 +87,9 @@ class OptimizedWrapper(OptimizedModule):
         return wrapper.forward_by(self._compiled, args, kwargs)
 
 
-def compile(model: Any = None, **options: Any) -> Any:
+def compile(model: Any = None, *, fullgraph: bool | str = False, dynamic: bool | None = None,
+            backend: str | Callable[..., Any] = "inductor", mode: str | None = None,
+            options: dict[str, Any] | None = None, disable: bool = False, check: int = 0) -> Any:
     """A function, or a module, that does the same and runs as one recorded program.
 
     Whatever a training step does is recorded, ``backward()`` and the optimiser's update too: tensors that it reaches by
@@ -96,7 +98,7 @@ def compile(model: Any = None, **options: Any) -> Any:
     such as ``if loss > 3``, is a `TraceError` with ``fullgraph=True``; else the function runs as it is from then on,
     and one warning names the line. The result can be differentiated outside.
 
-    ``model`` is a function or a `Module`; without it this is a decorator. ``options``: ``fullgraph``, of which "native"
+    ``model`` is a function or a `Module`; without it this is a decorator. ``fullgraph="native"``
     also refuses what numpy would compute in the midst of machine code; ``disable`` gives the function back as it is;
     with ``check``, the first calls, so many, run as they are as well, and a difference is an error. With ``dynamic``
     recordings for a few sizes of the arguments become one program for all, with machine code for each size; else each
@@ -114,12 +116,15 @@ def compile(model: Any = None, **options: Any) -> Any:
     <compiled f: 1 program>
     """
 
+    settings: dict[str, Any] = {"fullgraph": fullgraph, "dynamic": dynamic, "backend": backend, "mode": mode,
+                                "options": options, "disable": disable, "check": check}
+
     def made(model: Any) -> Any:
         inside = getattr(model, "compiles_inside", None)
         if isinstance(model, Module) and isinstance(inside, str) and not isinstance(model, OptimizedModule):
-            compiled = compile_function(getattr(model, inside), **options)
+            compiled = compile_function(getattr(model, inside), **settings)
             return OptimizedWrapper(model, compiled) if isinstance(compiled, Compiled) else model
-        compiled = model if isinstance(model, OptimizedModule) else compile_function(model, **options)
+        compiled = model if isinstance(model, OptimizedModule) else compile_function(model, **settings)
         if isinstance(model, Module) and isinstance(compiled, Compiled):
             return OptimizedModule(model, compiled)
         return compiled

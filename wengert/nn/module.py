@@ -261,6 +261,10 @@ def _indent(text: str) -> str:
 
 def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, DType | None]:
     """The device and the dtype in the arguments of `Module.to`."""
+    unknown = kwargs.keys() - {"device", "dtype", "tensor", "non_blocking", "copy", "memory_format"}
+    if unknown:
+        raise TypeError(f"to() got an unexpected keyword argument {min(unknown)!r}; it takes device, dtype, tensor, "
+                        "non_blocking, copy and memory_format")
     device, dtype = kwargs.get("device"), kwargs.get("dtype")
     given = (*args, kwargs["tensor"]) if "tensor" in kwargs else args
     for argument in given:

@@ -78,14 +78,15 @@ class Optimizer:
     def __init__(self, params: Parameters, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError("params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                            f"{params.type()}")
+                            f"{params.type()}; put it in a list: [parameter]")
         if hasattr(params, "named_parameters"):
             raise TypeError(f"[{type(self).__name__}] an iterable of parameters was expected as params; got the module "
                             f"{type(params).__name__} itself; pass model.parameters()")
         if not hasattr(params, "__iter__"):
-            name = getattr(params, "__name__", "parameters")
-            raise TypeError(f"[{type(self).__name__}] an iterable of parameters was expected as params; got the "
-                            f"function {name} itself; call it: {name}()")
+            name = getattr(params, "__name__", None)
+            came = f"the function {name} itself; call it: {name}()" if name and callable(params) else (
+                f"{type(params).__name__}; pass model.parameters()")
+            raise TypeError(f"[{type(self).__name__}] an iterable of parameters was expected as params; got {came}")
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
@@ -139,7 +140,8 @@ class Optimizer:
         for parameter in listed:
             if not isinstance(parameter, Tensor):
                 raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {type(parameter).__name__}"
+                    f"optimizer can only optimize Tensors, but one of the params is {type(parameter).__name__}; pass "
+                    "the parameters themselves, as model.parameters()"
                 )
             if not (self.defaults.get("differentiable") or parameter.is_leaf or parameter.retains_grad):
                 raise ValueError("can't optimize a non-leaf Tensor")
