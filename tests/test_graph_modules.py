@@ -43,7 +43,7 @@ def both() -> list[Graph]:
 def test_a_box_says_class_settings_shapes_and_parameters() -> None:
     for graph in both():
         found = boxes(graph)
-        assert found["head: Linear"] == ["in_features=128, out_features=10, b…", "linear", "2×128 → 2×10",
+        assert found["head: Linear"] == ["in_features=128, out_features=10,", "bias=True", "2×128 → 2×10",
                                          "1,290 parameters"]
         features = found["features: Sequential"]
         assert features[-2:] == ["2×1×8×8 → 2×8×4×4", "360 parameters"]

@@ -248,7 +248,7 @@ def test_step_forward_and_back(browser: Any, pages: dict[str, Path]) -> None:
     assert [text for text in visible[3] if text.startswith("grad")] == ["grad 1", "grad 1"], "of a and of v"
     assert "grad 3" not in visible[4] and "grad 3" in visible[5]
     assert "a = relu(v)" in said[3] and "da/da · ∂a/∂v = 1 · 1 = 1" in said[3]
-    assert "da/du · ∂u/∂w = 1 · 3 = 3 to w, as ∂(x · w)/∂w = x = 3" in said[5]
+    assert "To w it sends da/du · ∂u/∂w = 1 · 3 = 3, as ∂(x · w)/∂w = x = 3" in said[5]
     assert browser.find_element("css selector", "#forth").get_attribute("disabled")
     press(browser, "p")
     assert counted(browser) == "back 2 of 3"
@@ -631,7 +631,7 @@ def test_stepping_from_the_panel(browser: Any, pages: dict[str, Path]) -> None:
     browser.execute_script("document.querySelector('#panel [data-action=forth]').focus()")
     press(browser, "\ue007")
     assert counted(browser) == "back 2 of 3"
-    assert "v = u + b" in panel.text and "It sends" in panel.text
+    assert "v = u + b" in panel.text and "To u it sends" in panel.text
     assert browser.execute_script("return document.activeElement.dataset.action") == "forth"
     press(browser, "\ue010")
     assert counted(browser) == "back 3 of 3"

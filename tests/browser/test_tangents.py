@@ -51,12 +51,12 @@ def test_tangents_beside_gradients_step_by_step(browser: Any, tmp_path: Path) ->
     assert [where for where, _, _ in steps] == [f"forward {i} of 3" for i in (1, 2, 3)] + [
         f"back {i} of 3" for i in (1, 2, 3)]
     for _, told, parts in steps[:3]:  # forward: tangents with the arrows, and nothing that comes back
-        assert "It moves by d" in told and "To it comes ∂" in told and "tangent 1" in parts and "→ 2" in parts
+        assert "It moves by d" in told and " comes ∂" in told and "tangent 1" in parts and "→ 2" in parts
         assert not any(part.startswith(("←", "grad")) for part in parts)
-    assert "To it comes ∂u/∂x · dx = 2 · 1 = 2 from x" in steps[0][1] and "It moves by du = 2." in steps[0][1]
+    assert "From x comes ∂u/∂x · dx = 2 · 1 = 2" in steps[0][1] and "It moves by du = 2." in steps[0][1]
     assert "∂v/∂u = 1" not in steps[0][2] and "∂v/∂u = 1" in steps[1][2]
     for _, told, parts in steps[3:]:  # back: gradients beside them, against the arrows
-        assert "It sends da/d" in told and {"tangent 1", "→ 2"} <= parts
+        assert "it sends da/d" in told and {"tangent 1", "→ 2"} <= parts
         assert any(part.startswith("grad") for part in parts)
     assert "← 2" not in steps[4][2] and {"← 2", "← 3", "grad 3"} <= steps[5][2]
     assert steps[5][2] == everything

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from .explain import times
 from .layout import Box, Line, layout
@@ -189,7 +190,7 @@ def node_item(
     elif node.shape is not None:
         rows.append(shape_text(node.shape, alone=True))
         if value is not None and value.broken:
-            rows.append(f"{value.nan} NaN, {value.inf} Inf")
+            rows.append(value.faults_text())
     if node.tangent is not None and formulas:
         rows.append(f"tangent {node.tangent.text()}")
     if gradient is not None and formulas:
@@ -215,10 +216,10 @@ class Groups:
         graph, members = self.graph, set(nodes)
         inside = [graph.nodes[id] for id in nodes]
         kind, _, settings = graph.modules.get(inside[0].module and key.partition("#")[0], "").partition("(")
-        rows = [_cut(settings.removesuffix(")"))] if settings.removesuffix(")") else []
+        rows = _wrapped(settings.removesuffix(")"))
         # What computes says more of a module than what only turns shapes.
         words = operations_text(inside, 3, late=_SHAPES)
-        rows += [words] if words else []
+        rows += [words] if words and words != kind.lower() else []
         entering = {edge.source: None for id in nodes for edge in self.into[id] if edge.source not in members}
         leaving = [id for id in nodes if graph.nodes[id].kind in COMPUTED
                    and (id in graph.roots or any(user not in members for user in self.users.get(id, ())))]
@@ -241,6 +242,12 @@ class Groups:
 
 def _cut(text: str, most: int = 36) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _wrapped(text: str) -> list[str]:
+    """Settings in at most two lines, broken where one of them ends."""
+    lines = wrap(text, 36, break_long_words=False, break_on_hyphens=False)
+    return [*lines[:1], *([_cut(" ".join(lines[1:]))] if lines[1:] else [])]
 
 
 def size(item: Item) -> tuple[float, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from importlib import resources
 from typing import Any
 
 from ..autograd.questions.answers import bytes_text
-from .drawing import FORMULAS, Drawing, Item, edge_labels, node_item
+from .drawing import FORMULAS, Arrow, Drawing, Item, edge_labels, node_item
 from .levels import Level, Room, levels
 from .model import GraphEdge, GraphModel, GraphNode, with_gradients
 from .names import source_excerpt
@@ -41,6 +42,8 @@ def html(graph: GraphModel, title: str, direction: str | None = None, depth: int
         "steps": Steps(graph).all(),
         "sources": _sources(graph),
     }
+    if all(step.get("way") for step in data["steps"]):
+        data["why"] = _why_no_way_back(graph)
     if film is not None:
         data["film"] = film.data(found, formulas)
     # Inside a script element only "</" and "<!--" could end it.
@@ -60,6 +63,19 @@ def html(graph: GraphModel, title: str, direction: str | None = None, depth: int
     for name, value in fill.items():
         page = page.replace(f"<!--{name}-->", value)
     return page
+
+
+def _why_no_way_back(graph: GraphModel) -> str:
+    """Why there are no steps of the backward pass, in a sentence."""
+    if any(node.gradient is not None for node in graph):
+        return "Of the way back only what backward() has left is known: record the step with its backward() to see it."
+    if not graph.leaves:
+        return "Nothing in it collects a gradient; the backward pass of a compiled step is among its operations."
+    large = [node for node in map(graph.nodes.__getitem__, graph.roots) if node.shape and math.prod(node.shape) != 1]
+    if large:
+        return (f"There is no way back from a result of {math.prod(large[0].shape or ()):,} elements: draw a number "
+                "made from it, such as its sum() or a loss.")
+    return "The way back is not known: draw the graph before backward(), or record the step with its backward()."
 
 
 class Frames:
@@ -111,11 +127,19 @@ def _level(level: Level, graph: GraphModel) -> dict[str, Any]:
                 "t": arrow.target,
                 "p": [[x, y] for x, y in _through(_bends(arrow.line.points), bands, drawing.right)],
                 **({"b": 1} if arrow.line.branch else {}),
-                **({"l": arrow.label, "at": arrow.line.label} if arrow.label else {}),
+                **_label(arrow, drawing.right),
             }
             for arrow in drawing.arrows
         ],
     }
+
+
+def _label(arrow: Arrow, right: bool) -> dict[str, Any]:
+    """The label of an arrow, its place, and how wide it may become in the frames of a film."""
+    if not arrow.label:
+        return {}
+    wide = arrow.line.label_height if right else arrow.line.label_width
+    return {"l": arrow.label, "at": arrow.line.label, "lw": round(wide)}
 
 
 def _bends(points: list[Any]) -> list[Any]:

@@ -24,6 +24,9 @@ GAP = 26.0
 RANK_GAP = 34.0
 """The least distance between two ranks."""
 
+UNLABELLED = 22.0
+"""The least distance around the middle between two ranks where labels could be and none is."""
+
 SMALL = 16.0
 """Bends of at most so many pixels are taken out where there is room."""
 
@@ -418,11 +421,13 @@ class _Work:
         xs = [round(x - low, 1) for x in self.x]
         y, middles, halves = 0.0, [], []
         gap = 0.0
-        for row in order:
-            height = max(self.heights[node] for node in row)
+        heights = [max(self.heights[node] for node in row) for row in order]
+        for rank, (row, height) in enumerate(zip(order, heights, strict=True)):
             # Where an edge goes far to the side, ranks stand farther apart, so that the edge is not nearly level.
             far = max((abs(xs[node] - xs[other]) for node in row for other in self.up[node]), default=0.0)
-            gap = min(max(rank_gap / self.step, 0.2 * far), 3 * rank_gap / self.step) if y else 0.0
+            empty = self.step == 2 and not heights[rank if rank % 2 else rank - 1]
+            least = min(rank_gap / 2, UNLABELLED) if empty else rank_gap / self.step
+            gap = min(max(least, 0.2 * far), 3 * rank_gap / self.step) if y else 0.0
             middles.append(y + gap + height / 2)
             halves.append(height / 2)
             y += gap + height

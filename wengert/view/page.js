@@ -78,7 +78,30 @@ function measure(key) {
     points[points.length - 1] = sideways ? [t.cx - t.w / 2, t.cy] : [t.cx, t.cy - t.h / 2];
     return {...arrow, points, at: arrow.at && move(...arrow.at)};
   });
+  for (const arrow of arrows) if (arrow.b) leave(arrow, arrows);
+  const reach = (x, y, wide, tall) => {
+    left = Math.min(left, x - wide); right = Math.max(right, x + wide);
+    top = Math.min(top, y - tall); bottom = Math.max(bottom, y + tall);
+  };
+  for (const arrow of arrows) {
+    for (const [x, y] of arrow.points) reach(x, y, 0, 0);
+    if (arrow.at) reach(...arrow.at, arrow.lw / 2, 10);
+  }
   return columns({key, items, arrows, left, top, w: right - left, h: bottom - top});
+}
+
+// A branch leaves its trunk where that is after modules have opened: on a straight run of it, or where such a run ends.
+function leave(branch, arrows) {
+  const a = sideways ? 0 : 1, c = 1 - a, [at, across] = [branch.p[0][a], branch.p[0][c]];
+  for (const trunk of arrows) {
+    if (trunk.s !== branch.s || trunk.b || trunk.l) continue;
+    const i = trunk.p.findIndex((from, k) => k + 1 < trunk.p.length && from[a] <= at && at <= trunk.p[k + 1][a]
+      && (Math.abs(from[c] - across) < 1 && Math.abs(trunk.p[k + 1][c] - across) < 1 || from[a] === at && from[c] === across));
+    if (i < 0) continue;
+    const [from, to] = [trunk.points[i], trunk.points[i + 1]];
+    if (Math.abs(from[c] - to[c]) < 1) branch.points[0][c] = from[c]; else branch.points[0] = from.slice();
+    return;
+  }
 }
 
 function path(points) {
@@ -327,7 +350,7 @@ function zoom(factor, x, y) {
 function fit() {
   const frame = svg.getBoundingClientRect();
   let k = Math.min((frame.width - 40) / size.w, (frame.height - 40) / size.h, 1.6);
-  const readable = Math.min(READABLE, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
+  const readable = document.body.classList.contains("slides") ? 0 : Math.min(READABLE, sideways ? (frame.height - 40) / size.h : (frame.width - 40) / size.w);
   if (k < .85 * readable) k = readable;  // a long graph begins at its first row, at a size at which it can be read
   k = Math.max(k, .02);
   const tall = size.h * k > frame.height - 40, wide = size.w * k > frame.width - 40;

@@ -3,15 +3,19 @@
 // goes on in another column runs below its own, up beside it and into the other from above. A graph that can be read in
 // one column, and any on a narrow window, stays in one.
 
-const LANE = 8, GUTTER = 26, TALL = 620, READABLE = .55, NARROW = 700;
+const LANE = 8, GUTTER = 26, TALL = 620, READABLE = .55, SMALL = .65, NARROW = 700;
 let broken = false;
 
 function arrange() {
   const frame = svg.getBoundingClientRect();
   broken = false;
-  const whole = measure("");
-  broken = !sideways && frame.width >= NARROW && whole.h * READABLE > frame.height;
-  return broken ? measure("") : whole;
+  const whole = measure(""), k = level => Math.min((frame.width - 40) / level.w, (frame.height - 40) / level.h);
+  broken = !sideways && frame.width >= NARROW && k(whole) < SMALL;
+  if (!broken) return whole;
+  const set = measure("");
+  if (k(set) > 1.25 * k(whole)) return set;
+  broken = false;
+  return measure("");
 }
 
 function columns(level) {
@@ -51,15 +55,22 @@ function plan_columns(level, cut) {      // the columns' extents and lanes: what
   const at = y => { const c = cut.findIndex(([, bottom]) => y <= bottom + 1); return c < 0 ? cut.length - 1 : c; };
   const found = cut.map(([top, bottom]) => ({top, bottom, left: Infinity, right: -Infinity, lanes: new Map()}));
   const reach = (c, x, half) => { found[c].left = Math.min(found[c].left, x - half); found[c].right = Math.max(found[c].right, x + half); };
+  const rise = (c, y) => { found[c].top = Math.min(found[c].top, y); };
   for (const item of level.items) reach(at(item.cy), item.cx, item.w / 2);
   let over = 0;
   for (const arrow of level.arrows) arrow.points.forEach(([x, y], i) => {
     const c = at(y), before = i ? at(arrow.points[i - 1][1]) : c;
     reach(c, x, 0);
+    rise(c, y);
     if (before === c) return;
     for (const each of [before, c]) reach(each, i ? arrow.points[i - 1][0] : x, 0);
     if (!found[before].lanes.has(arrow.s)) found[before].lanes.set(arrow.s, [found[before].lanes.size, over++]);
   });
+  for (const arrow of level.arrows) if (arrow.at) {
+    const [x, y] = arrow.at, c = at(y);
+    reach(c, x, arrow.lw / 2);
+    rise(c, y - 10);
+  }
   const head = 14 + LANE * over;
   let x = 0, h = 0;
   for (const column of found) {

@@ -56,7 +56,7 @@ function openFilm() {
   const row = tag("div", side, undefined, "row"), button = tag("button", row, "▶ Train");
   button.id = "run";
   button.onclick = () => run(!reel);
-  tag("span", row, "", "when").id = "when";
+  tag("span", row, "").id = "when";
   const known = film.losses.map((loss, i) => [film.steps[i], loss]).filter(pair => Number.isFinite(pair[1]));
   if (known.length > 1) curve = openCurve(side, known);
   if (film.places) plane = openPlane(side, film);
@@ -71,7 +71,7 @@ function openCurve(side, known) {
   const made = chart(side, `the loss from ${known[0][1].toPrecision(3)} to ${known.at(-1)[1].toPrecision(3)}`);
   const x = scale(known.map(p => p[0]), EDGE, W - 10), y = scale(known.map(p => p[1]), H - EDGE, 12);
   el("path", {"class": "curve", d: "M" + known.map(([a, b]) => `${x(a).toFixed(1)} ${y(b).toFixed(1)}`).join("L")}, made);
-  el("text", {x: EDGE + 4, y: 16}, made, `loss, at most ${Math.max(...known.map(p => p[1])).toPrecision(3)}`);
+  el("text", {x: EDGE + 12, y: 16}, made, `loss, at most ${Math.max(...known.map(p => p[1])).toPrecision(3)}`);
   el("text", {x: W - 60, y: H - 6}, made, `step ${known.at(-1)[0]}`);
   return {x, y, dot: el("circle", {"class": "now", r: 4.5}, made)};
 }

@@ -7,6 +7,7 @@ function slides(on) {
   play(false);
   hide();
   document.body.classList.toggle("slides", on);
+  document.body.classList.toggle("beside", on && size.h > .8 * size.w);
   light(on);
   $("slides").textContent = on ? "Leave slides" : "Slides";
   $("slides").setAttribute("aria-pressed", String(on));
@@ -83,7 +84,7 @@ function ask() {
   $("step").hidden = true;
   $("count").textContent = `question ${asked.at + 1} of ${asked.list.length}, ${asked.right} right`;
   const node = data.nodes[now.n], step = data.steps[now.at - 1], target = data.nodes[now.to];
-  const many = now.want.length > 1 ? ` It has ${now.want.length} numbers; put commas between them.` : "";
+  const many = now.want.length > 1 ? ` (${now.want.length} numbers, with commas between them.)` : "";
   const label = tag("label", form, now.edge ? `What is the local derivative ${now.ask} of ${node.f || node.s}?${many}`
     : `What is the gradient ${now.ask}, all that comes to ${target.s}? (At ${node.s} ${step.name}${worth(step.ct)}.)${many}`);
   label.htmlFor = "answer";

@@ -35,9 +35,12 @@ function unveil() {                      // what can be seen of the boxes and th
     }
   }
   for (const label of world.querySelectorAll(".l")) {
-    const target = Number(label.dataset.t.slice(1));
-    label.classList.toggle("veiled", !computed(target) || quizHides(label));
-    for (const back of label.querySelectorAll(".bw")) back.classList.toggle("veiled", step > 0 && !(backAt.get(target) <= step));
+    const target = Number(label.dataset.t.slice(1)), first = label.firstChild, hidden = !computed(target), asks = quizHides(label);
+    for (const part of [label, label.previousElementSibling]) if (part && part.matches(".l, .bg")) part.classList.toggle("veiled", hidden);
+    first.dataset.text ??= first.textContent;
+    first.textContent = asks ? first.dataset.text.replace(/ = .*/, " = ?") : first.dataset.text;
+    for (const back of label.querySelectorAll(".bw")) back.classList.toggle("veiled", asks || step > 0 && !(backAt.get(target) <= step));
+    for (const along of label.querySelectorAll(".fw")) along.classList.toggle("veiled", asks);
   }
 }
 
@@ -80,22 +83,35 @@ function tell(parent, now) {
     if (!now.move) return;
     tag("div", parent, `It moves by ${now.move}${worth(now.ct)}.`);
     for (const sent of now.sends) {
-      const row = tag("div", parent, "To it comes ");
+      const row = tag("div", parent, `From ${data.nodes[sent.to].s} comes `);
       tag("b", row, sent.product ? `${sent.name} · ${sent.goal} = ${sent.product}` : `${sent.name} · ${sent.goal}${worth(sent.sent)}`);
-      row.append(` from ${data.nodes[sent.to].s}`);
     }
     return;
   }
   tag("div", parent, `At ${node.f || node.s} the gradient ${now.meet || now.name + worth(now.ct)} has arrived.`);
-  for (const sent of now.sends) {
-    const row = tag("div", parent, "It sends "), target = data.nodes[sent.to];
+  now.sends.forEach(sent => {
+    const part = tag("div", parent, undefined, "sent"), target = data.nodes[sent.to], row = tag("div", part, `To ${target.s} it sends `);
     tag("b", row, sent.product ? `${now.name} · ${sent.name} = ${sent.product}` : sent.back || `${sent.goal}${worth(sent.sent)}`);
-    row.append(` to ${target.s}`);
     if (sent.rule) { row.append(", as "); tag("i", row, sent.rule); }
     else if (sent.partial && !sent.product && !sent.back) row.append(`, by the local derivative ${sent.name} = ${sent.partial}`);
-    if (sent.meet) { const sum = tag("div", parent, "At "); sum.append(`${target.s} the contributions meet: `); tag("b", sum, sent.meet); }
-    if (sent.chain || sent.m || target.gm && !sent.product) chain(parent, sent.chain || [], sent.m || target.gm, sent.m ? `to ${target.s}` : sent.goal);
+    if (sent.chain || sent.m || target.gm && !sent.product) chain(part, sent.chain || [], sent.m || target.gm, sent.m ? `to ${target.s}` : sent.goal);
+    if (!sent.meet) return;
+    const met = tag("div", parent, undefined, "sent"), sum = tag("div", met, `At ${target.s} the contributions meet: `);
+    tag("b", sum, sent.meet);
+    addUp(met, sent.to, target, now);
+  });
+}
+function addUp(parent, id, target, last) {   // the matrices that meet at a node, and their sum
+  const terms = [];
+  for (const now of data.steps) if (!now.way) {
+    for (const sent of now.sends) if (sent.to === id) terms.push(sent.m);
+    if (now === last) break;
   }
+  if (!target.gm || target.gm.h || terms.length > 4 || !terms.every(term => term)) return;
+  const row = tag("div", parent, undefined, "matrices");
+  terms.forEach((term, i) => { if (i) tag("span", row, "+"); matrix(row, term, "", ""); });
+  tag("span", row, "=");
+  matrix(row, target.gm, "", `the gradient of ${target.s}`);
 }
 function phase() {
   if (!data.steps.length) return "";
@@ -103,11 +119,10 @@ function phase() {
   if (step === 0) return `everything · ${ahead} steps forward${back ? `, ${back} back` : ""}`;
   return step <= ahead ? `forward ${step} of ${ahead}` : `back ${step - ahead} of ${back}`;
 }
-function intro() {
+function intro(line) {
   const back = data.steps.some(s => !s.way);
-  return "Everything is shown. Step forth to see each value computed" + (back ? ", and then the gradients, which start at the result with 1 and go against the arrows."
-    : Object.values(data.nodes).some(node => node.g) ? ". Of the way back only what backward() has left is known: record the step with its backward() to see all of it."
-    : ". The way back is not known: it is there for a result of one element before backward() frees it, or in a recording of the step with its backward().");
+  line.append("Step forth to see each value computed" + (back ? ", then the gradients." : "."));
+  tag("span", line, " " + (back ? "They start at the result with 1 and go against the arrows." : data.why || ""), back ? "more" : "");
 }
 function goTo(number, follow) {
   step = Math.max(0, Math.min(data.steps.length, number));
@@ -119,7 +134,7 @@ function goTo(number, follow) {
   $("forth").disabled = step === data.steps.length;
   $("backward").hidden = line.hidden = !data.steps.length;
   line.replaceChildren();
-  if (now) tell(line, now); else line.textContent = intro();
+  if (now) tell(line, now); else intro(line);
   line.scrollTop = 0;
   stretch();
   if (now && follow && !panel.hidden) { selected = String(now.n); show(selected); }

@@ -17,14 +17,17 @@ function legend() {
   }
 }
 const small = $("map");
+let places = [];                         // of the boxes, but for frames, in the picture's own measure
 function drawMap() {                     // the whole as small boxes, and the part that the window shows
   small.replaceChildren();
+  places = [];
   small.setAttribute("viewBox", `-8 -8 ${size.w + 16} ${size.h + 16}`);
   const k = view.k, frame = svg.getBoundingClientRect();
   for (const g of shown.values()) {
     const rect = [...g.children].filter(c => c.classList.contains("b")).at(-1), is = rect.getBoundingClientRect();
-    el("rect", {x: (is.left - frame.left - view.x) / k, y: (is.top - frame.top - view.y) / k, width: is.width / k, height: is.height / k,
-      "class": g.classList.contains("open") ? "frame" : "box"}, small);
+    const at = {x: (is.left - frame.left - view.x) / k, y: (is.top - frame.top - view.y) / k, width: is.width / k, height: is.height / k};
+    el("rect", {...at, "class": g.classList.contains("open") ? "frame" : "box"}, small);
+    if (!g.classList.contains("open")) places.push(at);
   }
   el("rect", {id: "here"}, small);
   placeMap();
@@ -33,8 +36,25 @@ function placeMap() {
   const frame = svg.getBoundingClientRect(), here = $("here"), k = view.k;
   const all = -view.x / k <= 0 && -view.y / k <= 0 && (frame.width - view.x) / k >= size.w && (frame.height - view.y) / k >= size.h;
   small.classList.toggle("off", all);
+  if (!all && small.parentNode.tagName === "MAIN") settleMap(frame);
   if (!here) return;
   for (const [key, value] of Object.entries({x: -view.x / k, y: -view.y / k, width: frame.width / k, height: frame.height / k})) here.setAttribute(key, value);
+}
+function settleMap(frame) {              // into the corner where it covers the least
+  const {width, height} = small.getBoundingClientRect(), far = {x: frame.width - width - 10, y: frame.height - height - 10};
+  const covers = (x, y) => places.filter(p => {
+    const [l, t] = [view.x + p.x * view.k, view.y + p.y * view.k];
+    return l < x + width && x < l + p.width * view.k && t < y + height && y < t + p.height * view.k;
+  }).length;
+  const corners = [[far.x, 10], [far.x, far.y], [10, far.y], [10, 10]].map(([x, y]) => ({x, y, n: covers(x, y)}));
+  const best = corners.reduce((a, b) => b.n < a.n ? b : a);
+  small.style.left = `${best.x}px`;
+  small.style.top = `${best.y}px`;
+}
+function houseMap() {                    // in a narrow window it stands below the picture, which has no corner to spare
+  const narrow = innerWidth <= NARROW;
+  (narrow ? $("legend").parentNode : svg.parentNode).insertBefore(small, narrow ? $("legend") : $("film"));
+  if (narrow) small.style.left = small.style.top = "";
 }
 function goThere(event) {
   if (event.type === "pointermove" && !event.buttons) return;
@@ -77,7 +97,7 @@ addEventListener("keydown", event => {
   const id = keys[event.key];
   if (id && !$(id).disabled && !$(id).hidden) { event.preventDefault(); actions[id](); }
 });
-addEventListener("resize", fit);
+addEventListener("resize", () => { houseMap(); fit(); });
 
 function scaleOf(levels) {              // how large the picture can be, closed as it is at first
   const frame = svg.getBoundingClientRect(), {w, h} = levels[""];
@@ -99,6 +119,7 @@ settleTurn();
 for (const key in data.levels) if (key && key.split("#")[0].split(".").length < data.depth) open.add(key);
 plan();
 legend();
+houseMap();
 if (data.film) openFilm();
 draw();
 goTo(0);

@@ -57,19 +57,19 @@ LOCAL: dict[str, tuple[str, ...]] = {
 SENT: dict[str, tuple[str, ...]] = {
     "matmul": ("{ct} · {y}ᵀ", "{x}ᵀ · {ct}"),
     "linear": ("{ct} · {y}", "{ct}ᵀ · {x}", "the sum of {ct} over the rows"),
-    "sum": ("{ct}, to every element of {x} that it sums",),
-    "mean": ("{ct} / n, to every one of the n elements of {x} that it averages",),
+    "sum": ("{ct}, for each element of {x} that it sums",),
+    "mean": ("{ct} / {n}, for each of the {n} elements of {x} that it averages",),
     "reshape": ("{ct}, in the shape of {x}",),
     "permute": ("{ct}, its axes back in the order of {x}",),
     "expand": ("the sum of {ct} over the copies of {x}",),
-    "sum_to": ("{ct}, to every element of {x} that it sums",),
+    "sum_to": ("{ct}, for each element of {x} that it sums",),
     "slice": ("{ct} where {x} was read, and 0 elsewhere",),
     "clone": ("{ct}",),
     "index": ("{ct}, added up where {x} was read, and 0 elsewhere",),
     "softmax": ("{out} ⊙ ({ct} − Σ {ct} ⊙ {out})",),
     "log_softmax": ("{ct} − exp({out}) · Σ {ct}",),
-    "mse_loss": ("{ct} · 2 ({x} − {y}) / n", "−{ct} · 2 ({x} − {y}) / n"),
-    "nll_loss": ("−{ct} / n at the class of each row, and 0 elsewhere",),
+    "mse_loss": ("{ct} · 2 ({x} − {y}) / {n}", "−{ct} · 2 ({x} − {y}) / {n}"),
+    "nll_loss": ("−{ct} / {n} at the class of each row, and 0 elsewhere",),
     "masked_fill": ("{ct}, and 0 where it was filled",),
     "max_pool": ("{ct} to the largest of each window, and 0 elsewhere",),
     "convolution": ("{ct}, spread over its windows with the weights {y}",
@@ -102,13 +102,17 @@ def local_rule(node: GraphNode, place: int, symbols: list[str], result: str) -> 
     return mathematics(_WORD.sub(lambda word: names[word[0]], text.replace("**", "^")))
 
 
-def sent_rule(node: GraphNode, place: int, symbols: list[str], result: str, ct: str) -> str:
-    """What a node that is not elementwise sends to its operand at ``place``, in symbols: ``Xᵀ · dL/du``; or nothing."""
+def sent_rule(node: GraphNode, place: int, symbols: list[str], result: str, ct: str, count: int | None = None) -> str:
+    """What a node that is not elementwise sends to its operand at ``place``, in symbols: ``Xᵀ · dL/du``; or nothing.
+    ``count`` is the number of elements of which it makes one, where that is known."""
     rules = SENT.get(node.operation, ())
-    if place >= len(rules):
+    if place >= len(rules) or node.operation == "nll_loss" and len(symbols) > 2:  # (with weights of the classes)
         return ""
     names = dict(zip("xyz", [*symbols, "…", "…", "…"][:3], strict=True))
-    text = rules[place].format(**names, out=result, ct=ct)
+    rule = rules[place]
+    if "reduction=" in node.parameters and "reduction='mean'" not in node.parameters:
+        rule = rule.replace(" / {n}", "")
+    text = rule.format(**names, out=result, ct=ct, n=count or "n")
     return "" if "…" in text else text
 
 

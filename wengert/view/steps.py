@@ -14,7 +14,7 @@ from .model import GraphEdge, GraphModel, GraphNode
 from .partials import REAL
 from .rules import LOCAL, local_rule, mathematics, sent_rule
 from .text import SIGNS, formula, partial_text, symbol_of
-from .values import SHOWN, Summary, number
+from .values import SHOWN, Summary, number, shape_text, spread
 
 _UNKNOWN = "…"
 
@@ -61,11 +61,11 @@ class Steps:
     def _computed(self, node: GraphNode) -> str:
         """``u = x · w = 3 · 2 = 6``."""
         operands = self.into[node.id]
-        written = mathematics(formula(node, operands, self.graph, self.symbols))
+        written = self._formula(node)
         parts = [self.symbols[node.id], written]
         values = {edge.place: self._value_text(self.graph.nodes[edge.source]) for edge in operands}
         if values and all(values.values()) and _UNKNOWN not in written:
-            sign = SIGNS.get(node.operation)
+            sign = "⊙" if self._entrywise(node) else SIGNS.get(node.operation)
             words = [values[place] for place in sorted(values)]
             put = f" {sign} ".join(words) if sign else f"{node.operation}({', '.join(words)})"
             put = mathematics(put)
@@ -75,8 +75,19 @@ class Steps:
         if value:
             parts.append(value)
         elif node.shape is not None and not self.results.get(node.id):
-            parts[-1] += f", {node.size_text}"
+            lone = len(node.shape) == 1
+            parts[-1] += f", {shape_text(node.shape, True)} of {node.dtype}" if lone else f", {node.size_text}"
         return " = ".join(parts)
+
+    def _formula(self, node: GraphNode) -> str:
+        """How a node was made, in the signs of mathematics."""
+        written = formula(node, self.into[node.id], self.graph, self.symbols)
+        return mathematics(written.replace(" * ", " ⊙ ") if self._entrywise(node) else written)
+
+    def _entrywise(self, node: GraphNode) -> bool:
+        """Whether it is a product entry by entry, as `·` would be read as one of matrices."""
+        sources = [self.graph.nodes[edge.source] for edge in self.into[node.id]]
+        return node.operation == "mul" and len(sources) == 2 and all(source.shape for source in sources)
 
     @staticmethod
     def _value_text(node: GraphNode) -> str:
@@ -94,7 +105,7 @@ class Steps:
         for edge in operands:
             turned = "T" if node.operation == "linear" and edge.place == 1 else ""
             shown.append(["v", edge.source, turned, self.symbols[edge.source]])
-        return shown if all(_written(self.graph.nodes[id].value) for _, id, _, _ in shown) else []
+        return shown if all(_drawn(self.graph.nodes[id].value) for _, id, _, _ in shown) else []
 
     def _pushed(self, node: GraphNode) -> list[dict[str, Any]]:
         """What each operand adds to the tangent of an operation."""
@@ -111,7 +122,7 @@ class Steps:
             if partial:
                 written["partial"] = partial
                 if _plain(*texts):
-                    written["product"] = f"{partial} · {texts[0]} = {texts[1]}"
+                    written["product"] = f"{partial} {_times(edge)} {texts[0]} = {texts[1]}"
             sends.append(written)
         return sends
 
@@ -177,13 +188,13 @@ class Steps:
             made["partial"] = partial
             texts = "" if above is None or above.gradient is None else above.gradient.text(), made["sent"]
             if _plain(*texts):
-                made["product"] = f"{texts[0]} · {partial} = {texts[1]}"
+                made["product"] = f"{texts[0]} {_times(edge)} {partial} = {texts[1]}"
         rule = self._rule(node, edge)
         if rule:
             made["rule"] = rule
         elif above is not None:
             symbols = self._operand_symbols(node)
-            back = sent_rule(node, edge.place, symbols, self.symbols[node.id], self._total(node.id))
+            back = sent_rule(node, edge.place, symbols, self.symbols[node.id], self._total(node.id), _ratio(edge, node))
             if back:
                 made["back"] = f"{self._total(edge.source)} = {back}"
                 chain = self._back_chain(node, edge)
@@ -214,7 +225,7 @@ class Steps:
         operands = self.into[node.id]
         moving = [each for each in operands if self.graph.nodes[each.source].kind != "constant"]
         sign = "d" if len(moving) == 1 else "∂"
-        written = mathematics(formula(node, operands, self.graph, self.symbols))
+        written = self._formula(node)
         text = f"{sign}({written})/{sign}{symbols[edge.place]} = {rule}"
         partial = partial_text(edge)
         same = edge.shape is None or node.shape is None or edge.shape == node.shape
@@ -232,7 +243,7 @@ class Steps:
         other, ct = sides[1 - edge.place], [node.id, "", self._total(node.id)]
         linear = node.operation == "linear"
         value = self.graph.nodes[other].value
-        if not _written(value) or not _written(node.gradient) or value is None or len(value.shape) != 2:
+        if not _drawn(value) or not _drawn(node.gradient) or value is None or len(value.shape) != 2:
             return []
         if edge.place == 0:
             return [["g", *ct], ["v", other, "" if linear else "T", self.symbols[other]]]
@@ -247,6 +258,18 @@ def _few_numbers(edge: GraphEdge) -> list[float]:
         return []
     row = [row[i] for i, row in enumerate(edge.partial)] if edge.diagonal else edge.partial[0]
     return row if len(row) <= 4 and (edge.diagonal or len(edge.partial) == 1) else []
+
+
+def _times(edge: GraphEdge) -> str:
+    """The sign of the product with a local derivative: entry by entry where that is a diagonal."""
+    return "⊙" if edge.diagonal else "·"
+
+
+def _ratio(edge: GraphEdge, node: GraphNode) -> int | None:
+    """How many elements of an operand there are for each one of the result."""
+    if edge.shape is None or node.shape is None or not math.prod(node.shape):
+        return None
+    return math.prod(edge.shape) // math.prod(node.shape) if node.operation in ("mean", "mse_loss") else None
 
 
 def _plain(*texts: str) -> bool:
@@ -272,6 +295,11 @@ def _written(summary: Summary | None) -> bool:
             and len(summary.shape) <= 2)
 
 
+def _drawn(summary: Summary | None) -> bool:
+    """Whether a value is a vector or matrix that the page can draw."""
+    return summary is not None and len(summary.shape) <= 2 and bool(picture_of(summary))
+
+
 def picture_of(summary: Summary | None) -> dict[str, Any]:
     """A vector or matrix as the page shows it: numbers of a small one, of a larger one a heat map, whose cells are
     entries from −9 to 9 in parts of the largest. Nothing for a single number."""
@@ -279,7 +307,7 @@ def picture_of(summary: Summary | None) -> dict[str, Any]:
         return {}
     if _written(summary) and summary.values is not None:
         rows, columns = summary.shape if len(summary.shape) == 2 else (1, summary.size)
-        if rows <= 10 and columns <= 10 or len(summary.shape) == 2 and summary.size <= SHOWN:
+        if rows <= 10 and columns <= 10:
             return {"r": rows, "c": columns, "x": [number(value) for value in summary.values]}
     grid = summary.grid or _square(summary)
     if not grid:
@@ -295,4 +323,5 @@ def _square(summary: Summary) -> list[list[float]]:
     if not values or isinstance(values[0], (list, tuple)):
         return []
     columns = summary.size // summary.shape[0] if len(summary.shape) > 1 else 10
-    return [[float(x) for x in values[i : i + columns]] for i in range(0, len(values), columns)]
+    rows = [[float(x) for x in values[i : i + columns]] for i in range(0, len(values), columns)]
+    return [[row[j] for j in spread(len(row), 10)] for row in (rows[i] for i in spread(len(rows), 10))]

@@ -72,8 +72,11 @@ class Summary:
             return parts[0] if self.size == 1 else f"[{', '.join(parts)}]"
         if not self.size:
             return f"{shape_text(self.shape)}, empty"
-        counts = [f"{count} {what}" for count, what in ((self.nan, "NaN"), (self.inf, "Inf")) if count]
-        return ", ".join([f"norm {number(self.norm)}", *counts])
+        return ", ".join([f"norm {number(self.norm)}", *([self.faults_text()] if self.broken else [])])
+
+    def faults_text(self) -> str:
+        """How many of its elements are no finite numbers: ``"2 NaN, 1 Inf"``."""
+        return ", ".join([f"{count} {what}" for count, what in ((self.nan, "NaN"), (self.inf, "Inf")) if count])
 
     def details(self) -> list[tuple[str, str]]:
         """Pairs of a word and a value, for tables and side panels."""
@@ -87,7 +90,7 @@ class Summary:
                 ("zeros", f"{100 * self.zeros:.3g} %"),
             ]
         if self.broken:
-            rows.append(("not finite", f"{self.nan} NaN, {self.inf} Inf"))
+            rows.append(("not finite", self.faults_text()))
         return rows
 
 
@@ -131,8 +134,13 @@ def _grid(flat: Any, shape: tuple[int, ...]) -> list[list[float]]:
 @lru_cache(maxsize=256)
 def _cells(rows: int, columns: int) -> Any:
     """The places of the entries of a grid, in row-major order."""
-    down, across = (np.array([n * i // min(n, CELLS) for i in range(min(n, CELLS))]) for n in (rows, columns))
+    down, across = (np.array(spread(n, CELLS)) for n in (rows, columns))
     return down[:, None] * columns + across
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most ``most`` of the first ``count`` numbers, evenly spread."""
+    return [count * i // min(count, most) for i in range(min(count, most))]
 
 
 def _histogram(flat: Any, low: float, high: float) -> list[int]:
