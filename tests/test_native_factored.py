@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import wengert as torch
-from wengert.compiler.jit import engine
 from wengert.compiler.kernels import generated_code_is_possible
 from wengert.native.factored import factored
 from wengert.native.loops import Buffer, Nest, Node, Nodes, Place, Store, interpret, verify
@@ -99,17 +98,30 @@ def test_where_nothing_is_saved_all_stays_as_it_is() -> None:
     assert nest.roots[0].value is rows
 
 
-def test_what_a_sigmoid_leaves_of_one_is_one_operation() -> None:
-    if not engine().machine.fused:
-        pytest.skip("products and sums are rounded one by one here")
-    e = Expressions()
-    x, y, *_ = e.many
-    s = e.sigmoid(x)
-    one = e.nodes.const(1, "float32")
-    assert e.before_and_after(e.mul(e.sub(one, s), y)) == (3, 2)
-    nest = Nest(SHAPE, [Store(e.mul(e.sub(one, x), y), Place(Buffer(99, "given", "float32", 15), 0, (5, 1)))])
-    factored([nest], e.nodes)
-    assert [node.op for node in nest.nodes() if node.op not in FREE] == ["sub", "mul"]  # x may be anything
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("function", [
+    lambda x, y: (1 - torch.sigmoid(x)) * y,
+    lambda x, y: (1 - torch.sigmoid(x)) * y + torch.sigmoid(x) * x,
+    lambda x, y: (1 - torch.tanh(x) ** 2) * y,
+    lambda x, y: torch.lerp(y, x, torch.sigmoid(x)),
+    lambda x, y: torch.sigmoid(x) * y,
+    lambda x, y: F.silu(x) * y,
+    lambda x, y: x * y - y,
+    lambda x, y: F.gelu(y) + x,
+], ids=["complement", "gate", "tanh", "lerp", "sigmoid", "silu", "difference", "gelu"])
+def test_what_is_infinite_stays_so(function: Any, dtype: Any) -> None:
+    """Forward, and in gradients: `y - s * y`, for one, would make NaN of what (1 - s) * y leaves infinite."""
+    numbers = [0.0, 1.0, -1.0, 2.5, -3.0, float("inf"), -float("inf"), float("nan"), 80.0, -80.0]
+    pairs = torch.tensor([[a, b] for a in numbers for b in numbers], dtype=dtype)
+
+    def run(function: Any) -> list[Any]:
+        x, y = [column.clone().requires_grad_() for column in pairs.unbind(1)]
+        value = function(x, y)
+        value.backward(torch.ones_like(value))
+        return [t.detach() for t in (value, x.grad, y.grad)]
+
+    for want, got in zip(run(function), run(torch.compile(function, fullgraph=True)), strict=True):
+        torch.testing.assert_close(got, want, equal_nan=True, rtol=1e-4 if dtype is torch.float32 else 1e-12, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,30 @@ def test_copies_share_nothing() -> None:
 def test_errors_are_runtime_errors(call: Any, words: str) -> None:
     with pytest.raises(RuntimeError, match=words):
         call()
+
+
+@pytest.mark.parametrize("change", [
+    lambda w: w.t_(), lambda w: w.transpose_(0, 1), lambda w: w.swapaxes_(0, 1), lambda w: w.swapdims_(0, 1),
+    lambda w: w.unsqueeze_(0), lambda w: w.unsqueeze_(1).squeeze_(1), lambda w: w.as_strided_((3, 2), (1, 3)),
+])
+@pytest.mark.parametrize("viewed", [False, True])
+def test_a_leaf_is_one_in_any_shape(change: Callable[[Any], Any], viewed: bool) -> None:
+    """Also where it has views, which go on as they were."""
+    w = torch.arange(6.0).reshape(2, 3).clone().requires_grad_()
+    row = w[1] if viewed else None
+    with torch.no_grad():
+        change(w)
+    assert w.is_leaf and w.requires_grad and w.grad_fn is None
+    (w * w.detach()).sum().backward()
+    assert torch.equal(w.grad, w.detach())
+    with torch.no_grad():
+        w.mul_(2)
+        w[0].add_(1)
+    assert w.is_leaf and (w[0] * 3).sum().requires_grad
+    if row is not None:
+        assert row.shape == (3,) and row._version == w._version
+        with pytest.raises(RuntimeError, match="view of a leaf"):
+            row.mul_(2)
 
 
 def test_dimensions_out_of_range() -> None:

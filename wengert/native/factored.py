@@ -5,9 +5,6 @@ the common factor out pays where what is left of a term is still a product, or w
 ``x`` above is met once instead of twice. Sums and products are looked through as far as nothing else uses what is in
 between; a factor that is one number along some dimension in which the sum is many stays where it is, for it is
 multiplied by others like it outside of the loop. What is added up is the same up to rounding.
-
-Of the same sort is the derivative of a sigmoid: ``(1 - s) * y`` is ``y - s * y``, one operation instead of two, and, as
-that is rounded once, no less exact where s is almost 1. Of an infinite y it is NaN.
 """
 
 from __future__ import annotations
@@ -16,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
 
-from ..compiler.jit import engine
 from .loops import REALS, Nest, Node, Nodes, varies
 from .steps import Product, Step
 
@@ -48,8 +44,6 @@ class _Factoring:
         """Along which dimensions what has been found differs."""
         for node in nest.nodes():
             found = self._sum(node) if _is_sum(node) and node not in inside else None
-            if node.op == "mul" and any(_is_complement(x) for x in node.operands):
-                found = self._product([self.found[x] for x in node.operands])
             if found is None:
                 same = all(self.found[x] is x for x in node.operands)
                 found = node if same else nodes.again(node, self.found)
@@ -119,20 +113,7 @@ class _Factoring:
         return total
 
     def _product(self, factors: list[Node]) -> Node:
-        return reduce(self._mul, factors)
-
-    def _mul(self, x: Node, y: Node) -> Node:
-        for one, other in ((x, y), (y, x)):
-            if _is_complement(one) and engine().machine.fused:
-                part = self.nodes.node("neg", (one.operands[1],), x.dtype)
-                return self.nodes.node("fma", (part, other, other), x.dtype)
-        return self.nodes.node("mul", (x, y), x.dtype)
-
-
-def _is_complement(node: Node) -> bool:
-    """Whether it is what a value between 0 and 1 leaves of 1."""
-    return node.op == "sub" and node.operands[0].op == "const" and node.operands[0].args[0] == 1 and (
-        node.operands[1].op in ("sigmoid", "normal_cdf"))
+        return reduce(lambda x, y: self.nodes.node("mul", (x, y), x.dtype), factors)
 
 
 def _is_sum(node: Node) -> bool:

@@ -22,6 +22,7 @@ from ..core.state import state
 from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, type_name, version_cell, wrote
 from ..tensors.hot import unary
+from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
 from .arguments import dtype_of, integer, integers, only, sizes_of, tensors_of
 from .registry import function, method
@@ -669,10 +670,12 @@ def _in_place(name: str, change: Any) -> None:
         self._data = part._data
         if state.grad:
             self._edge = part._edge
-        # Without other tensors on its storage it stays the whole; else it becomes a view like any other.
-        self._alias = None if place is None else part._alias
-        if place is not None and place.tracked and not state.grad:  # it goes on as the part that it was, read anew
-            part._alias.tracked, part._alias.generation = True, -1
+        if place is None or not state.grad and not place.steps and type(self._edge) is Leaf:
+            self._alias = None  # it stays the whole; so does a leaf, which is one in any shape
+        else:  # it becomes a view like any other
+            self._alias = part._alias
+            if place.tracked and not state.grad:  # it goes on as the part that it was, read anew
+                part._alias.tracked, part._alias.generation = True, -1
         wrote(self)
         return self
 
