@@ -72,6 +72,53 @@ def a_discriminator_that_rests(compile: Any) -> Iterator[Any]:
 
 
 @program
+def a_discriminator_that_is_left_at_rest(compile: Any) -> Iterator[Any]:
+    """Its gradients are left over, from when it was trained in the call before."""
+    g, d = nn.Linear(3, 4), nn.Linear(4, 1)
+    of_g, of_d = torch.optim.Adam(g.parameters(), 0.1), torch.optim.Adam(d.parameters(), 0.1)
+
+    def step(z: Any, real: Any) -> Any:
+        d.requires_grad_(True)
+        of_d.zero_grad()
+        fake = g(z)
+        by_d = d(fake.detach()).mean() - d(real).tanh().mean()
+        by_d.backward()
+        of_d.step()
+        d.requires_grad_(False)
+        of_g.zero_grad()
+        by_g = -d(fake).mean()
+        by_g.backward()
+        of_g.step()
+        return by_g.detach(), by_d.detach()
+
+    step = compile(step)
+    for _ in range(4):
+        losses = step(torch.randn(5, 3), torch.randn(5, 4))
+        yield losses, d.weight.requires_grad, d.weight.clone(), d.weight.grad.clone(), g.bias.clone()
+
+
+@program
+def gradients_that_rest_are_added_to(compile: Any) -> Iterator[Any]:
+    w, v = torch.randn(3, requires_grad=True), torch.randn(3)
+
+    def step(x: Any) -> Any:
+        w.requires_grad_(True)
+        (w * x).sum().backward()
+        seen = w.grad * 1
+        v.requires_grad_(True)
+        (w * v).sum().backward()
+        for leaf in (w, v):
+            leaf.requires_grad_(False)
+        return seen, w.grad + 1
+
+    step = compile(step)
+    for number in range(5):
+        if number == 3:
+            v.grad = None
+        yield step(torch.randn(3)), w.grad.clone(), v.grad.clone(), w.requires_grad
+
+
+@program
 def gradients_are_read_and_dropped_while_a_leaf_rests(compile: Any) -> Iterator[Any]:
     d = nn.Linear(4, 1)
 

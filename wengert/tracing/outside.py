@@ -14,19 +14,19 @@ from ..core.dtypes import from_numpy
 from ..core.spec import Spec
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
-from .sources import Owner, Source
+from .sources import Owner, Source, resting_grad_of
 from .values import Step
 
 
 class Slot:
-    """The ``.grad`` of one leaf while recording: what it was, and which tensor it holds now.
+    """The ``.grad`` of one leaf, or of what is none yet, while recording: what it was, which tensor it holds now.
 
     Whether there was one is part of a recording only if it was ``looked`` at before it was ``assigned``.
     """
 
     __slots__ = ("_current", "assigned", "leaf", "looked", "source", "was")
 
-    def __init__(self, leaf: Leaf, source: Owner | None, was: Tensor | None) -> None:
+    def __init__(self, leaf: Leaf | None, source: Owner | None, was: Tensor | None) -> None:
         self.leaf, self.source, self.was, self._current = leaf, source, was, was
         self.looked = self.assigned = False
 
@@ -72,7 +72,7 @@ def hooks_of(tensor: Tensor) -> tuple[Any, ...]:
 
 def has_resting_grad(tensor: Tensor) -> bool:
     """Whether a tensor that requires none has a gradient from when it did."""
-    return tensor._rare is not None and tensor._rare.get("grad") is not None
+    return resting_grad_of(tensor) is not None
 
 
 def spec_of(array: np.ndarray) -> Spec:

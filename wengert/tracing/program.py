@@ -21,11 +21,11 @@ from .arguments import Arguments, Given, Place, filled
 from .backward import COMPILED, Backward, CompiledNode
 from .explanation import explain
 from .memory import root_of, step_within, whole_of
-from .outside import Binding, has_resting_grad, hooks_of
+from .outside import Binding, hooks_of
 from .quantities import Condition
 from .reads import Reads
 from .results import Results
-from .sources import Among, Captured, Found, Owner, QuantitySource
+from .sources import Among, Captured, Found, Gradient, Owner, QuantitySource
 
 
 class Recording:
@@ -242,12 +242,7 @@ class Program:
 
     def gradients(self, arguments: Arguments) -> dict[str, Tensor | None]:
         """The gradients that a run may set, as they are now, by their names."""
-        found = {}
-        for name, source in self._targets.items():
-            tensor = source.find(arguments.tensors)
-            edge = edge_of(tensor)
-            found[name] = edge.grad if isinstance(edge, Leaf) else (tensor._rare or {}).get("grad")
-        return found
+        return {name: Gradient(source).find(arguments.tensors) for name, source in self._targets.items()}
 
     def value_at(self, place: str) -> Value | None:
         """What a place holds after a run: memory by its name, a gradient by its, or ``result 0``; None where that is
@@ -348,17 +343,12 @@ class Program:
         for read in self._reads:
             if not read.holds():
                 return read.change()
-        begins = {source.name: source for source, before, _ in self._turned if not before}
-        for name, source in begins.items():
-            if has_resting_grad(source.find(tensors)):
-                return f"{name}.grad was None then and is there now"
+        begins = {source.name for source, before, _ in self._turned if not before}
         for source, there in self._guards:
-            if source.name in begins:
-                continue
-            leaf = source.find(tensors)._edge
-            if type(leaf) is not Leaf:
+            tensor = source.find(tensors)
+            if source.name not in begins and type(tensor._edge) is not Leaf:
                 return f"{source.name} required a gradient then and does not now"
-            if there is not None and (leaf.grad is not None) is not there:
+            if there is not None and (Gradient(source).find(tensors) is not None) is not there:
                 return f"{source.name}.grad was {'there then and is None' if there else 'None then and is there'} now"
         for value in self.graph.states:
             reason = _moved(value, self._bindings[value.name], tensors)

@@ -24,7 +24,7 @@ from ..tensors.tape import Leaf, Node, node_of
 from ..tensors.tensor import Tensor, item_of, make
 from .capturing import Capturing
 from .memory import offset_within, root_of, same_strides
-from .outside import Slot, has_resting_grad, spec_of
+from .outside import Slot, has_resting_grad, resting_grad_of, spec_of
 from .quantities import Traced, TracedInteger, plain_parameter
 from .seeds import is_young
 from .sizes import TracedSize
@@ -271,13 +271,18 @@ class Recorder(Capturing):
 
     def _turns(self, tensor: Tensor) -> bool:
         """Notes that a leaf of the user's begins to require gradients, or stops; its slot rests meanwhile. Says no
-        where that is not possible: of a view, of what something outside computed, of a gradient left from before."""
+        where that is not possible: of a view, of what something outside computed, of an argument with a gradient left
+        from before."""
         self.place(tensor)
         edge, alias = edge_of(tensor), tensor._alias
         if (alias is not None and alias.steps) or id(edge) in self.histories or type(edge) not in (Leaf, type(None)):
             return False
-        if edge is None and id(tensor) not in self.resting and (id(tensor) in self.stale or has_resting_grad(tensor)):
+        if id(tensor) in self.stale and id(tensor) not in self.resting:
             return False
+        if edge is None and id(tensor) not in self.resting and has_resting_grad(tensor):
+            source, was = self.source_of(tensor), resting_grad_of(tensor)
+            self.resting[id(tensor)] = Slot(None, source, was)
+            self.gradients[id(was)] = Gradient(source)
         if isinstance(edge, Leaf):
             self.resting[id(tensor)] = self.slot(edge, tensor)
             del self.slots[id(edge)]

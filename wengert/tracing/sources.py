@@ -11,6 +11,12 @@ from .places import Read
 from .values import Step
 
 
+def resting_grad_of(tensor: Tensor) -> Tensor | None:
+    """The gradient that a tensor that requires none has from when it did."""
+    found: Tensor | None = None if tensor._rare is None else tensor._rare.get("grad")
+    return found
+
+
 class Argument:
     """The tensor at a place among the flattened arguments."""
 
@@ -48,8 +54,9 @@ class Gradient:
         self.owner, self.name = owner, f"{owner.name}.grad"
 
     def find(self, arguments: Sequence[Tensor]) -> Tensor | None:
-        leaf = self.owner.find(arguments)._edge
-        return leaf.grad if type(leaf) is Leaf else None
+        tensor = self.owner.find(arguments)
+        leaf = tensor._edge
+        return leaf.grad if type(leaf) is Leaf else resting_grad_of(tensor)
 
 
 class Part:
