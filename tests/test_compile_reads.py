@@ -13,6 +13,7 @@ import datetime
 import functools
 import itertools
 import json
+import math
 import operator
 import sys
 import threading
@@ -21,6 +22,7 @@ import warnings
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -524,7 +526,7 @@ def test_what_comes_from_outside_the_program_is_refused(tmp_path: Path) -> None:
         torch.compile(lambda x, a: x * (2 if type(a) is float else 3), fullgraph=True)(X, 1.0)
 
 
-def test_what_a_function_makes_at_every_call_is_told_at_the_second() -> None:
+def test_what_a_function_makes_at_every_call_is_told_at_the_first() -> None:
     made: dict[int, Any] = {}
 
     @torch.compile
@@ -532,7 +534,67 @@ def test_what_a_function_makes_at_every_call_is_told_at_the_second() -> None:
         made[len(made)] = x.shape
         return x * len(made)
 
-    assert f(X).tolist() == [1.0, 1.0]
     with pytest.warns(UserWarning, match="changes made"):
-        assert f(X).tolist() == [2.0, 2.0]
+        assert f(X).tolist() == [1.0, 1.0]
+    assert f(X).tolist() == [2.0, 2.0] and len(made) == 2
     assert f(X).tolist() == [3.0, 3.0] and len(made) == 3
+
+
+def _table(kept: Any) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        if kept.table is None or kept.length < x.shape[0]:
+            kept.length, kept.table = x.shape[0], torch.arange(float(x.shape[0]))
+        return x * kept.table[:x.shape[0]]
+
+    return f
+
+
+def _chosen(kept: Any) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        if kept.mode == "":
+            kept.mode = "double" if x.shape[0] > 1 else "half"
+        kept.seen[x.shape[0]] = True
+        return x * (2 if kept.mode == "double" else 0.5)
+
+    return f
+
+
+def _memo(kept: Any) -> Callable[[Any], Any]:
+    def f(x: Any) -> Any:
+        if x.shape not in kept.memo:
+            kept.memo[x.shape] = math.sqrt(x.numel())
+            kept.order.append(x.shape)
+        return x * kept.memo[x.shape]
+
+    return f
+
+
+@pytest.mark.parametrize("make", [_table, _chosen, _memo])
+def test_what_a_function_settles_in_a_call_is_recorded_after_it(make: Any) -> None:
+    """A cache that grows with what comes, a switch that is set once: there is nothing to warn of."""
+    found = []
+    for wrap in (lambda f: f, torch.compile):
+        kept = SimpleNamespace(table=None, length=-1, mode="", seen={}, memo={}, order=[])
+        f = wrap(make(kept))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found.append([[f(torch.ones(size)).tolist() for size in (2, 2, 3, 2, 3, 4, 4)], kept.length, kept.mode,
+                          kept.seen, kept.memo, kept.order])
+    assert found[0] == found[1] and len(f.programs) >= 3 and f.eager is None
+
+
+@pytest.mark.parametrize("fullgraph", [False, True])
+def test_a_table_that_is_made_once_can_be_used_outside_too(fullgraph: bool) -> None:
+    """Python's own cache holds it, into which nobody can look."""
+
+    @functools.lru_cache(None)
+    def table(size: int) -> Any:
+        return torch.arange(float(size))
+
+    f = torch.compile(lambda x: x * table(x.shape[0]), fullgraph=fullgraph)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for size in (3, 4, 3, 4):
+            assert f(torch.ones(size)).tolist() == list(range(size)) == table(size).tolist()
+    table(3).add_(1)
+    assert f(torch.ones(3)).tolist() == [1.0, 2.0, 3.0] and f.programs

@@ -8,6 +8,7 @@ said here too. What operations make of traced arrays is the business of `recorde
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import weakref
@@ -139,7 +140,6 @@ class Capturing(Tracer, ABC):
         self.settings.clear()
         self.stand_ins.clear()
         self.memories.clear()
-        self.shadows = Shadows()
         self.keeper = Keeper()
 
     def living(self) -> list[TracedArray]:
@@ -149,6 +149,20 @@ class Capturing(Tracer, ABC):
             for traced in (reference() for reference in self.traced_arrays)
             if traced is not None and traced.alive
         ]
+
+    def give_numbers(self, living: Sequence[TracedArray]) -> bool:
+        """Gives tensors that live on the numbers that they have, where these depend on nothing that the function is
+        given; returns whether all do. The last that is done."""
+        known = [traced for traced in living if traced.memory.value in self.independent]
+        for traced in known:
+            numbers = self.shadows.known(traced.memory.array)
+            for primitive, params in traced.steps:
+                numbers = np.asarray(primitive.run(numbers, **params))
+            for owner in gc.get_referrers(traced):
+                if type(owner) in TENSORS and owner._data is traced:
+                    owner._data = numbers
+        self.shadows = Shadows()
+        return len(known) == len(living)
 
     def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
         """A new traced array, remembered so that it can be ended with the recording."""

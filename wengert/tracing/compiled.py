@@ -31,7 +31,7 @@ from .function import parameters_of, record
 from .generalised import MOST, Families
 from .names import has_unmade_parameters
 from .program import Program
-from .reads import ChangeError
+from .reads import ChangeError, KeptError
 from .sizes import SizeNotes
 from .whose import is_users
 
@@ -68,7 +68,7 @@ class Compiled:
         """Why it runs as it is, where it does."""
         functools.update_wrapper(self, function, updated=())
         self._names = parameters_of(function)
-        self._said_limit = self._changed = False
+        self._said_limit = False
         self._held: str | None = None
         self._again: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None
         """Runs a call that is like the last one (`again.prepare`); None where it runs as it is."""
@@ -79,7 +79,7 @@ class Compiled:
         """Makes it what it was before its first call."""
         with _LOCK:
             self.programs, self._held, self._again = [], None, None
-            self._said_limit = self._changed = False
+            self._said_limit = False
             self.sizes = None if self.dynamic is False else Families(bool(self.dynamic))
             self.eager = None
             self.take_stance()
@@ -118,12 +118,13 @@ class Compiled:
                         return result
             try:
                 arguments = Arguments(self._names, args, kwargs)
-                program = self._fitting(arguments)
+                program = self._fitting(arguments, keeps=False)
             except TraceError as error:
-                if isinstance(error, ChangeError) and error.made and not self._changed and not self.fullgraph:
-                    self._changed = True  # it may make what it keeps in its first call: then the next has it
-                else:
-                    self._give_up(error)
+                if isinstance(error, KeptError) or (isinstance(error, ChangeError) and not self.fullgraph):
+                    result = self.function(*args, **kwargs)
+                    self._record_after(args, kwargs)
+                    return result
+                self._give_up(error)
                 program = None
             except RecompileError:
                 raise
@@ -140,6 +141,16 @@ class Compiled:
                 return result
         return self.function(*args, **kwargs)
 
+    def _record_after(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Records a function that has just run as it is, as it changed more than tensors, or keeps some: it may do so
+        in its first call only, or when something has changed. If it would again, it is given up."""
+        try:
+            self._fitting(Arguments(self._names, args, kwargs))
+        except TraceError as error:
+            self._give_up(error)
+        except Exception as error:
+            self._give_up(_unrecorded(self.name, error))
+
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
 
@@ -149,8 +160,8 @@ class Compiled:
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
         return _again(copy.deepcopy(self.function, memo), self.fullgraph, self.check, self.dynamic)
 
-    def _fitting(self, arguments: Arguments) -> Program | None:
-        """The program for a call; None where the function has been recorded too often."""
+    def _fitting(self, arguments: Arguments, keeps: bool = True) -> Program | None:
+        """The program for a call; None where the function has been recorded too often. See `record` for ``keeps``."""
         for place, program in enumerate(self.programs):
             if program.mismatch(arguments) is None:
                 if place:
@@ -174,8 +185,7 @@ class Compiled:
                 _warn(f"[compile] {self.name} has been recorded {limit} times, and calls still differ (last: "
                               f"{reason}); calls that fit no recording run eagerly from now on")
             return None
-        program = self._recorded(arguments, reason)
-        self._changed = False
+        program = self._recorded(arguments, reason, keeps)
         self.programs.insert(0, program)
         return program
 
@@ -203,11 +213,11 @@ class Compiled:
         self.programs.insert(0, program)
         return program
 
-    def _recorded(self, arguments: Arguments, reason: str | None) -> Program:
+    def _recorded(self, arguments: Arguments, reason: str | None, keeps: bool) -> Program:
         stages = Stages()
 
         def run(sizes: SizeNotes | None) -> Program:
-            return record(self.function, self._names, arguments, sizes)
+            return record(self.function, self._names, arguments, sizes, keeps=keeps)
 
         with told(stages, self.name), stages.stage("recording"):
             program, alone = (run(None), None) if self.sizes is None else self.sizes.record(arguments, run)

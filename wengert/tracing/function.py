@@ -18,7 +18,7 @@ from .arguments import Arguments
 from .backward import Backward, open_ends, record_backward
 from .names import Names, has_unmade_parameters, settle_optimizers, tensors_seen_by
 from .program import Program, Recording, sharing
-from .reads import Reads
+from .reads import KeptError, Reads
 from .recorder import Recorder
 from .results import Results, effects
 from .sizes import SizeNotes
@@ -132,10 +132,12 @@ def parameters_of(function: Callable[..., Any]) -> list[str]:
 
 
 def record(function: Callable[..., Any], names: list[str], arguments: Arguments, sizes: SizeNotes | None = None,
-           once: bool = False) -> Program:
+           once: bool = False, keeps: bool = True) -> Program:
     """One recording of ``function``. Whatever happens, the user's tensors are afterwards as they were. With ``sizes``
     it is noted what the function asks of sizes, and the program has the whole recording. What it changes besides
-    tensors is undone, and refused unless it is recorded for its graph alone, ``once``."""
+    tensors is undone, and refused unless it is recorded for its graph alone, ``once``. Tensors that it has made and
+    that live on somewhere are warned of: they have no value but where that depends on nothing; if all are such, and it
+    ``keeps`` none, that is a `KeptError`."""
     settle_optimizers(function)
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
@@ -186,7 +188,11 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
         ]
         reads.settle()
         recorder.release()
-        leaks = sorted({traced.line for traced in recorder.living()})
+        living = recorder.living()
+        leaks = sorted({traced.line for traced in living})
+        known = recorder.give_numbers(living)
+        if leaks and known and not keeps:
+            raise KeptError(f"[compile] a function that keeps no tensors was expected; got those of {', '.join(leaks)}")
         if leaks:
             warn(
                 f"[capture] tensors made while {name} was recorded are still referred to and have no value: those of "

@@ -136,12 +136,6 @@ class Read:
             return tuple([Same(None) if isinstance(each, Tensor) else each for each in self.value])
         return self.value
 
-    def was_nothing(self) -> bool:
-        """Whether there was nothing at the place when it was noted, or more has come to what a dict had."""
-        if self.key is MISSING:
-            return set(self.value).issubset(self.now())
-        return self.value is MISSING or self.value is None
-
     def change(self) -> str:
         """What has changed, in words."""
         return f"{self.words} was {_said(self.value)} then and is {_said(self.now())} now"
@@ -187,10 +181,6 @@ class Entries(Read):
     def put_back(self) -> None:
         self.container.clear()
         self.container.update(zip(*self.value, strict=True))
-
-    def was_nothing(self) -> bool:
-        now = self.container
-        return all(key in now and now[key] is value for key, value in zip(*self.value, strict=True))
 
 
 class Attribute(Read):

@@ -76,10 +76,11 @@ def _unseen(function: Callable[..., Any]) -> str | None:
 
 
 class ChangeError(TraceError):
-    """That a function has changed something besides tensors, while it was recorded. ``made``: all that it has changed
-    are places where there was nothing, as functions do that keep what they make in their first call."""
+    """That a function has changed something besides tensors, while it was recorded."""
 
-    made = False
+
+class KeptError(TraceError):
+    """That tensors that a function has made live on, where nobody has seen them put: in a cache of Python's own."""
 
 
 # --- noting -----------------------------------------------------------------------------------------------------------
@@ -468,19 +469,16 @@ class Reads:
         ``kept``, after making it what it was, or took something from outside the program: no replay would do that
         again."""
         kept = [*kept, *[read for read in self if read.has_grown_by(kept)]]
-        made = all(read.holds() or read.was_nothing() or read in kept for read in self)
         changed = [read for read in self.undo() if read not in kept]
         if self._refused is not None:
             raise self._refused
         if changed:
             read = changed[0]
-            error = ChangeError(
+            raise ChangeError(
                 f"[compile] a function that changes nothing but tensors was expected; {self.line_of_change(read)} "
                 f"changes {read.words}, which a compiled call would leave out; change it outside the function, or make "
                 "it a tensor and write to that (x.add_(1), x.copy_(y))"
             )
-            error.made = made
-            raise error
         if self.unseen is not None:
             raise TraceError(
                 f"[compile] a function of its arguments and of tensors was expected; {self.unseen[1]} calls "
