@@ -613,3 +613,41 @@ def test_a_constant_that_was_not_kept_is_found_among_the_variables() -> None:
     assert "yhat - y" in texts and "column + yhat" in texts
     y += 1
     assert "yhat - …" in torch.graph((yhat - (y - 1)).square().sum()).text()
+
+
+def test_gradients_through_a_function_of_ones_own_are_there_before_backward() -> None:
+    class Square(torch.autograd.Function):
+        fails = False
+
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+            if Square.fails:
+                raise RuntimeError("not today")
+            return 2 * ctx.saved_tensors[0] * grad
+
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    page = torch.graph(Square.apply(x).sum()).html()
+    assert '"grad [2, 4, 6]"' in page and x.grad is None
+    Square.fails = True
+    graph = torch.graph(Square.apply(x).sum())
+    assert graph.ahead is None and "RuntimeError: not today" in graph.html()
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda x: torch.graph(x * 2), "no way back from a result of 3 elements"),
+    (lambda x: torch.graph((x * 2).sum()), "They start at the result"),
+    (lambda x: freed((x * x).sum()), "what backward() has left"),
+])
+def test_a_page_says_why_there_is_no_way_back(make: Any, words: str) -> None:
+    page = make(torch.ones(3, requires_grad=True)).html()
+    assert words in page and ('"why":' in page) == (not words.startswith("They"))
+
+
+def freed(loss: torch.Tensor) -> Graph:
+    loss.backward()
+    return torch.graph(loss)

@@ -116,6 +116,31 @@ def test_eager_and_compiled() -> None:
     assert {"tanh", "mul", "sum"} <= matched
 
 
+def test_a_step_and_what_it_compiles_to_differ_in_the_backward_pass_alone() -> None:
+    torch.manual_seed(0)
+    w, b = torch.randn(5, 4, requires_grad=True), torch.zeros(4, requires_grad=True)
+    x, y = torch.randn(8, 5), torch.randn(8, 4)
+
+    def step(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        loss = (torch.tanh(x @ w + b) - y).pow(2).mean()
+        loss.backward()
+        return loss
+
+    with torch.graph.record() as eager:
+        step(x, y)
+    made = torch.compile(step)
+    made(x, y)
+    compiled = torch.graph(made)
+    assert {node.name for node in compiled if node.kind == "leaf"} == {"w", "b"}
+    found = torch.graph.compare(eager, compiled, ("eager", "compiled"))
+    (back,) = found.differences
+    assert back.words.startswith("the backward pass of ") and back.words.endswith(" operations, only in the second")
+    lit = found.html().count(" lit") + found.html().count("lit\"")
+    alone = [id for id in compiled.nodes if id not in {b for _, b in found.pairs}]
+    assert {back.after, *back.also} == set(alone) and lit >= sum(not compiled.nodes[id].inline for id in alone)
+    assert "among its operations" in compiled.html()
+
+
 def test_only_graphs_are_compared(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="two graphs were expected; got Tensor"):
         torch.graph.compare(network(1.0), torch.ones(2))

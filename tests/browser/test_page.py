@@ -308,6 +308,30 @@ def test_printing_shows_the_whole_graph_wherever_the_window_is(browser: Any, pag
     assert len(inside) == len(boxes(browser)) > 100 and all(inside)
 
 
+@pytest.mark.parametrize("theme", ["", "dark"])
+def test_printing_and_slides_are_light_where_the_reader_is_dark(browser: Any, tmp_path: Path, theme: str) -> None:
+    model = nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.Tanh()), nn.Linear(3, 1))
+    graph = torch.graph(model(torch.ones(4, 2)).sum())
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]})
+    try:
+        load(browser, graph.save(tmp_path / "dark.html", theme=theme or None))
+        click(browser, "#expand")
+        fills = """const parts = document.querySelectorAll(arguments[0] + ' .node rect.b');
+            return [...new Set([...parts].map(p => getComputedStyle(p).fill))].sort();"""
+        browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+        paper = browser.execute_script(fills, "#deck")
+        browser.execute_script("dispatchEvent(new Event('afterprint'))")
+        dark = browser.execute_script(fills, "#picture")
+        press(browser, "s")
+        assert paper == browser.execute_script(fills, "#picture") and set(paper) & set(dark) == {"none"}
+        assert "none" in paper and "rgb(228, 243, 232)" in paper, "frames are empty, and leaves light green"
+        press(browser, "s")
+        assert browser.execute_script(fills, "#picture") == dark
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
 def printed(browser: Any) -> bytes:
     found = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True, "printBackground": True})
     return base64.b64decode(found["data"])
@@ -585,6 +609,15 @@ def test_two_graphs_beside_each_other(browser: Any, pages: dict[str, Path]) -> N
     assert len(browser.find_elements("css selector", "svg")) == 2
     assert browser.find_elements("css selector", "svg .lit > rect") != []
     assert "shape 10×10, then 10" in browser.find_element("css selector", "ul").text
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
+                            {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": False})
+    try:
+        wide, *scales = browser.execute_script("""
+            const scale = s => s.getBoundingClientRect().width / s.viewBox.baseVal.width;
+            return [document.documentElement.scrollWidth, ...[...document.querySelectorAll('svg')].map(scale)]""")
+        assert wide <= 390 and min(scales) >= 0.99, "in a narrow window pictures can be read, and moved"
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def arrows_off(browser: Any) -> list[str]:

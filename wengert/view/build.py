@@ -199,11 +199,16 @@ class GraphBuilder:
         nobody could tell what it would do, or where the graph is too large for a page."""
         operations = [node for node in self.order if type(node) is not Leaf]
         if len(self.order) > PAGE or any(
-            node.saved is None or (node.rare is not None and "packed" in node.rare) or is_custom(node)
+            node.saved is None or (node.rare is not None and "packed" in node.rare)
             or any(cell[0] != count for cell, count in node.guards) for node in operations
         ):
             return None
-        self.run_back(roots, required=False)
+        try:
+            self.run_back(roots, required=False)
+        except Exception:
+            if not any(map(is_custom, operations)):
+                raise
+            return None  # somebody's own backward failed; its node says so
         nodes = {number: summary_of(part) for number, part in self.gradients.items()}
         sent = {key: summary_of(part) for key, part in self.sent.items()}
         # (of a node with one shown result among several, the graph's node is the operation's)

@@ -23,14 +23,20 @@ RELATIVE = 1e-4
 """Numbers are the same where they differ by at most this part of the larger, or of the largest of their tensor."""
 
 
+MANY = 4
+"""So many nodes or more that only follow on what both graphs have are one difference."""
+
+
 @dataclass(slots=True)
 class Difference:
     """One thing that differs: the ids of the node in the first and in the second graph (None where it is in one alone),
-    and what differs, in words."""
+    and what differs, in words. ``also`` are the nodes behind one that is in one graph alone, of which the same is to be
+    said."""
 
     before: int | None
     after: int | None
     words: str
+    also: tuple[int, ...] = ()
 
 
 class Comparison:
@@ -71,6 +77,7 @@ class Comparison:
         pictures = []
         for graph, side in ((self.before, 0), (self.after, 1)):
             ids = {(each.before, each.after)[side] for each in self.differences} - {None}
+            ids |= {id for each in self.differences if (each.before, each.after)[side] is not None for id in each.also}
             name = escape(self.names[side])
             pictures.append(f'<section><h2>{name}</h2><div class="picture" tabindex="0" role="region" '
                             f'aria-label="{name}">{_lit(graph, ids, direction, theme)}</div></section>')
@@ -178,7 +185,7 @@ def _of_pairs(before: Graph, after: Graph, pairs: list[tuple[int, int]],
         a, b = before.nodes[first], after.nodes[second]
         words = [f"{what} {x or 'none'}, then {y or 'none'}" for what, x, y in (
             ("shape", _shape(a), _shape(b)), ("dtype", a.dtype, b.dtype), ("settings", a.parameters, b.parameters),
-        ) if x != y and not (what != "settings" and None in (x, y))]
+        ) if x != y and not (what != "settings" and None in (x, y)) and not (what == "dtype" and a.inline and b.inline)]
         for what, x, y in (("value", a.value, b.value), ("gradient", a.gradient, b.gradient)):
             if x is not None and y is not None and a.shape == b.shape and not _same(x, y, tolerance):
                 words.append(f"{what} {x.text()}, then {y.text()}")
@@ -192,9 +199,30 @@ def _of_pairs(before: Graph, after: Graph, pairs: list[tuple[int, int]],
 
 
 def _alone(before: Graph, after: Graph, pairs: list[tuple[int, int]]) -> list[Difference]:
-    firsts, seconds = ({pair[side] for pair in pairs} for side in (0, 1))
-    return [*(Difference(id, None, "only in the first") for id in before.nodes if id not in firsts),
-            *(Difference(None, id, "only in the second") for id in after.nodes if id not in seconds)]
+    """What is in one graph alone; of all that only follows on what both have, as the backward pass of a compiled step
+    does, one line."""
+    found = []
+    for side, graph, words in ((0, before, "only in the first"), (1, after, "only in the second")):
+        both = {pair[side] for pair in pairs}
+        into, leads = graph.into(), set(both)
+        for id in reversed(list(graph.nodes)):
+            if id in leads:
+                leads.update(edge.source for edge in into[id])
+        alone = [id for id in graph.nodes if id not in both]
+        behind = [id for id in alone if id not in leads]
+        steps = [id for id in behind if graph.nodes[id].kind == "operation"]
+        if len(steps) < MANY:
+            behind = []
+        found += [Difference(None, id, words) if side else Difference(id, None, words)
+                  for id in alone if id not in behind]
+        if behind:
+            back = any(graph.nodes[id].name.endswith(".grad'") for id in behind)
+            what = f"the backward pass of {len(steps)} operations" if back else (
+                f"and the {len(steps) - 1} operations that come with it")
+            first, also = steps[0], tuple([id for id in behind if id != steps[0]])
+            words = f"{what}, {words}"
+            found.append(Difference(None, first, words, also) if side else Difference(first, None, words, also))
+    return found
 
 
 def _shape(node: GraphNode) -> str | None:
@@ -247,8 +275,14 @@ _PAGE = """<!doctype html>
 body{{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",Arial,sans-serif;margin:1rem}}
 h1{{font-size:1.2rem}}h2{{font-size:1rem;margin:.3rem 0}}
 .pair{{display:grid;grid-template-columns:1fr 1fr;gap:1rem}}
-.picture{{overflow:auto;max-height:75vh;border:1px solid #8a94a3;border-radius:8px}}
-@media (max-width:700px){{.pair{{grid-template-columns:1fr}}}}
+.picture{{overflow:auto;border:1px solid #8a94a3;border-radius:8px}}
+.picture svg{{display:block;margin:auto;max-height:74vh}}
+section{{min-width:0}}
+@media (max-width:700px){{.pair{{grid-template-columns:1fr}}.picture{{max-height:75vh}}
+.picture svg{{max-width:none!important;max-height:none;margin:0}}}}
+@page{{size:A4 landscape;margin:10mm}}
+@media print{{.pair{{grid-template-columns:1fr}}section{{break-inside:avoid}}
+h1,p{{margin:0 0 2mm}}.picture svg{{max-height:56mm}}li{{font-size:11px}}}}
 </style>
 </head>
 <body>

@@ -231,7 +231,9 @@ class Groups:
         count = sum(math.prod(node.shape) for node in inside if node.kind == "leaf" and node.shape is not None)
         if count:
             rows.append(f"{count:,} parameter{'' if count == 1 else 's'}")
-        return Item(f"m{key}", "module", f"{key}: {kind}" if kind else key, rows, nodes,
+        name, _, part = key.partition("#")
+        lone = f"{name}, part {part}" if part else name
+        return Item(f"m{key}", "module", f"{key}: {kind}" if kind else lone, rows, nodes,
                     any(node.faults for node in inside))
 
     def _shapes(self, ids: list[int]) -> str:
@@ -253,7 +255,7 @@ def _wrapped(text: str) -> list[str]:
 def size(item: Item) -> tuple[float, float]:
     """The width and height that an item's text needs."""
     title = item.title + ("  +" if item.kind == "module" else "")  # as the page has it, where a module opens
-    widest = max([text_width(title, 13.5), *(text_width(row, 12.5) for row in (*item.rows, *item.beside))])
+    widest = max([text_width(title, 14.3), *(text_width(row, 12.5) for row in (*item.rows, *item.beside))])
     # Slides like boxes of one size: widths go in steps.
     width = max(44.0, 12 * -(-(widest + 22) // 12))
     return width, 28.0 + 17.0 * len(item.rows)

@@ -69,8 +69,10 @@ def _why_no_way_back(graph: GraphModel) -> str:
     """Why there are no steps of the backward pass, in a sentence."""
     if any(node.gradient is not None for node in graph):
         return "Of the way back only what backward() has left is known: record the step with its backward() to see it."
+    if any(graph.nodes[root].name.endswith(".grad'") for root in graph.roots):
+        return "The backward pass of this compiled step is among its operations."
     if not graph.leaves:
-        return "Nothing in it collects a gradient; the backward pass of a compiled step is among its operations."
+        return "Nothing in it collects a gradient: there is no way back."
     large = [node for node in map(graph.nodes.__getitem__, graph.roots) if node.shape and math.prod(node.shape) != 1]
     if large:
         return (f"There is no way back from a result of {math.prod(large[0].shape or ()):,} elements: draw a number "

@@ -1,6 +1,10 @@
 // --- slides: one step a page, large ------------------------------------------------------------------------------------
 
-const light = on => document.body.classList.toggle("light", on || document.body.dataset.theme === "light");
+function light(on) {
+  const theme = document.body.dataset.theme;
+  document.body.classList.toggle("light", on || theme === "light");
+  document.body.classList.toggle("dark", !on && theme === "dark");
+}
 function slides(on) {
   if (!data.steps.length) return;
   quiz(false);
@@ -23,7 +27,7 @@ function deck() {
   const pages = many ? data.steps.map((_, i) => i + 1) : [step];
   for (const page of many ? [0, ...pages] : pages) {
     goTo(page);
-    const section = tag("section", made);
+    const section = tag("section", made, undefined, page && size.h > .8 * size.w ? "beside" : "");
     tag("h2", section, page && many ? `${data.title}: ${phase()}` : data.title);
     const copy = el("svg", {"class": "wg", viewBox: `-12 -12 ${size.w + 24} ${size.h + 24}`, role: "img", "aria-label": data.description}, section);
     copy.appendChild(world.cloneNode(true)).removeAttribute("transform");
@@ -32,7 +36,7 @@ function deck() {
   }
   goTo(was);
 }
-addEventListener("beforeprint", () => { document.body.classList.add("light"); deck(); });
+addEventListener("beforeprint", () => { light(true); deck(); });
 addEventListener("afterprint", () => { if ($("deck")) $("deck").remove(); light(document.body.classList.contains("slides")); });
 
 // --- quiz: the answer before it is seen --------------------------------------------------------------------------------

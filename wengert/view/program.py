@@ -14,6 +14,7 @@ from ..native import NativeProgram, Runner, StepInfo
 from ..tracing.compiled import Compiled
 from .graph import Graph
 from .model import GraphEdge, GraphNode
+from .taped import settings_text
 from .values import summarize
 
 
@@ -41,9 +42,11 @@ class _Builder:
         native = run.program if isinstance(run, Runner) else None
         steps = {} if native is None else native.steps_of_values
         names = [] if native is None else [_named(_together(native, step.number), prefix) for step in native.kernels]
+        collects = {effect.target for effect in graph.effects if effect.value is not None}
         for value in (*graph.inputs, *graph.states, *graph.generators):
             if value not in self._ids:
-                self._node(value, "constant", name=value.name)
+                kind = "leaf" if f"{value.name}.grad" in collects else "constant"
+                self._node(value, kind, name=value.name)
         for value, array in graph.constants:
             if value not in self._ids:
                 self._node(value, "constant").value = summarize(array)
@@ -62,7 +65,7 @@ class _Builder:
             node = self._node(result, "operation", instr.primitive.name, written.get(result, ""))
             node.line, node.module = instr.line or "", module
             node.calls = () if number is None else (number,)
-            node.parameters = ", ".join([f"{name}={value!r}" for name, value in instr.params.items()])
+            node.parameters = settings_text(instr.params)
             if number is not None and native is not None and native.last_of_step.get(number) is result:
                 node.seconds = _seconds(_together(native, number))
             for at, id, operand in operands:

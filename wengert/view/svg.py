@@ -188,7 +188,7 @@ def themes() -> str:
     """The rules of a picture whose element may have the class ``light`` or ``dark``, which then overrules the reader's
     setting."""
     light, dark = _COLOURS.findall(STYLE)
-    return f"{STYLE}.wg.light{{{light}}}.wg.dark{{{dark}}}\n"
+    return f"{STYLE}.wg.light,.light .wg{{{light}}}.wg.dark,.dark .wg{{{dark}}}\n"
 
 
 def legend_entries(drawing: Drawing) -> list[tuple[str, str]]:

@@ -68,11 +68,14 @@ def with_spec(made: GraphNode, value: Any) -> GraphNode:
     return made
 
 
+_PRIVATE = ("label", "whole")
+
+
 def settings_text(params: dict[str, Any]) -> str:
     """The settings of an operation in a few words; what is long or private to a rule is left out."""
     words = []
     for name, value in params.items():
-        if isinstance(value, (bool, int, float, str, tuple, list)) and name != "label" and value != "":
+        if isinstance(value, (bool, int, float, str, tuple, list)) and name not in _PRIVATE and value != "":
             text = f"{name}={value!r}"
             if len(text) <= 60:
                 words.append(text)
