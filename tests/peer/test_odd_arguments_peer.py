@@ -143,6 +143,14 @@ ODD_NUMBERS = {
     "dropout of six dimensions": lambda m: (m.manual_seed(0), m.nn.functional.dropout3d(m.ones(2, 3, 2, 2, 1, 1)))[1],
     "a target of more dimensions": lambda m: m.nn.functional.multilabel_soft_margin_loss(
         m.arange(4.0), m.ones(3, 4), reduction="none"),
+    "classes of a transposed tensor": lambda m: m.nn.functional.one_hot(
+        m.tensor([[0, 1], [2, 0], [1, 1]]).t()).stride(),
+    "tensors of one shape": lambda m: (x := m.ones(2, requires_grad=True),
+                                       m.broadcast_tensors(x, m.zeros(1))[0] is x)[1],
+    "outside of a support": lambda m: m.distributions.GeneralizedPareto(0.5, 1.5, 0.1, validate_args=False).log_prob(
+        m.tensor([-20.0, 0.6])),
+    "a sample of the shape True": lambda m: m.distributions.Normal(0.0, 1.0).sample((True, 3)),
+    "odd numbers of widths": lambda m: [m.nn.ZeroPad1d(())(m.ones(1, 3)), m.nn.ZeroPad1d((1, 1, 1, 1))(m.ones(1, 3))],
     "unshuffling nothing": lambda m: m.nn.functional.pixel_unshuffle(m.ones(0, 2, 6, 4), 2),
 }
 
@@ -168,3 +176,36 @@ def test_numbers_beyond_a_dtype_are_compared_as_in_pytorch(dtype: str) -> None:
                 x = lib.tensor([0, 1, 3, 1 if dtype == "bool" else 127], dtype=getattr(lib, dtype))
                 found.append(getattr(x, compare)(number).tolist())
             assert found[0] == found[1], (number, compare)
+
+
+REFUSED = {
+    "probabilities as targets": lambda m: m.nn.functional.binary_cross_entropy(m.ones(2) / 2, m.tensor([0.5, 1.5])),
+    "a target of more rows": lambda m: m.nn.functional.soft_margin_loss(m.ones(3), m.ones(2, 3)),
+    "complex statistics": lambda m: m.nn.BatchNorm1d(3)(m.ones(2, 3, dtype=m.complex64)),
+    "no output channels": lambda m: m.nn.functional.conv1d(m.ones(1, 2, 5), m.ones(0, 2, 3)),
+    "nothing to transpose": lambda m: m.nn.functional.conv_transpose1d(m.ones(1, 2, 0), m.ones(2, 3, 3)),
+    "NaN to factorise": lambda m: m.linalg.cholesky(m.full((2, 2), float("nan"))),
+    "a size beyond 64 bits": lambda m: m.empty(2**63),
+    "one width": lambda m: m.nn.ZeroPad1d((1,))(m.ones(1, 3)),
+    "no widths to reflect": lambda m: m.nn.ReflectionPad1d(())(m.ones(1, 3)),
+    "a number of numpy's": lambda m: m.distributions.Normal(np.float32(0.5), 1.0),
+    "a complex number": lambda m: m.distributions.Normal(1j, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_pytorch_refuses_is_refused(name: str) -> None:
+    with pytest.raises(Exception) as theirs:  # noqa: B017, PT011 - any class
+        REFUSED[name](torch)
+    with pytest.raises(next(kind for kind in type(theirs.value).__mro__ if kind.__module__ == "builtins")):
+        REFUSED[name](wengert)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_variance_of_a_students_t_has_a_gradient_beside_where_it_is_infinite() -> None:
+    grads = []
+    for lib in (wengert, torch):
+        df = lib.tensor([2.0, 4.0], requires_grad=True)
+        variance = lib.distributions.StudentT(df).variance
+        grads.append(lib.autograd.grad(lib.where(lib.isinf(variance), 0.0, variance).sum(), df)[0])
+    same(*grads)

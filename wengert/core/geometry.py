@@ -37,6 +37,8 @@ def check_room(op: str, shape: Sequence[int], width: int) -> None:
     something for each of many elements asks before it begins."""
     size = prod(shape) * width
     if size > LARGEST:
+        if max(shape) >= 2**63:
+            raise TypeError(f"{op}(): a tuple of ints of 64 bits was expected; got {list(shape)}, which overflows")
         raise ShapeError(f"[{op}] Storage size calculation overflowed: sizes with a product that can be counted were "
                          f"expected; got {list(shape)}")
     if size > ROOM:

@@ -32,7 +32,7 @@ def _holds(constraint: constraints.Constraint, value: Tensor) -> bool:
 
 def shape_of(sample_shape: Any) -> Size:
     """The shape of a sample as it is given. Raises TypeError and RuntimeError for what is none."""
-    return Size(sizes_of((tuple(sample_shape),), "sample"))
+    return Size(sizes_of((tuple([int(n) if type(n) is bool else n for n in sample_shape]),), "sample"))
 
 
 class Distribution:

@@ -67,8 +67,9 @@ class GeneralizedPareto(Distribution):
         self._check_sample(value)
         zero, xi = self._split()
         z = (value - self.loc) / self.scale
-        log_density = wengert.where(zero, -z, -(1 / xi + 1) * wengert.log1p(xi * wengert.where(zero, 0.0, z)))
-        return log_density - self.scale.log()
+        slope = 1 / xi + 1
+        falls = wengert.where(slope == 0, slope, slope * wengert.log1p(xi * z))
+        return -self.scale.log() - wengert.where(zero, z, falls)
 
     def log_survival_function(self, value: Tensor) -> Tensor:
         """The logarithm of the probability of a draw above ``value``."""

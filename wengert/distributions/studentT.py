@@ -46,8 +46,9 @@ class StudentT(Distribution):
     @property
     def variance(self) -> Tensor:
         """Infinite for a ``df`` of at most 2, NaN for one of at most 1."""
-        variance = self.scale.square() * self.df / (self.df - 2)
-        variance = wengert.where(self.df > 2, variance, math.inf)
+        finite = self.df > 2
+        df = wengert.where(finite, self.df, 3.0)
+        variance = wengert.where(finite, self.scale.square() * df / (df - 2), math.inf)
         return wengert.where(self.df <= 1, math.nan, variance)
 
     def rsample(self, sample_shape: Sequence[int] = Size()) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from numbers import Number
 from typing import Any
 
 import wengert
@@ -18,7 +17,7 @@ HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 def is_number(value: Any) -> bool:
     """Whether ``value`` is a plain number, not a tensor."""
-    return isinstance(value, Number)
+    return isinstance(value, (int, float))
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:

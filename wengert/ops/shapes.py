@@ -421,7 +421,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     listed = tensors_of(tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors,
                         "broadcast_tensors")
     shape = broadcast_sizes(*(x._data.shape for x in listed), op="broadcast_tensors")
-    return tuple(expand(x, *shape) for x in listed)
+    return tuple(x if x._data.shape == shape else expand(x, *shape) for x in listed)
 
 
 @function(method=False, out=False, takes_tensor=False)

@@ -269,6 +269,12 @@ def _convolution_spec(x: Spec, weight: Spec, bias: Spec | None = None, *, stride
         raise ShapeError(f"[{op}] Given groups={groups}, weight of size {list(weight.shape)}, expected "
                          f"input{list(x.shape)} to have "
                          f"{takes} channels, but got {x.shape[1]} channels instead; {_channels_cure(x.shape, takes)}")
+    if weight.shape[0] < groups:
+        raise ShapeError(f"[{op}] Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
+                         f"got weight of size {list(weight.shape)} instead")
+    if transposed and 0 in x.shape[2:] and x.shape[0] and x.shape[1]:
+        raise ShapeError(f"[{op}] Only zero batch or zero channel inputs are supported, but got input shape: "
+                         f"{list(x.shape)}")
     kernel, makes = weight.shape[2:], weight.shape[1] * groups if transposed else weight.shape[0]
     if bias is not None and tuple(bias.shape) != (makes,):
         raise ShapeError(f"[{op}] Given weight of size {list(weight.shape)}, expected bias to be 1-dimensional with "

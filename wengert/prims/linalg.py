@@ -339,8 +339,10 @@ def _cholesky(xp: ModuleType, x: Array, upper: bool = False, partial: bool = Fal
         except LinAlgError:
             rows = x.reshape(-1, *x.shape[-2:])
             return _stacked_factors([_as_far_as_it_goes(row, upper) for row in rows], x.shape)
-    factor = _call("cholesky", xp.linalg.cholesky, xp.swapaxes(x, -1, -2).conj() if upper else x,
-                   why="The factorization could not be completed because the input is not positive-definite")
+    why = "The factorization could not be completed because the input is not positive-definite"
+    factor = _call("cholesky", xp.linalg.cholesky, xp.swapaxes(x, -1, -2).conj() if upper else x, why=why)
+    if xp.isnan(xp.einsum("...ii->...", factor)).any():
+        raise LinAlgError(f"[linalg.cholesky] {why}; got shape {tuple(x.shape)} with NaN")
     return xp.swapaxes(xp.ascontiguousarray(factor).conj(), -1, -2) if upper else in_columns(factor)
 
 

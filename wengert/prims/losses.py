@@ -108,6 +108,9 @@ def _binary(xp: ModuleType, x: Array, y: Array, weight: Array | None = None, red
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise RuntimeError("[binary_cross_entropy] all elements of input should be between 0 and 1; got values from "
                            f"{x.min()} to {x.max()}; apply sigmoid first, or use binary_cross_entropy_with_logits")
+    if y.size and not (y.min() >= 0 and y.max() <= 1):
+        raise RuntimeError("[binary_cross_entropy] all elements of target should be between 0 and 1; got values from "
+                           f"{y.min()} to {y.max()}; give probabilities")
     loss = (y - 1) * xp.maximum(xp.log1p(-x), _LOG_FLOOR) - y * xp.maximum(xp.log(x), _LOG_FLOOR)
     return _reduce(xp, loss if weight is None else loss * weight, reduction)
 

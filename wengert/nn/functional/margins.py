@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.errors import DTypeError, OutOfRangeError, ShapeError
 from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, TRUTHS, P
-from ...ops import arange, full_like, where, zeros_like
+from ...ops import arange, broadcast_shapes, full_like, where, zeros_like
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
 from ...tensors.absent import is_readable
@@ -151,6 +151,10 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     check_constant("soft_margin_loss", target=target)
     if not input.is_complex():
         check_none("soft_margin_loss", COMPLEX, target)
+    if broadcast_shapes(input.shape, target.shape) != input.shape:
+        raise ShapeError(f"[soft_margin_loss] output with shape {list(input.shape)} doesn't match the broadcast shape "
+                         f"{list(broadcast_shapes(input.shape, target.shape))}; a target that broadcasts to the input "
+                         "was expected")
     target = target.to(input.dtype)  # as PyTorch, which writes into the target's copy in the input's dtype
     return reduced(P.log1p(P.exp(-target * input)), reduction)
 

@@ -3,10 +3,10 @@ backwards: ``(left, right, top, bottom, ...)``."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...tensors.tensor import Tensor
-from ..functional.geometry import tuple_of
 from ..functional.padding import pad
 from ..module import Module
 
@@ -27,7 +27,7 @@ class _Pad(Module):
 
     def __init__(self, padding: Any) -> None:
         super().__init__()
-        self.padding = tuple_of(padding, 2 * self.rank, type(self).__name__, "padding")
+        self.padding = tuple(padding) if isinstance(padding, Iterable) else (padding,) * (2 * self.rank)
 
     def forward(self, input: Tensor) -> Tensor:
         return pad(input, self.padding, mode=self.mode)
