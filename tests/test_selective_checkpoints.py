@@ -123,3 +123,8 @@ def test_names_of_operators() -> None:
     assert torch.equal(torch.ops.aten.add.Tensor(torch.ones(1), 1), torch.tensor([2.0]))
     with pytest.raises(AttributeError):
         torch.ops.aten.no_such_operator  # noqa: B018
+
+
+def test_a_packet_of_operators_is_no_operator() -> None:
+    with pytest.raises(ValueError, match="update the OpOverloadPacket to a specific OpOverload"):
+        create_selective_checkpoint_contexts([torch.ops.aten.sin])

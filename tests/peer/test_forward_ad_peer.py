@@ -129,3 +129,14 @@ def test_dual_tensors_print_as_pytorchs() -> None:
             dual = ad.make_dual(library.ones(2), library.tensor([2.0, 3.0]))
             shown.append([repr(dual), repr(dual * dual), repr(ad.unpack_dual(dual).primal), repr(library.ones(1))])
     assert shown[0] == shown[1]
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_dual_tensor_is_part_of_no_other_one_at_its_level(place: int) -> None:
+    for t in (torch, wengert):
+        fw = t.autograd.forward_ad
+        with fw.dual_level():
+            parts = [t.ones(2), t.ones(2)]
+            parts[place] = fw.make_dual(t.ones(2), t.ones(2))
+            with pytest.raises(RuntimeError, match="a forward gradient at the same level"):
+                fw.make_dual(*parts)

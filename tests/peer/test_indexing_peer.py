@@ -11,6 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.peer.agreement import MODULES, agree  # noqa: E402
+from tests.peer.side_by_side import both  # noqa: E402
 
 
 def random_index(chance: random.Random, shape: tuple[int, ...]) -> tuple[Any, ...]:
@@ -277,3 +278,49 @@ def test_indices_of_a_wrong_dtype_raise_pytorchs_class(name: str, dtype: str) ->
         raised.append(found.value)
     kind = next(kind for kind in type(raised[1]).__mro__ if kind.__module__ == "builtins")
     assert isinstance(raised[0], kind), raised
+
+
+MASKS = {"0-d": (lambda T, x, m: x[m(1)], lambda T, x, m: x[m(0)]), "a row": (lambda T, x, m: x[m([1, 0])],),
+         "all": (lambda T, x, m: x[m([[1, 0, 1], [0, 0, 1]])],), "two": (lambda T, x, m: x[m([1, 1]), m([1, 0, 1])],),
+         "of nothing": (lambda T, x, m: x[0, 0][m(1)], lambda T, x, m: x[0, 0][m(0)])}
+
+
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_of_bytes_are_masks_with_a_warning_each(name: str, written: bool) -> None:
+    for program in MASKS[name]:
+        def run(T: Any, program: Any = program) -> Any:
+            x = T.arange(6.0).reshape(2, 3)
+            masks: list[Any] = []
+
+            def mask(values: Any) -> Any:
+                masks.append(T.tensor(values, dtype=T.uint8))
+                return masks[-1]
+
+            found = program(T, x, mask)
+            if written:
+                x[tuple(masks)] = T.full_like(x[tuple(masks)], -1.0)
+            return found, x
+
+        both(run)
+
+
+@pytest.mark.parametrize("value", [-1.0, [-1.0], [[-1.0, -2.0, -3.0]]])
+def test_masks_of_bytes_are_filled_with_no_single_number(value: Any) -> None:
+    def program(T: Any) -> Any:
+        x = T.arange(6.0).reshape(2, 3)
+        x[T.tensor([1, 0], dtype=T.uint8)] = T.tensor(value) if isinstance(value, list) else value
+        return x
+
+    both(program)
+
+
+def test_what_cannot_be_indexed_so_raises_pytorchs_class() -> None:
+    def delete(T: Any) -> None:
+        del T.ones(3)[0]
+
+    both(delete)
+    for indices, shape in [(0.5, (2, 2)), ([], (10, 3)), (1, (1, 2.0)), (0, (2, -3)), (1, 2.5), (True, (2, 2))]:
+        both(lambda T, i=indices, s=shape: T.unravel_index(T.tensor(i), s))
+    both(lambda T: T.unravel_index(T.tensor([1]), T.tensor([1, 2])))
+    both(lambda T: T.unravel_index(T.tensor([1, 5]), [2, 3]))

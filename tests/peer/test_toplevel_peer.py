@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import wengert
+from tests.peer.side_by_side import both
 
 
 def each(call: Any) -> list[Any]:
@@ -100,3 +101,19 @@ def test_types_and_limits() -> None:
             library.promote_types("a", library.int8)
         with pytest.raises(ValueError, match="buffer"):
             library.frombuffer([1], dtype=library.uint8)
+
+
+FOUND: dict[str, Any] = {
+    "truth to the power of truth": lambda T: [T.tensor([True, False]) ** n for n in (True, False)],
+    "the dtype of nansum": lambda T: [T.nansum(T.ones(3, dtype=getattr(T, a)), dtype=getattr(T, b))
+                                      for a in ("bool", "uint8", "float32") for b in ("bool", "int32", "float64")],
+    "blocks of one size": lambda T: [T.ones(4, 4).to_sparse_bsr(2).values(), T.ones(4, 4).to_sparse_bsc(2).values()],
+    "drawn with gaps": lambda T: [
+        T.testing.make_tensor(shape, dtype=getattr(T, dtype), device="cpu", noncontiguous=True)
+        for shape in ((3, 4), (5,), (2, 1), (0, 3)) for dtype in ("float32", "int64", "bool")],
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_pytorchs_own_tests_ask(name: str) -> None:
+    both(FOUND[name], warned=False)

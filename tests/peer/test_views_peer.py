@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import wengert
+from tests.peer.agreement import MODULES
+from tests.peer.side_by_side import both
 from wengert.testing.programs import Outcome, gradients, interpret, random_program, run
 from wengert.testing.views import MATRIX
 
@@ -78,3 +80,63 @@ def test_random_programs() -> None:
             meant = interpret(program)
             assert ours.first == pytest.approx(meant.first, abs=1e-9)
     assert compared > 150
+
+
+DTYPES = ("bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128").split()
+GEOMETRIES: dict[str, Any] = {
+    "dense": lambda x: x, "permuted": lambda x: x.permute(1, 0, 2), "gaps": lambda x: x[..., ::2],
+    "offset": lambda x: x[:, :, 1:], "expanded": lambda x: x[:1, :1].expand(3, 4, -1), "empty": lambda x: x[:0],
+    "empty and expanded": lambda x: x[:0, :1].expand(-1, 4, -1), "0-d": lambda x: x[0, 0, 0],
+    "odd strides": lambda x: x.as_strided((2, 2, 16), (16, 1, 1)), "few": lambda x: x[..., :3],
+    "rows": lambda x: x[1::2],
+}
+
+
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_views_of_another_dtype_lie_as_pytorchs(dtype: str, geometry: str) -> None:
+    found: list[list[Any]] = []
+    for T in MODULES:
+        x = GEOMETRIES[geometry](T.zeros(2, 2, 16, dtype=getattr(T, dtype)))
+        found.append([])
+        for other in DTYPES[1:]:
+            try:
+                seen = x.view(getattr(T, other))
+            except RuntimeError as error:
+                found[-1].append(str(error).removeprefix("[view] ").split(" to view")[0])
+            else:
+                found[-1].append((tuple(seen.shape), seen.stride(), seen.storage_offset()))
+    assert found[0] == found[1]
+
+
+REFUSED: dict[str, Any] = {
+    "complex of odd strides": lambda T: T.view_as_complex(T.zeros(3, 3).as_strided((2, 2), (1, 1))),
+    "complex of an odd offset": lambda T: T.view_as_complex(T.zeros(5)[1:].reshape(2, 2)),
+    "complex of nothing": lambda T: T.view_as_complex(T.tensor([])),
+    "complex of 0-d": lambda T: T.view_as_complex(T.tensor(2.0)),
+    "split of negative sizes": lambda T: T.zeros(7).split([-1, 8]),
+    "split of another sum": lambda T: T.zeros(7).split([1, 8]),
+    "resize too large": lambda T: T.zeros(()).resize_([2, 4, 2**29, 2**29]),
+    "resize of what has a gradient": lambda T: T.zeros(2, requires_grad=True).resize_(2),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_views_that_pytorch_refuses(name: str) -> None:
+    words = []
+    for T in MODULES:
+        with pytest.raises(RuntimeError) as caught:
+            REFUSED[name](T)
+        words.append(str(caught.value))
+    start = words[1].split(",")[0].split("=")[0].split(" ")[:6]
+    assert " ".join(start) in words[0], words
+
+
+def test_expanded_and_resized_tensors_lie_as_pytorchs() -> None:
+    for sizes in [(1, 1, 5), (2, 1, 5), (1, 3, 5), (4, 1, 1, 5), (1, 1, 0, 5)]:
+        both(lambda T, sizes=sizes: T.arange(5)[:sizes[-1]].expand(sizes).stride())
+        both(lambda T, sizes=sizes: T.ones(5, 2)[:sizes[-1]].t()[:1].expand(sizes).stride())
+    both(lambda T: (T.ones(()).expand(1, 1).stride(), T.ones(2, 1).expand(1, 2, 3).stride()))
+    both(lambda T: T.arange(6.0, requires_grad=True).resize(2, 3))
+    both(lambda T: T.arange(6.0).resize_as(T.ones(3, 2)))
+    both(lambda T: T.arange(6.0).resize(2))

@@ -234,6 +234,10 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
         raise RuntimeError("[make_dual] Trying to set a forward gradient that has a different size than that of the "
                            f"original Tensor, this is not supported. Tensor is of size {list(tensor._data.shape)} "
                            f"while the given forward gradient is of size {list(tangent._data.shape)}.")
+    for what, x in (("based on a tensor", tensor), ("with a tangent", tangent)):
+        if current.unpacked(x)[1] is not None:
+            raise RuntimeError(f"[make_dual] Making a dual Tensor {what} that already has a forward gradient at the "
+                               "same level is not supported; unpack_dual it first")
     primal, direction = current.inner(tensor), current.inner(tangent)
     if primal._data.dtype != direction._data.dtype:
         raise RuntimeError(f"[make_dual] a tangent of the primal's dtype, {primal.dtype}, was expected; got "

@@ -90,7 +90,8 @@ def check_inside(
         raise ShapeError(f"[{op}] a stride for each size was expected; got sizes {list(shape)} and strides "
                          f"{list(strides)}")
     if any(n < 0 for n in shape) or prod(n for n in shape if n) * width > LARGEST:
-        raise ShapeError(f"[{op}] sizes from 0 on, whose product can be counted, were expected; got {list(shape)}")
+        raise ShapeError(f"[{op}] sizes from 0 on, whose product can be counted, were expected; Storage size "
+                         f"calculation overflowed with sizes={list(shape)}")
     found = first_and_last(shape, strides, offset)
     if found is not None and (found[0] < 0 or found[1] + width > room):
         raise ShapeError(f"[{op}] an array inside its memory was expected; got sizes {list(shape)}, strides "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import DTypeError, ShapeError
-from ..core.primitive import COMPLEX, TRUTHS, P
+from ..core.primitive import COMPLEX, P
 from ..core.spec import wrap_dims
 from ..tensors.alias import is_inference as made_in_inference
 from ..tensors.alias import own
@@ -149,8 +149,18 @@ def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     >>> torch.unravel_index(torch.tensor([0, 5]), (2, 3))
     (tensor([0, 1]), tensor([0, 2]))
     """
-    check_takes("unravel_index", TRUTHS + COMPLEX + "eEfd", indices)
+    if indices._data.dtype.kind not in "iu":
+        raise DTypeError(f"[unravel_index] expected 'indices' to be integer dtype, but got {indices.dtype}; convert it "
+                         "with .long()")
+    if not isinstance(shape, (int, np.integer, Sequence)):
+        raise TypeError("[unravel_index] expected 'shape' to be int or sequence of ints, but got "
+                        f"{type(shape).__name__}")
+    if isinstance(shape, Sequence) and not all(isinstance(n, (int, np.integer)) for n in shape):
+        raise TypeError("[unravel_index] expected 'shape' sequence to only contain ints, but got "
+                        f"{', '.join(type(n).__name__ for n in shape)}")
     sizes = integers(shape, "unravel_index")
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"[unravel_index] 'shape' cannot have negative values, but got {tuple(sizes)}")
     if not sizes:
         return ()
     steps = tensor([prod(sizes[dim + 1:]) for dim in range(len(sizes))])

@@ -224,7 +224,10 @@ def split(tensor: Tensor, split_size_or_sections: Any = None, dim: int = 0, **na
     n = tensor._data.shape[place]
     if isinstance(sizes, (list, tuple)):
         listed = integers(sizes, "split_with_sizes")
-        if sum(listed) != n or any(size < 0 for size in listed):
+        if any(size < 0 for size in listed):
+            raise RuntimeError("split_with_sizes expects split_sizes have only non-negative entries, but got "
+                               f"split_sizes={list(listed)}")
+        if sum(listed) != n:
             raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
                                f"at dimension {place}), but got split_sizes={list(listed)}")
         return _in_sizes(tensor, place, tuple(listed), "SplitWithSizes")

@@ -14,12 +14,12 @@ import numpy as np
 from ..autograd.levels import place_of
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
-from ..core.geometry import check_inside
+from ..core.geometry import check_inside, strided_view
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..core.state import state
-from ..tensors.absent import Absent
+from ..tensors.absent import Absent, is_readable
 from ..tensors.alias import check_writable, type_name, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tape import Leaf
@@ -82,18 +82,38 @@ def _view_dtype(x: Tensor, dtype: Any) -> Tensor:
     wanted = dtype_of(dtype)
     if wanted is None:
         raise TypeError("view(): argument 'size' must be tuple of ints, not NoneType")
+    if x.dtype.itemsize != wanted.itemsize:
+        _check_view_dtype(x, wanted)
     cell = version_cell(x)
-    try:
-        out = make(x._data.view(wanted.numpy), None)
-    except ValueError as error:
-        names = f"{type_name(x._data.dtype)} as {type_name(wanted)} (different element sizes)"
-        ratio = wanted.itemsize // x.dtype.itemsize
-        why = (f"self.dim() cannot be 0 to view {names}" if not x.ndim else
-               f"self.stride(-1) must be 1 to view {names}, but got {x.stride(-1)}" if x.stride(-1) != 1 else
-               f"self.size(-1) must be divisible by {ratio} to view {names}, but got {x.shape[-1]}")
-        raise ShapeError(f"[view] {why}; make a copy that fits, with .contiguous() or .reshape(...)") from error
+    data = x._data.view(wanted.numpy)
+    if not data.size and data.ndim:  # of which numpy forgets the strides
+        ratio = x.dtype.itemsize / wanted.itemsize
+        data = strided_view(data, data.shape, [*(int(n * ratio) * wanted.itemsize for n in x.stride()[:-1]),
+                                               (x.stride(-1) if ratio == 1 else 1) * wanted.itemsize])
+    out = make(data, None)
     out._cell = cell
     return out
+
+
+def _check_view_dtype(x: Tensor, wanted: Any) -> None:
+    """Raises unless the elements of a tensor can be read as ones of another size."""
+    names = f"{type_name(x._data.dtype)} as {type_name(wanted)} (different element sizes)"
+    ratio = wanted.itemsize // x.dtype.itemsize
+    why = None
+    if not x.ndim:
+        why = f"self.dim() cannot be 0 to view {names}"
+    elif ratio and x.shape[-1] % ratio:
+        why = f"self.size(-1) must be divisible by {ratio} to view {names}, but got {x.shape[-1]}"
+    elif ratio and x.storage_offset() % ratio:
+        why = f"self.storage_offset() must be divisible by {ratio} to view {names}, but got {x.storage_offset()}"
+    elif x.stride(-1) != 1:
+        why = f"self.stride(-1) must be 1 to view {names}, but got {x.stride(-1)}"
+    elif ratio:
+        odd = next((dim for dim, n in enumerate(x.stride()[:-1]) if n % ratio), None)
+        if odd is not None:
+            why = f"self.stride({odd}) must be divisible by {ratio} to view {names}, but got {x.stride(odd)}"
+    if why is not None:
+        raise ShapeError(f"[view] {why}; make a copy that fits, with .contiguous() or .reshape(...)")
 
 
 @method("view_as")
@@ -610,10 +630,16 @@ def view_as_complex(input: Tensor) -> Tensor:
     if array.dtype.char not in "efd":
         raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a "
                            f"tensor of scalar type: {from_numpy(array.dtype)}")
-    if not array.ndim or array.shape[-1] != 2:
+    if not array.ndim:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if array.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if array.size and array.strides[-1] != array.itemsize:  # numpy leaves strides of empty arrays at 0
         raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if array.size and any(n % (2 * array.itemsize) for n in array.strides[:-1]):
+        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    if is_readable(input) and input.storage_offset() % 2:
+        raise RuntimeError("Tensor must have a storage_offset divisible by 2")
     return P.view_as_complex(input)
 
 

@@ -91,6 +91,8 @@ def _pow(xp: ModuleType, x: Any, y: Any) -> Array:
     """Frequent constant exponents of floats go without the power function: faster, and the same bits as PyTorch."""
     if type(y) in (int, float) and x.dtype.kind in "fc" and y in _POWERS:
         return _POWERS[y](xp, x)
+    if type(y) is bool and x.dtype.kind == "b":
+        return xp.copy(x) if y else xp.ones_like(x)
     if np.result_type(x, y).kind == "b":
         raise NotImplementedError("\"pow\" not implemented for 'Bool'")
     if type(x) is int and y.dtype.kind in "iu":

@@ -72,10 +72,13 @@ def _expand(xp: ModuleType, x: Array, shape: Dims) -> Array:
     """Repeats by a stride of zero; the result is writable where the operand is, as views of it may be written."""
     x = xp.asarray(x)
     lead = len(shape) - x.ndim
-    strides = (0,) * lead
+    strides: tuple[int, ...] = (0,) * lead if not x.ndim or 1 not in shape[:lead] else ()
     if x.ndim:
         strides += tuple([0 if n == 1 and m != 1 else s
                           for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True)])
+    while len(strides) < len(shape):  # a new dimension of one place has the stride that a dense one would have
+        place = len(shape) - len(strides) - 1
+        strides = (shape[place + 1] * strides[0] if shape[place] == 1 else 0, *strides)
     if x.flags.c_contiguous and x.dtype.kind not in "VW" and x.size:
         return xp.ndarray(shape, x.dtype, x, 0, strides)  # as below, at a tenth of its cost
     if lead < 0 or any(n not in (1, m) for n, m in zip(x.shape, shape[lead:], strict=True)):

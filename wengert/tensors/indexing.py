@@ -71,6 +71,10 @@ _INDICES = frozenset(("bool", "uint8", "int32", "int64"))
 
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """Writes ``value``, a tensor or number broadcast to the part, into the part of ``x`` that ``index`` shows."""
+    if type(index) in TENSORS and index._data.dtype == np.uint8 and index._data.ndim and not (
+            type(value) in TENSORS and value._data.size != 1):
+        raise RuntimeError("[setitem] masked_fill_ only supports boolean masks, but got mask with dtype unsigned char; "
+                           "convert it with .bool()")
     basic, places, arrays = parse(x, index)
     if isinstance(value, np.ndarray):
         value = wrap(value)
@@ -195,11 +199,15 @@ def _item(item: Any) -> Any:
         array = item._data
         if array.dtype.kind not in "iub":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if array.dtype == np.uint8:
+            if array.ndim:
+                warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead")
+            return P.cast(item, dtype=np.dtype(bool))
         if not array.ndim and array.dtype.kind in "iu" and (number := known(item)) is not None:
             return int(number)
         if array.ndim and array.dtype.name not in _INDICES:
             raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors; got {item.dtype}")
-        return P.cast(item, dtype=np.dtype(bool)) if array.dtype == np.uint8 else item
+        return item
     if isinstance(item, (list, tuple, range, np.ndarray)):
         plain: Any = item if isinstance(item, np.ndarray) else [getattr(i, "_data", i) for i in item]
         array = np.asarray(plain)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ import numpy as np
 from ..core import device as core_device
 from ..core import dtypes
 from ..core.dtypes import DType, finfo, iinfo
-from ..ops.joining import repeat_interleave
 from ..ops.shapes import view_as_real
 from ..tensors.tensor import Tensor, make
 
@@ -46,7 +46,7 @@ def make_tensor(
     (torch.Size([2, 3]), True)
     """
     core_device.device("cpu" if device is None else device)  # raises for what is not there
-    sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
+    sizes: tuple[Any, ...] = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
     real = _HALF_OF.get(dtype, dtype)
     counted = not (real.is_floating_point or dtype.is_complex)
     if requires_grad and counted:
@@ -56,9 +56,10 @@ def make_tensor(
         raise ValueError(f"[make_tensor] The parameters `noncontiguous` and `memory_format` are mutually exclusive, "
                          f"but got noncontiguous={noncontiguous} and memory_format={memory_format}; give one of them")
     low, high = _bounds(real, low, high)
-    result = _drawn(sizes, dtype, real, counted, low, high)
-    if noncontiguous and result.numel() > 1:
-        result = repeat_interleave(result, 2, dim=-1)[..., ::2]
+    gaps = noncontiguous and prod(sizes) > 1
+    result = _drawn((*sizes[:-1], 2 * sizes[-1]) if gaps else sizes, dtype, real, counted, low, high)
+    if gaps:
+        result = result[..., 1::2]
     elif memory_format is not None:
         result = result.clone(memory_format=memory_format)
     if exclude_zero:

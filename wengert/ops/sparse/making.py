@@ -376,7 +376,7 @@ def _blocks(op: str, kind: Layout, blocksize: Any) -> tuple[int, ...]:
                            f"alone; got layout {kind} and blocksize {blocksize}")
     if blocksize is None:
         return ()
-    blocks = tuple([int(n) for n in blocksize])
+    blocks = (blocksize, blocksize) if isinstance(blocksize, int) else tuple([int(n) for n in blocksize])
     if len(blocks) != 2 or min(blocks) < 1:
         raise RuntimeError(f"[{op}] blocksize of two numbers from 1 on was expected; got {list(blocks)}")
     return blocks
