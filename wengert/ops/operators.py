@@ -18,6 +18,10 @@ from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, wrap
 
 
+def _delitem(x: Tensor, index: Any) -> None:
+    raise TypeError("Tensor does not support deleting items; take the parts to keep, and join them with torch.cat")
+
+
 def _taking(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The operator method: takes tensors, numbers and numpy arrays, and leaves other operands to the other side."""
 
@@ -64,7 +68,7 @@ def install() -> None:
         setattr(Tensor, f"__{name}__", binary(getattr(P, name), NotImplemented))
     others: dict[str, Callable[..., Any]] = {
         "neg": unary(P.neg), "pos": lambda self: self, "abs": unary(P.abs), "invert": unary(P.bitwise_not),
-        "getitem": getitem, "setitem": setitem,
+        "getitem": getitem, "setitem": setitem, "delitem": _delitem,
         "rdiv": Tensor.__rtruediv__,  # Python 2's name, which PyTorch keeps
     }
     for name, method in others.items():

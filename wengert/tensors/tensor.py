@@ -626,9 +626,6 @@ class Tensor:
         except MemoryError as error:
             raise allocation_failed("tolist", error) from error
 
-    def __delitem__(self, index: Any) -> None:
-        raise TypeError("Tensor does not support deleting items; take the parts to keep, and join them with torch.cat")
-
     def __bool__(self) -> bool:
         array = self._concrete("bool")
         if array.size != 1:

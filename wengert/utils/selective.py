@@ -128,7 +128,7 @@ def create_selective_checkpoint_contexts(
     """
     if isinstance(policy_fn_or_list, (list, tuple)):
         for op in policy_fn_or_list:
-            if not isinstance(op, Operator) and isinstance(getattr(op, "default", None), Operator):
+            if isinstance(op, Operator) and not op.overload:
                 raise ValueError("[checkpoint] Expected op in `op_list` to be an OpOverload, got an OpOverloadPacket; "
                                  f"please update the OpOverloadPacket to a specific OpOverload, as {op}.default")
             if not isinstance(op, Operator):
