@@ -58,7 +58,7 @@ def _picked(t: Translation, x: Expr, strides: Sequence[int], index: Expr, step: 
     return Expr(shape, t.plan.nodes.pick(Place(place.buffer, place.offset, strides), at.node, step, count))
 
 
-def _indices(t: Translation, instr: Instr, first: int, sizes: Shape) -> tuple[int, Expr, list[int]]:
+def indices(t: Translation, instr: Instr, first: int, sizes: Shape) -> tuple[int, Expr, list[int]]:
     """Of integers that index neighbouring dimensions: the first dimension, the number of the element among all of
     these dimensions, and how many they are; ``first`` is the place of the first index among the operands."""
     places = list(instr.params["places"])
@@ -80,7 +80,7 @@ def _index(t: Translation, instr: Instr) -> Expr:
     x, out = t.expr(_value(instr, 0)), tuple(instr.results[0].spec.shape)
     if not prod(x.shape) or not prod(out):
         raise NotImplementedError("nothing")
-    lead, index, dims = _indices(t, instr, 1, x.shape)
+    lead, index, dims = indices(t, instr, 1, x.shape)
     x = t.plan.in_memory(x, again=len(dims) > 1)
     strides = x.node.args[0].strides
     step, count = strides[dims[-1]], prod([x.shape[d] for d in dims])
@@ -90,6 +90,14 @@ def _index(t: Translation, instr: Instr) -> Expr:
     column = t.plan.viewed(index, lambda array: array.reshape((*array.shape, *(1,) * rest)))
     over = (*strides[:lead], *(0,) * len(index.shape), *strides[dims[-1] + 1:])
     return _picked(t, x, over, column, step, count, out)
+
+
+def rows_of(t: Translation, table: Expr, index: Expr) -> Expr:
+    """The rows of a table (count, width) that an index, which is held inside it, names."""
+    table, shape = t.plan.in_memory(table), (*index.shape, table.shape[1])
+    down, along = table.node.args[0].strides
+    column = t.plan.viewed(index, lambda array: array[..., None])
+    return _picked(t, table, (*(0,) * len(index.shape), along), column, down, table.shape[0], shape)
 
 
 def _gather(t: Translation, instr: Instr) -> Expr:
@@ -102,7 +110,7 @@ def _gather(t: Translation, instr: Instr) -> Expr:
     return _picked(t, x, strides, index, step, x.shape[dim], out)
 
 
-def _with_rows(t: Translation, base: Expr, source: Expr, index: Expr, dims: tuple[int, int], own: bool,
+def with_rows(t: Translation, base: Expr, source: Expr, index: Expr, dims: tuple[int, int], own: bool,
                add: bool = True) -> Expr:
     """``base`` with the rows of ``source`` added, or put; ``dims`` are the first of the dimensions that the index runs
     through, and the first behind them. ``own``: every element has an index of its own."""
@@ -120,22 +128,22 @@ def _with_rows(t: Translation, base: Expr, source: Expr, index: Expr, dims: tupl
     return result
 
 
-def _index_adjoint(t: Translation, instr: Instr) -> Expr:
+def index_adjoint(t: Translation, instr: Instr) -> Expr:
     ct, shape = t.expr(_value(instr, 0)), tuple(instr.results[0].spec.shape)
     if ct.dtype not in REALS or not prod(shape) or not prod(ct.shape):
         raise NotImplementedError("another dtype, or nothing")
-    first, index, dims = _indices(t, instr, 1, shape)
+    first, index, dims = indices(t, instr, 1, shape)
     zeros = Expr(shape, t.plan.nodes.const(0.0, ct.dtype))
-    return _with_rows(t, zeros, ct, index, (first, dims[-1] + 1), own=False)
+    return with_rows(t, zeros, ct, index, (first, dims[-1] + 1), own=False)
 
 
 def _index_put(t: Translation, instr: Instr) -> Expr:
     x, values = t.expr(_value(instr, 0)), instr.operands[1]
     if x.dtype not in REALS or not prod(x.shape):
         raise NotImplementedError("another dtype, or nothing")
-    first, index, dims = _indices(t, instr, 2, x.shape)
+    first, index, dims = indices(t, instr, 2, x.shape)
     shape = (*x.shape[:first], *index.shape, *x.shape[dims[-1] + 1:])
-    return _with_rows(t, x, _source(t, values, x.dtype, shape), index, (first, dims[-1] + 1), own=False,
+    return with_rows(t, x, _source(t, values, x.dtype, shape), index, (first, dims[-1] + 1), own=False,
                       add=bool(instr.params.get("accumulate")))
 
 
@@ -159,7 +167,7 @@ def _scatter(t: Translation, instr: Instr) -> Expr:
         values = Expr(sizes, t.cast(values.node, x.dtype))
     else:
         values = _source(t, source, x.dtype, sizes)
-    return _with_rows(t, x, values, _inside(t, _value(instr, 1), x.shape[dim]), (dim, dim + 1), own=True,
+    return with_rows(t, x, values, _inside(t, _value(instr, 1), x.shape[dim]), (dim, dim + 1), own=True,
                       add=instr.primitive.name == "scatter_add")
 
 
@@ -193,9 +201,9 @@ def _nll(t: Translation, instr: Instr) -> Expr:
         weight = t.plan.in_memory(t.expr(_value(instr, 2)))
         share = _picked(t, weight, (0,) * len(target.shape), index, weight.node.args[0].strides[0], x.shape[1],
                         target.shape)
-        shares = _where(t, counts, share)
+        shares = where(t, counts, share)
         loss = t.apply("mul", loss, share)
-    loss = _where(t, counts, loss)
+    loss = where(t, counts, loss)
     if reduction == "none":
         return loss
     dims = tuple(range(len(target.shape)))
@@ -203,7 +211,7 @@ def _nll(t: Translation, instr: Instr) -> Expr:
     return total if reduction == "sum" else t.apply("div", total, t.reduced("sum", shares, dims, keepdim=False))
 
 
-def _where(t: Translation, counts: Expr, x: Expr) -> Expr:
+def where(t: Translation, counts: Expr, x: Expr) -> Expr:
     """x where it counts, else 0."""
     nodes = t.plan.nodes
     return Expr(x.shape, nodes.node("select", (counts.node, x.node, nodes.const(0.0, x.dtype)), x.dtype))
@@ -230,7 +238,7 @@ def _pad(t: Translation, instr: Instr) -> Expr:
 
 
 HANDLERS: dict[str, Any] = {
-    "index": _index, "index_adjoint": _index_adjoint, "gather": _gather, "scatter_add": _scatter,
+    "index": _index, "gather": _gather, "scatter_add": _scatter,
     "scatter": _scatter, "index_put": _index_put,
     "zeros_of": _zeros_of, "nll_loss": _nll, "pad": _pad,
 }

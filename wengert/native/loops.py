@@ -132,6 +132,8 @@ class Nodes:
 
     def node(self, op: str, args: tuple[Any, ...], dtype: str, over: str | None = None) -> Node:
         over = over or dtype
+        if op == "select" and args[1] is args[2]:
+            return args[1]
         key = op, tuple([id(x) if type(x) is Node else repr(x) for x in args]), dtype, over
         found = self._known.get(key)
         if found is None:

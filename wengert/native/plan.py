@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any
@@ -18,7 +19,7 @@ import numpy as np
 from ..compiler.jit import engine
 from ..compiler.products import Geometry, geometry
 from ..ir import Instr
-from .loops import DTYPES, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store
+from .loops import DTYPES, READING, REALS, Buffer, Nest, Node, Nodes, Place, Reduce, Shape, Store
 from .steps import Call, Guard, Kernel, Layout, Matrices, Product, Step
 
 SMALL = 4096
@@ -92,6 +93,7 @@ class Plan:
         self._kept: dict[tuple[Shape, Node], Buffer] = {}
         self._framed: dict[Any, Expr] = {}
         self._laid: dict[Any, Place] = {}
+        self._made: dict[Any, Expr] = {}
         self._read: dict[int, set[Place]] = {}
         """What the nest at a step reads."""
 
@@ -150,11 +152,25 @@ class Plan:
                 found = self._viewed(self.in_memory(x), view)
             return found
         except _Copied:
-            x = self.in_memory(x, again=True)
+            pass
+        for lie in (self.indexed, partial(self.in_memory, again=True)):
+            x = lie(x)
             try:
                 return self._viewed(x, view)
             except _Copied:
-                raise NotImplementedError("a view that copies") from None
+                pass
+        raise NotImplementedError("a view that copies")
+
+    def indexed(self, x: Expr) -> Expr:
+        """What is picked by an index in memory, in rows, where that is little beside what is picked; else as it is."""
+        if x.node.op != "pick":
+            return x
+        place, index, *more = x.node.args
+        narrow = tuple([n if any(leaf.strides[d] for leaf in index.leaves) else 1 for d, n in enumerate(x.shape)])
+        if 8 * prod(narrow) > prod(x.shape):
+            return x
+        index = self.expand(self.in_memory(Expr(narrow, index), again=True), x.shape).node
+        return Expr(x.shape, self.nodes.pick(place, index, *more))
 
     def _follows_product(self, x: Expr) -> bool:
         """Whether an expression is cheap, and of all elements of a product of ours that goes by in one go."""
@@ -394,6 +410,12 @@ class Plan:
         return (place.strides, place.offset, x.shape, filler) == (strides, offset, shape, value) and all(
             low <= a and high <= b for (low, high), (a, b) in zip(widths, its, strict=True))
 
+    def once(self, key: Any, make: Callable[[], Expr]) -> Expr:
+        """What ``make`` makes; once for each key."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
     # --- other steps --------------------------------------------------------------------------------------------------
 
     def kernel(self, name: str, form: Any, reads: list[Place], writes: list[Place]) -> None:
@@ -437,7 +459,7 @@ class Plan:
         node = x.node
         if node.op == "mul" and elements <= MOST_SCALED * prod(x.shape):
             for number, value in (node.operands, node.operands[::-1]):
-                if number.op == "const" and value.op == "load":
+                if number.op == "const" and value.op in READING:
                     return Expr(x.shape, value), number
         return x, None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import InstructionGraph
-from . import indexing, losses, norms, pooling, rearranged, recurrent, windows
+from . import indexing, losses, multiplied, norms, pooling, rearranged, recurrent, windows
 from .checks import check
 from .factored import factored
 from .handing import handed_on
@@ -18,12 +18,12 @@ from .joining import joined
 from .loops import Buffer, Nest, Place, Store
 from .plan import Choices, Expr, Plan, lying_order, row_major, strides_in
 from .sparing import spared
-from .steps import Product, Step, places_read, places_written
+from .steps import Layout, Product, Step, places_read, places_written
 from .tails import with_tails
 from .translation import Lying, Translation
 from .turned import turned
 
-HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
+HANDLERS = {**indexing.HANDLERS, **losses.HANDLERS, **multiplied.HANDLERS, **norms.HANDLERS, **pooling.HANDLERS,
             **rearranged.HANDLERS, **recurrent.HANDLERS, **windows.HANDLERS}
 
 LINE = 64
@@ -195,13 +195,16 @@ def _keep_to_themselves(steps: Sequence[Step], shared: bool) -> None:
 
 
 def _read_later(steps: Sequence[Step]) -> Iterator[Step]:
-    """The steps from the last to the first, without what nests would leave in the arena and nobody reads: a
-    nest that computes a value and uses it need not store it."""
+    """The steps from the last to the first, without what nests and products would leave in the arena and nobody reads:
+    a nest that computes a value and uses it need not store it."""
     read: set[Buffer] = set()
     for step in reversed(steps):
         if type(step) is Nest:
             step.roots = [root for root in step.roots if root.place.buffer.kind != "arena" or root.place.buffer in read]
             if not step.roots:
                 continue
+        elif type(step) in (Product, Layout) and all(
+                place.buffer.kind == "arena" and place.buffer not in read for place in places_written(step)):
+            continue
         read.update(place.buffer for place in places_read(step))
         yield step

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 from operator import itemgetter
 from types import MappingProxyType
@@ -29,9 +29,6 @@ from .steps import Kernel
 
 FOLDED = 2**20
 """Elements up to which what depends on constants alone is computed at once."""
-
-SMALL_PRODUCT = 4096
-"""Products of matrices of up to so many multiplications are loops; larger ones are OpenBLAS's."""
 
 DEEPEST, WIDEST = 40, 12
 """Operations one after the other in an expression, and places that it reads where it is used several times; what is
@@ -99,6 +96,11 @@ class Translation:
             found = self.values[value] = self.plan.constant(self.arrays[value])
         return found
 
+    @cached_property
+    def makers(self) -> dict[Value, Instr]:
+        """The instruction that a value is a result of."""
+        return {result: instr for instr in self.graph.instrs for result in instr.results}
+
     def _instr(self, instr: Instr) -> None:
         name, before = instr.primitive.name, len(self.plan.steps)
         values = list(instr.values())
@@ -132,6 +134,8 @@ class Translation:
             if (expr.shape, expr.dtype) != (tuple(value.spec.shape), value.spec.dtype.name):
                 raise GraphError(f"[native] {value.spec} was expected of {instr.primitive.name}; got {expr.dtype}"
                                  f"{list(expr.shape)}; a rule of wengert's is wrong")
+            if self.uses[value] > 1:
+                expr = self.plan.indexed(expr)
             if value not in self.frames and (
                     expr.node.depth > DEEPEST or self.uses[value] > 1 and self._worth_keeping(expr)):
                 expr = self.plan.in_memory(expr)
@@ -335,67 +339,6 @@ def _same(t: Translation, instr: Instr) -> Expr:
     return _operand(t, instr)
 
 
-def _matmul(t: Translation, instr: Instr) -> Expr:
-    return _product(t, _operand(t, instr), _operand(t, instr, 1))
-
-
-def _linear(t: Translation, instr: Instr) -> Expr:
-    x, weight = _operand(t, instr), _operand(t, instr, 1)
-    if len(weight.shape) != 2 or len(x.shape) < 2:
-        raise NotImplementedError("a vector")
-    out = _product(t, x, t.plan.viewed(weight, lambda array: array.T))
-    bias = instr.operands[2] if len(instr.operands) > 2 else None
-    return out if bias is None else t.apply("add", out, t.expr(bias))
-
-
-def _addmm(t: Translation, instr: Instr) -> Expr:
-    out = _product(t, _operand(t, instr, 1), _operand(t, instr, 2))
-    beta, alpha = instr.params.get("beta", 1), instr.params.get("alpha", 1)
-    out = out if alpha == 1 else t.apply("mul", out, alpha)
-    if beta == 0:
-        return out
-    base = _operand(t, instr)
-    return t.apply("add", out, base if beta == 1 else t.apply("mul", base, beta))
-
-
-def _product(t: Translation, x: Expr, y: Expr) -> Expr:
-    plain = min(len(x.shape), len(y.shape)) >= 2 and x.dtype in REALS and y.dtype == x.dtype
-    if not plain or not prod(x.shape + y.shape):
-        raise NotImplementedError("a product that numpy computes")
-    lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
-    if depth == 1:  # nothing is summed: what follows goes along, and a large result is stored once
-        return t.apply("mul", x, y)
-    if prod(lead) * rows * depth * columns <= SMALL_PRODUCT:
-        return _loops(t, x, y, lead)
-    elements = prod(lead) * rows * columns
-    (x, number), (y, other) = t.plan.unscaled(x, elements), t.plan.unscaled(y, elements)
-    out = _larger_product(t, x, y, lead)
-    for factor in (number, other):
-        if factor is not None:
-            out = Expr(out.shape, t.plan.nodes.node("mul", (out.node, factor), out.dtype))
-    return out
-
-
-def _larger_product(t: Translation, x: Expr, y: Expr, lead: Shape) -> Expr:
-    rows, depth, columns = x.shape[-2], x.shape[-1], y.shape[-1]
-    if len(y.shape) == 2 and len(x.shape) > 2:
-        flat = t.plan.viewed(x, lambda array: array.reshape(-1, depth))
-        return t.plan.viewed(t.plan.product(flat, y), lambda array: array.reshape(*lead, rows, columns))
-    if len(lead) > 2:
-        raise NotImplementedError("a batch of more than two dimensions")
-    x, y = t.plan.in_memory(x), t.plan.in_memory(y)
-    return t.plan.product(t.plan.expand(x, (*lead, rows, depth)), t.plan.expand(y, (*lead, depth, columns)))
-
-
-def _loops(t: Translation, x: Expr, y: Expr, lead: Shape) -> Expr:
-    """A small product as a sum of products."""
-    rank = len(lead)
-    x = t.plan.viewed(x, lambda array: array[..., :, None, :])
-    y = t.plan.viewed(y, lambda array: np.swapaxes(array, -1, -2)[..., None, :, :])
-    return t.reduced("sum", t.apply("mul", x, y), (rank + 2,), keepdim=False)
-
-
 def _softmax(logarithm: bool) -> Handler:
     def handle(t: Translation, instr: Instr) -> Expr:
         x, dims = _operand(t, instr), _dims(instr)
@@ -485,8 +428,8 @@ def _cat(t: Translation, instr: Instr) -> Expr:
 
 _HANDLERS: dict[str, Handler] = {
     "sum": _sum, "mean": _mean, "sum_to": _sum_to, "amax": _extreme("max"), "amin": _extreme("min"), "cast": _cast,
-    "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same, "matmul": _matmul, "linear": _linear,
-    "addmm": _addmm, "softmax": _softmax(False), "log_softmax": _softmax(True),
+    "fill": _fill, "zeros_like": _fill, "overwrite": _overwrite, "clone": _same,
+    "softmax": _softmax(False), "log_softmax": _softmax(True),
     "scatter_view": _scatter_view, "view_adjoint": _view_adjoint, "cat": _cat,
     "masked_fill": Translation._elementwise,
 }
