@@ -38,7 +38,7 @@ def made(name: str, draw: random.Random, dtype: Any) -> Made:
         "negative": lambda: table[index] @ weight.T + bias,
         "scaled": lambda: F.linear(F.embedding(letters, table) * width**0.5, weight),
         "padding": lambda: F.linear(F.embedding(letters, table, padding_idx=1), weight),
-        "two": lambda: F.linear(F.embedding(letters, table), weight) * F.linear(F.embedding(letters, table), weight + 1),
+        "two": lambda: F.linear(F.embedding(letters, table), weight) * (F.embedding(letters, table) @ (weight.T + 1)),
         "both": lambda: F.linear(F.embedding(letters, table), weight).sum() + F.embedding(letters, table).exp().sum(),
         "by columns": lambda: table[:, :17].T.index_select(1, letters[0]).sum() + (table.T[:, letters[0]].T @ weight.T),
         "moved": lambda: F.linear(F.embedding(letters.T, table).reshape(-1, width), weight).reshape(length, batch, out),
@@ -51,8 +51,8 @@ def made(name: str, draw: random.Random, dtype: Any) -> Made:
     return [table, *([*layer.parameters()] if name in layers else [weight, bias])], function
 
 
-NAMES = ("linear", "turned", "part", "negative", "scaled", "padding", "two", "both", "by columns", "moved", "chosen", "left",
-         "tied", "lstm", "gru", "rnn")
+NAMES = ("linear", "turned", "part", "negative", "scaled", "padding", "two", "both", "by columns", "moved", "chosen",
+         "left", "tied", "lstm", "gru", "rnn")
 
 
 @pytest.mark.parametrize("name", NAMES)
