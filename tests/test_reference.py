@@ -29,6 +29,37 @@ def test_a_page_has_every_public_name_of_its_module(page):
     assert text.count("```pycon") * 2 <= text.count("```")
 
 
+def test_a_long_page_is_parted_and_every_name_stands_in_one_part(monkeypatch):
+    page, known = "wengert.nn.init", reference.places()
+    assert list(reference.files(page, known)) == [page]
+    monkeypatch.setattr(reference, "LONGEST", 3000)
+    table, *parts = reference.files(page, known).values()
+    assert len(parts) > 3 and all(len(part) < 7000 for part in parts)
+    for name, _ in reference.members(page):
+        assert sum(part.count(f"}} {page}.{name}(") for part in parts) == 1
+        assert f"<{page}.{name}>` | " in table
+    assert all(f"\n{name}\n" in table for name in list(reference.files(page, known))[1:])
+
+
+def test_a_name_with_a_dot_is_what_it_is_called_and_no_attribute_of_a_value():
+    known = reference.places()
+    assert reference.markdown("`nn.functional.max_pool1d`, `lr_scheduler.StepLR`, `Tensor.exp`, "
+                              "`Module.parameters`", known) == [
+        "{py:obj}`nn.functional.max_pool1d <wengert.nn.functional.max_pool1d>`, "
+        "{py:obj}`lr_scheduler.StepLR <wengert.optim.lr_scheduler.StepLR>`, {py:obj}`Tensor.exp <wengert.Tensor.exp>`, "
+        "{py:obj}`Module.parameters <wengert.nn.Module.parameters>`"]
+    assert reference.markdown("`x.grad`, `optimizer.step`", known) == ["`x.grad`, `optimizer.step`"]
+
+
+def test_what_a_class_inherits_of_bases_without_a_page_is_told_with_it():
+    told = reference.parts(wengert.nn.Module)
+    assert {"parameters", "named_modules", "state_dict", "load_state_dict", "register_buffer"} - {*told} == set()
+    assert "parameters" not in reference.parts(wengert.nn.Linear)  # which is a Module, and says so by a link
+    assert {"manual_seed", "initial_seed"} - {*reference.parts(wengert.Generator)} == set()
+    assert isinstance(reference.parts(wengert.distributions.Distribution)["mean"], property)
+    assert "{py:property} wengert.Tensor.grad" in reference.page_of(reference.TENSOR, reference.places())
+
+
 def test_every_public_name_has_a_summary_and_an_example():
     assert reference.lacking() == []
 
@@ -40,6 +71,8 @@ def examples():
         for name, value in reference.members(page):
             if shown[id(value)] == f"{page}.{name}" and reference.example(value):
                 yield page, f"{page}.{name}", inspect.getdoc(value)
+        for name, value in reference.properties(page).items():
+            yield page, f"{page}.{name}", inspect.getdoc(value)
 
 
 @pytest.mark.parametrize("page", reference.PAGES)

@@ -1,9 +1,13 @@
 """wengert: automatic differentiation you can see, in Python, at machine speed.
 
-The public face, in PyTorch's shape: ``import wengert as torch``. Names only; where things are made is said in
-``docs/design/architecture.md``. Importing it loads numpy and the standard library; what is listed at the end is
-imported when first asked for. Type checkers read ``__init__.pyi``, which ``tools/public_stub.py`` makes.
+With ``import wengert as torch`` it has PyTorch's shape: tensors and the functions on them are here, layers in ``nn``,
+optimisers in ``optim``, derivatives in ``autograd`` and ``func``. ``graph`` draws what was computed, ``doctor`` says
+what is wrong with a model, ``compile`` makes one native program of a training step.
 """
+
+# The public face: names only; docs/design/architecture.md says where things are made. Importing it loads numpy and the
+# standard library; what is listed at the end is imported when first asked for. Type checkers read __init__.pyi, which
+# tools/public_stub.py makes.
 
 from __future__ import annotations
 

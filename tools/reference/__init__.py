@@ -28,7 +28,7 @@ from wengert.core import errors
 from wengert.core.primitive import P
 
 from .calls import with_arguments, with_tensors
-from .pages import BORROWED, NAMESAKES, RENAMED
+from .pages import BORROWED, NAMESAKES, RENAMED, UNTOLD
 from .pages import PAGES as PAGES
 from .refusals import dtypes
 from .refusals import errors as refusals
@@ -52,6 +52,7 @@ def lacking() -> list[str]:
                 found.append(f"{page}.{name}: no summary")
             elif not example(value) and not standing_in(value) and base(home, shown) is None:
                 found.append(f"{page}.{name}: no example")
+        found += [f"{page}.{name}: no example" for name, value in properties(page).items() if not example(value)]
     return found
 
 
@@ -210,13 +211,17 @@ from the other arguments of the example. For errors one argument at a time is re
 def write(folder: Path) -> None:
     """Writes the pages, and one that lists them, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.md"):
+        old.unlink()
     known = places()
     for page in PAGES:
-        (folder / f"{page}.md").write_text(page_of(page, known), encoding="utf-8")
+        for name, text in files(page, known).items():
+            (folder / f"{name}.md").write_text(text, encoding="utf-8")
     lines = "\n".join(PAGES)
     (folder / "index.md").write_text(f"{_INDEX}{lines}\n```\n", encoding="utf-8")
 
 
+@functools.cache
 def places() -> dict[str, str]:
     """The full name of each documented thing by its last part: where several have it, that of the first page."""
     found: dict[str, str] = {}
@@ -260,13 +265,68 @@ def _named(page: str, name: str) -> Any:
     return getattr(_owner(module), last, None)
 
 
+LONGEST = 60_000
+"""So much Markdown is one page; what is longer is parted by initial letters."""
+
+
+def files(page: str, known: dict[str, str]) -> dict[str, str]:
+    """The texts of a page by the names of their files: one, or a table of all names, and some letters in each."""
+    whole = page_of(page, known)
+    if len(whole) <= LONGEST:
+        return {page: whole}
+    known = _known(page, known)
+    groups: list[dict[str, list[str]]] = [{}]
+    for name, value in _shown(page):
+        lines = entry(page, name, value, known)
+        group = groups[-1]
+        full = sum(len(line) + 1 for others in group.values() for line in others) > LONGEST // 2
+        if full and next(reversed(group))[0].lower() != name[0].lower():
+            groups.append(group := {})
+        group[name] = lines
+    found, rows, parts = {}, ["| | |", "|---|---|"], []
+    for group in groups:
+        first, last = (name[0].lower() for name in (next(iter(group)), next(reversed(group))))
+        letters = first if first == last else f"{first} to {last}"
+        parts.append(f"{page}_{first}")
+        head = [f"# {PAGES[page]}, {letters}: `{page}`", ""]
+        found[parts[-1]] = "\n".join([*head, *[line for lines in group.values() for line in (*lines, "")]])
+    for name, value in _shown(page):
+        told = " ".join(markdown(_sentence(summary(value)), known)).replace("|", "\\|")
+        rows.append(f"| {_link(f'{page}.{name}')} | {told} |")
+    tree = ["```{toctree}", ":maxdepth: 1", "", *parts, "```", ""]
+    return {page: "\n".join([*_head(page, known), *tree, *rows, "", *_rest(page)]), **found}
+
+
+def _shown(page: str) -> list[tuple[str, Any]]:
+    """The names of a page that have an entry of their own."""
+    found = [(name, value) for name, value in members(page) if not standing_in(value)]
+    return sorted([*found, *properties(page).items()], key=lambda each: (each[0].lower(), each[0]))
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a docstring."""
+    return re.split(r"(?<=[.:])\s", text.partition("\n\n")[0] + " ", maxsplit=1)[0].rstrip(":")
+
+
+def _known(page: str, known: dict[str, str]) -> dict[str, str]:
+    """What names stand for on a page: the page's own come first."""
+    return {**known, **{name: f"{page}.{name}" for name, _ in _shown(page)}}
+
+
+def _head(page: str, known: dict[str, str]) -> list[str]:
+    return [f"# {PAGES[page]}: `{page}`", "", *markdown(_about(page), known), ""]
+
+
+def _rest(page: str) -> list[str]:
+    """The lines about names that have no entry of their own."""
+    return [line for part in (*standing(page), *values(page)) for line in (*part, "")]
+
+
 def page_of(page: str, known: dict[str, str]) -> str:
     """The text of a page. A name in it is the page's own, if that has it."""
-    known = {**known, **{name: f"{page}.{name}" for name, _ in members(page)}}
-    head = [f"# {PAGES[page]}: `{page}`", ""]
-    head += [*markdown(_about(page), known), ""]
-    parts = [entry(page, name, value, known) for name, value in members(page) if not standing_in(value)]
-    return "\n".join([*head, *[line for part in (*parts, *standing(page), *values(page)) for line in (*part, "")]])
+    known = _known(page, known)
+    parts = [entry(page, name, value, known) for name, value in _shown(page)]
+    return "\n".join([*_head(page, known), *[line for part in parts for line in (*part, "")], *_rest(page)])
 
 
 def standing(page: str) -> Iterator[list[str]]:
@@ -285,6 +345,7 @@ def standing(page: str) -> Iterator[list[str]]:
 def values(page: str) -> Iterator[list[str]]:
     """The lines about the names of a page that are no functions and classes of wengert's."""
     shown = {name for name, _ in members(page)}
+    shown |= properties(page).keys()
     others = {name: value for name in _names(page) if name not in shown
               and not isinstance(value := _named(page, name), ModuleType) and value is not None}
     foreign = [name for name, value in others.items()
@@ -301,6 +362,8 @@ def values(page: str) -> Iterator[list[str]]:
 
 def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:
     """The lines about one name, of a class about its own methods too."""
+    if isinstance(value, property):
+        return part_of(page, name, value, known, FENCE)
     kind = "class" if inspect.isclass(value) else "method" if page == TENSOR else "function"
     home = homes()[id(value)]
     plain = None if example(value) else base(home, homes())
@@ -320,11 +383,41 @@ def entry(page: str, name: str, value: Any, known: dict[str, str]) -> list[str]:
         links = ", ".join(f"[{int(lesson[:2])}](../lessons/{lesson}.md)" for lesson in told)
         lines += ["", f"In lesson{'s' if len(told) > 1 else ''} {links}."]
     if kind == "class" and f"{page}.{name}" != TENSOR:
-        for method, function in sorted(vars(value).items()):
-            if not method.startswith("_") and _is_method(value, function) and function.__doc__:
-                lines += ["", f"{INNER}{{py:method}} {page}.{name}.{method}{signature(function)}", "",
-                          *markdown(function.__doc__, known), INNER]
+        for part, function in sorted(parts(value).items()):
+            lines += ["", *part_of(f"{page}.{name}", part, function, known, INNER)]
     return [*lines, FENCE]
+
+
+def part_of(owner: str, name: str, part: Any, known: dict[str, str], fence: str) -> list[str]:
+    """The lines about a method or a property of a class."""
+    if isinstance(part, property):
+        return [f"{fence}{{py:property}} {owner}.{name}", "", *markdown(part.__doc__ or "", known), fence]
+    plain = isinstance(part, (classmethod, staticmethod))
+    function = part.__func__ if plain else part
+    marks = [f":{type(part).__name__}:"] if plain else []
+    return [f"{fence}{{py:method}} {owner}.{name}{signature(function)}", *marks, "",
+            *markdown(function.__doc__ or "", known), fence]
+
+
+def parts(value: type) -> dict[str, Any]:
+    """The methods and properties that are to be told of a class, by name: its own, and those of bases that have no
+    page, unless a base that has one has them already."""
+    told = [base for base in value.__mro__[1:] if id(base) in homes()]
+    known = {base for each in told for base in each.__mro__}
+    found: dict[str, Any] = {}
+    for base in value.__mro__:
+        if base in known or not base.__module__.startswith("wengert") or base.__name__ in UNTOLD:
+            continue
+        for name, part in vars(base).items():
+            if not name.startswith("_") and name not in UNTOLD and name not in found and _is_part(base, part):
+                found[name] = part
+    return found
+
+
+def properties(page: str) -> dict[str, property]:
+    """The properties of tensors, on their page, by name."""
+    found = {name: getattr(wengert.Tensor, name) for name in _names(page)} if page == TENSOR else {}
+    return {name: value for name, value in found.items() if isinstance(value, property)}
 
 
 def _link(full: str) -> str:
@@ -332,9 +425,13 @@ def _link(full: str) -> str:
     return f"{{py:obj}}`{said} <{full}>`"
 
 
-def _is_method(owner: type, function: Any) -> bool:
-    """Whether a class itself defines the function (and does not only hold one)."""
-    return inspect.isfunction(function) and function.__qualname__.startswith(f"{owner.__qualname__}.")
+def _is_part(owner: type, part: Any) -> bool:
+    """Whether a class itself defines the method or property (and does not only hold one), and says what it is."""
+    if isinstance(part, property):
+        return bool(part.__doc__)
+    function = part.__func__ if isinstance(part, (classmethod, staticmethod)) else part
+    return (inspect.isfunction(function) and function.__qualname__.startswith(f"{owner.__qualname__}.")
+            and bool(function.__doc__))
 
 
 def signature(value: Any) -> str:
@@ -378,6 +475,15 @@ def markdown(text: str, known: dict[str, str]) -> list[str]:
     return [*lines, "```"] if fenced else lines
 
 
+@functools.cache
+def _place(name: str) -> str:
+    """The full name of what ``nn.Linear``, ``Tensor.exp`` or ``lr_scheduler.StepLR`` is; "" of ``x.grad``, say."""
+    owner, _, last = name.rpartition(".")
+    found = [name, full_name(name), *[f"{page}.{last}" for page in PAGES if page.endswith(f".{owner}")],
+             f"{places().get(owner, '')}.{last}"]
+    return next((each for each in found if each in documented()), "")
+
+
 def _linked(line: str, known: dict[str, str]) -> str:
     """A line with its names as links: of what has no page, as code."""
 
@@ -385,7 +491,7 @@ def _linked(line: str, known: dict[str, str]) -> str:
         code, name = match.groups()
         if code is not None:
             return f"`` {code} ``" if "`" in code else f"`{code}`"
-        full = name if name.startswith("wengert.") else known.get(name.rpartition(".")[2] if "." in name else name)
+        full = _place(name) if "." in name else known.get(name)
         return f"{{py:obj}}`{name} <{full}>`" if full else f"`{name}`"
 
     # What stands outside code is text, with titles and warnings emphasised: no other marks, no footnotes.
@@ -432,10 +538,9 @@ def with_links(text: str, documented: frozenset[str]) -> str:
 def documented() -> frozenset[str]:
     """The full names of everything on the pages, methods of classes too."""
     found = {f"{page}.{name}": value for page in PAGES for name, value in members(page)}
-    methods = {f"{name}.{method}" for name, value in found.items() if inspect.isclass(value) and name != TENSOR
-               for method, function in vars(value).items()
-               if not method.startswith("_") and _is_method(value, function) and function.__doc__}
-    return frozenset({*found, *methods})
+    inner = {f"{name}.{part}" for name, value in found.items() if inspect.isclass(value) and name != TENSOR
+             for part in parts(value)}
+    return frozenset({*found, *inner, *[f"{TENSOR}.{name}" for name in properties(TENSOR)]})
 
 
 @functools.cache

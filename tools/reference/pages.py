@@ -106,3 +106,9 @@ BORROWED = {
 
 RENAMED = {"bitwise_invert": "bitwise_not"}
 """What names of those pages are called on the others."""
+
+UNTOLD = frozenset({
+    "Watcher", "Block", "_Mode", "TracerBase", "ranks", "random32", "random64", "random_double", "state_array",
+    "set_state_array", "clone_state", "ends_with",
+})
+"""Bases of public classes, and their methods, that are for wengert's own use."""

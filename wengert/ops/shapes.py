@@ -311,12 +311,21 @@ def t(input: Tensor) -> Tensor:
 
 
 def _all_turned(self: Tensor) -> Tensor:
-    """With all dimensions in reverse order."""
+    """With all dimensions in reverse order, as a view; of a matrix the transposed one.
+
+    >>> torch.tensor([[1, 2], [3, 4]]).T
+    tensor([[1, 3],
+            [2, 4]])
+    """
     return _permute(self, params={"dims": tuple(range(self._data.ndim - 1, -1, -1))})
 
 
 def _matrices_turned(self: Tensor) -> Tensor:
-    """With the last two dimensions exchanged."""
+    """With the last two dimensions exchanged, as a view. Raises RuntimeError for fewer than two dimensions.
+
+    >>> torch.ones(2, 3, 4).mT.shape
+    torch.Size([2, 4, 3])
+    """
     if self._data.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got "
                            f"{self._data.ndim}-D tensor.")
@@ -335,7 +344,12 @@ def adjoint(input: Tensor) -> Tensor:
 
 
 def _matrix_adjoint(self: Tensor) -> Tensor:
-    """The conjugate transpose of a matrix."""
+    """The conjugate transpose of a matrix. Raises RuntimeError unless it has two dimensions, or none.
+
+    >>> torch.tensor([[1 + 2j, 3], [0, 1j]]).H
+    tensor([[1.-2.j, 0.-0.j],
+            [3.-0.j, 0.-1.j]])
+    """
     if self._data.ndim not in (0, 2):
         raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._data.ndim}-D tensor.")
     return adjoint(self) if self._data.ndim else self

@@ -112,45 +112,137 @@ class Tensor:
 
     @property
     def shape(self) -> Size:
-        """The sizes of the dimensions."""
+        """The sizes of the dimensions.
+
+        >>> torch.ones(2, 3).shape
+        torch.Size([2, 3])
+        """
         return Size(self._data.shape)
 
     @property
     def dtype(self) -> DType:
-        """The type of the elements."""
+        """The type of the elements.
+
+        >>> torch.tensor([1, 2]).dtype, torch.tensor(0.5).dtype
+        (torch.int64, torch.float32)
+        """
         return from_numpy(self._data.dtype)
 
     @property
     def device(self) -> device:
-        """Where the elements are: the CPU, or `meta` for a tensor without any."""
+        """Where the elements are: the CPU, or `meta` for a tensor without any.
+
+        >>> torch.ones(2).device
+        device(type='cpu')
+        """
         return META if type(self._data) is Absent else CPU
 
     @property
     def ndim(self) -> int:
-        """The number of dimensions."""
+        """The number of dimensions.
+
+        >>> torch.ones(2, 3).ndim
+        2
+        """
         return int(self._data.ndim)
 
     @property
     def is_cuda(self) -> bool:
-        """False, as is every question for a device or a layout that there is not yet."""
+        """False: there is no such device here.
+
+        >>> torch.ones(2).is_cuda
+        False
+        """
         return False
 
     @property
     def is_cpu(self) -> bool:
-        """Whether the elements are in memory: not on the meta device."""
+        """Whether the elements are in memory: not on the meta device.
+
+        >>> torch.ones(2).is_cpu
+        True
+        """
         return type(self._data) is not Absent
 
     @property
     def is_meta(self) -> bool:
-        """Whether the tensor is on the meta device: a shape without elements."""
+        """Whether the tensor is on the meta device: a shape without elements.
+
+        >>> torch.ones(2, device="meta").is_meta
+        True
+        """
         return type(self._data) is Absent
 
-    is_mps = is_xpu = is_sparse = is_quantized = is_mkldnn = is_nested = is_cuda
-    is_sparse_csr = is_cuda
+    @property
+    def is_mps(self) -> bool:
+        """False: there is no such device here.
+
+        >>> torch.ones(2).is_mps
+        False
+        """
+        return False
+
+    @property
+    def is_xpu(self) -> bool:
+        """False: there is no such device here.
+
+        >>> torch.ones(2).is_xpu
+        False
+        """
+        return False
+
+    @property
+    def is_mkldnn(self) -> bool:
+        """False: there is no such layout here.
+
+        >>> torch.ones(2).is_mkldnn
+        False
+        """
+        return False
+
+    @property
+    def is_quantized(self) -> bool:
+        """False: there are no quantised dtypes here.
+
+        >>> torch.ones(2).is_quantized
+        False
+        """
+        return False
+
+    @property
+    def is_nested(self) -> bool:
+        """False: there are no nested tensors here.
+
+        >>> torch.ones(2).is_nested
+        False
+        """
+        return False
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the tensor is a sparse one of coordinates and values (`sparse_coo`).
+
+        >>> torch.eye(2).is_sparse, torch.eye(2).to_sparse().is_sparse
+        (False, True)
+        """
+        return False
+
+    @property
+    def is_sparse_csr(self) -> bool:
+        """Whether the tensor is a sparse one of compressed rows (`sparse_csr`).
+
+        >>> torch.eye(2).is_sparse_csr, torch.eye(2).to_sparse_csr().is_sparse_csr
+        (False, True)
+        """
+        return False
 
     @property
     def layout(self) -> layout:
-        """How the elements are stored: `strided`."""
+        """How the elements are stored: `strided`, in an array with steps, or one of the sparse layouts.
+
+        >>> torch.eye(2).layout, torch.eye(2).to_sparse().layout
+        (torch.strided, torch.sparse_coo)
+        """
         return strided
 
     def size(self, dim: int | None = None) -> Any:
@@ -197,12 +289,20 @@ class Tensor:
 
     @property
     def itemsize(self) -> int:
-        """The bytes of one element."""
+        """The bytes of one element.
+
+        >>> torch.ones(2).itemsize
+        4
+        """
         return int(self._data.dtype.itemsize)
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all elements."""
+        """The bytes of all elements: `itemsize` times their number.
+
+        >>> torch.ones(2, 3).nbytes
+        24
+        """
         return int(self._data.size * self._data.dtype.itemsize)
 
     def stride(self, dim: int | None = None) -> Any:
@@ -295,7 +395,13 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient is wanted for this tensor, or for one that it was computed from."""
+        """Whether a gradient is wanted for this tensor, or for one that it was computed from. Setting it raises
+        RuntimeError for a dtype of integers, and to False for a tensor that was computed.
+
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> (w * 2).requires_grad, w.detach().requires_grad
+        (True, False)
+        """
         return edge_of(self) is not None
 
     @requires_grad.setter
@@ -350,19 +456,34 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation made this tensor."""
+        """Whether no recorded operation made this tensor.
+
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> w.is_leaf, (w * 2).is_leaf
+        (True, False)
+        """
         edge = edge_of(self)
         return edge is None or type(edge) is Leaf
 
     @property
     def grad_fn(self) -> Any:
-        """The node that made this tensor; None for a leaf."""
+        """The node that made this tensor; None for a leaf.
+
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> (w * 2).grad_fn.name(), w.grad_fn
+        ('MulBackward0', None)
+        """
         edge = edge_of(self)
         return None if edge is None or type(edge) is Leaf else named(node_of(edge))
 
     @property
     def output_nr(self) -> int:
-        """Which output of its node this tensor is."""
+        """Which output of its node this tensor is.
+
+        >>> values, places = torch.ones(3, requires_grad=True).max(0)
+        >>> values.output_nr
+        0
+        """
         return node_and_index(edge_of(self))[1]
 
     @property
@@ -389,7 +510,14 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has collected, or None."""
+        """The gradient that `backward` has collected, of this tensor's shape, or None. What is assigned to it must be a
+        tensor of that shape, dtype and device, or None: else RuntimeError or TypeError.
+
+        >>> w = torch.tensor([1.0, 3.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> w.grad
+        tensor([2., 6.])
+        """
         node = self._edge
         if type(node) is Leaf:
             if state.watcher is not None and state.watcher.tracer is not None:
@@ -439,7 +567,12 @@ class Tensor:
     @property
     def grad_dtype(self) -> DType | None:
         """The dtype in which this leaf's gradient is collected: at first the tensor's own, None for whatever arrives.
-        Raises RuntimeError for a tensor that is no leaf, and, to set it, beside a gradient of another dtype."""
+        Raises RuntimeError for a tensor that is no leaf, and, to set it, beside a gradient of another dtype.
+
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> w.grad_dtype
+        torch.float32
+        """
         return grad_dtype_of(self)
 
     @grad_dtype.setter
@@ -498,7 +631,13 @@ class Tensor:
 
     @property
     def retains_grad(self) -> bool:
-        """Whether `retain_grad` was asked of this non-leaf tensor."""
+        """Whether `retain_grad` was asked of this non-leaf tensor.
+
+        >>> y = torch.ones(2, requires_grad=True) * 2
+        >>> y.retain_grad()
+        >>> y.retains_grad
+        True
+        """
         return bool(self._rare and self._rare.get("retains"))
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
@@ -559,7 +698,14 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """This tensor without history, sharing its memory but not its version: backward does not notice what is written
-        through it. Assigning to it replaces the memory."""
+        through it. Assigning to it replaces the memory.
+
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> w.data.mul_(3)
+        tensor([3., 3.])
+        >>> w
+        tensor([3., 3.], requires_grad=True)
+        """
         data, watcher = self._data, state.watcher
         if watcher is not None:
             watcher.detaches(self)
