@@ -148,10 +148,13 @@ class Tensor:
 
     @property
     def is_cuda(self) -> bool:
-        """False: there is no such device here.
+        """False: there is no such device or layout here; of `is_sparse` and `is_sparse_csr`, False but of sparse tensors.
 
-        >>> torch.ones(2).is_cuda
-        False
+        >>> x = torch.eye(2)
+        >>> x.is_cuda, x.is_mps, x.is_xpu, x.is_mkldnn, x.is_quantized, x.is_nested, x.is_sparse, x.is_sparse_csr
+        (False, False, False, False, False, False, False, False)
+        >>> x.to_sparse().is_sparse, x.to_sparse_csr().is_sparse_csr
+        (True, True)
         """
         return False
 
@@ -173,68 +176,8 @@ class Tensor:
         """
         return type(self._data) is Absent
 
-    @property
-    def is_mps(self) -> bool:
-        """False: there is no such device here.
-
-        >>> torch.ones(2).is_mps
-        False
-        """
-        return False
-
-    @property
-    def is_xpu(self) -> bool:
-        """False: there is no such device here.
-
-        >>> torch.ones(2).is_xpu
-        False
-        """
-        return False
-
-    @property
-    def is_mkldnn(self) -> bool:
-        """False: there is no such layout here.
-
-        >>> torch.ones(2).is_mkldnn
-        False
-        """
-        return False
-
-    @property
-    def is_quantized(self) -> bool:
-        """False: there are no quantised dtypes here.
-
-        >>> torch.ones(2).is_quantized
-        False
-        """
-        return False
-
-    @property
-    def is_nested(self) -> bool:
-        """False: there are no nested tensors here.
-
-        >>> torch.ones(2).is_nested
-        False
-        """
-        return False
-
-    @property
-    def is_sparse(self) -> bool:
-        """Whether the tensor is a sparse one of coordinates and values (`sparse_coo`).
-
-        >>> torch.eye(2).is_sparse, torch.eye(2).to_sparse().is_sparse
-        (False, True)
-        """
-        return False
-
-    @property
-    def is_sparse_csr(self) -> bool:
-        """Whether the tensor is a sparse one of compressed rows (`sparse_csr`).
-
-        >>> torch.eye(2).is_sparse_csr, torch.eye(2).to_sparse_csr().is_sparse_csr
-        (False, True)
-        """
-        return False
+    is_mps = is_xpu = is_sparse = is_quantized = is_mkldnn = is_nested = is_cuda
+    is_sparse_csr = is_cuda
 
     @property
     def layout(self) -> layout:
@@ -395,8 +338,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient is wanted for this tensor, or for one that it was computed from. Setting it raises
-        RuntimeError for a dtype of integers, and to False for a tensor that was computed.
+        """Whether a gradient is wanted, of this tensor or what it was computed from. Set only at leaves of real dtype.
 
         >>> w = torch.ones(2, requires_grad=True)
         >>> (w * 2).requires_grad, w.detach().requires_grad
@@ -510,8 +452,7 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has collected, of this tensor's shape, or None. What is assigned to it must be a
-        tensor of that shape, dtype and device, or None: else RuntimeError or TypeError.
+        """The gradient that `backward` has collected, of this tensor's shape and dtype, or None. It can be set so.
 
         >>> w = torch.tensor([1.0, 3.0], requires_grad=True)
         >>> (w * w).sum().backward()
