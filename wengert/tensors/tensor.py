@@ -148,7 +148,7 @@ class Tensor:
 
     @property
     def is_cuda(self) -> bool:
-        """False: there is no such device or layout here; of `is_sparse` and `is_sparse_csr`, False but of sparse tensors.
+        """False: there is no such device or layout; `is_sparse` and `is_sparse_csr` are True of sparse tensors.
 
         >>> x = torch.eye(2)
         >>> x.is_cuda, x.is_mps, x.is_xpu, x.is_mkldnn, x.is_quantized, x.is_nested, x.is_sparse, x.is_sparse_csr
