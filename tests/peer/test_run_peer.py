@@ -108,6 +108,8 @@ def test_the_graphs_of_both_are_drawn(tmp_path: Path) -> None:
     page = (tmp_path / "c.html").read_text()
     assert page.count("<svg") == 2 and page.count("conv.weight") >= 2 and page.count("batch_norm") >= 2
     assert not re.search(r'class="[a-z ]+ lit"', page) and "<li>" not in page
+    names = [sorted(re.findall(r"<title>([\w.#]+) [=·]", picture)) for picture in page.split("<svg")[1:]]
+    assert names[0] == names[1] and "loss" in names[0] and "x" in names[0], "each of both has the same names"
 
 
 def test_what_differs_between_the_graphs_is_lit(tmp_path: Path) -> None:

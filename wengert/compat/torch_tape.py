@@ -175,8 +175,9 @@ class _Graph:
             if node is not None and output not in self.used[node]:
                 self.used[node].append(output)
         graph = Graph(roots=[self.id_of(*root)])
-        lines = [(self.numbers[node], self._line(node), [self.id_of(node, i) for i in sorted(self.used[node])], 0)
-                 for node in self.nodes if node not in self.leaf_values]
+        # (What PyTorch makes inside of an operation, as the transpose of a weight, has no line and cuts none in two.)
+        lines = [(self.numbers[node], line, [self.id_of(node, i) for i in sorted(self.used[node])], 0)
+                 for node in self.nodes if node not in self.leaf_values and (line := self._line(node))]
         assigned = assigned_names(lines)
         for node in self.nodes:
             outputs = sorted(self.used[node])

@@ -16,7 +16,7 @@ from typing import Any
 from .drawing import FORMULAS, Drawing, draw
 from .graph import Graph
 from .model import GraphNode
-from .svg import check_theme, describe, drawing_of, escape, framed, render
+from .svg import check_theme, describe, drawing_of, escape, framed, render, style
 from .values import Summary, shape_text
 
 RELATIVE = 1e-4
@@ -75,6 +75,7 @@ class Comparison:
         """One self-contained page: the two pictures side by side, what differs lit, and the list."""
         check_theme(theme)
         pictures = []
+        direction = direction or _same_direction(self.before, self.after)
         for graph, side in ((self.before, 0), (self.after, 1)):
             ids = {(each.before, each.after)[side] for each in self.differences} - {None}
             ids |= {id for each in self.differences if (each.before, each.after)[side] is not None for id in each.also}
@@ -83,8 +84,8 @@ class Comparison:
                             f'aria-label="{name}">{_lit(graph, ids, direction, theme)}</div></section>')
         rows = [f"<li><b>{escape(self._name(each))}</b>: {escape(each.words)}</li>" for each in self.differences]
         head, _, _ = self.text().partition("\n")
-        return _PAGE.format(title=escape(title), scheme=theme or "light dark", head=escape(head),
-                            pictures="".join(pictures), rows="".join(rows))
+        return _PAGE.format(title=escape(title), scheme=theme or "light dark", style=style(theme), head=escape(head),
+                            direction=direction, pictures="".join(pictures), rows="".join(rows))
 
     def save(self, path: str | Path, *, direction: str | None = None, theme: str | None = None) -> Path:
         """Writes the page (``.html``) or the list (``.txt``). Returns the path. Raises ValueError for another
@@ -252,9 +253,23 @@ def _near(x: Any, y: Any, largest: float, tolerance: tuple[float, float]) -> boo
 # --- the picture ------------------------------------------------------------------------------------------------------
 
 
+def _drawn(graph: Graph, direction: str | None) -> Drawing:
+    return draw(graph, {}, direction) if len(graph) <= FORMULAS else drawing_of(graph, direction)
+
+
+def _same_direction(before: Graph, after: Graph) -> str:
+    """The direction in which the smaller of two pictures is the larger: beside each other those that run down, one over
+    the other those that run to the right."""
+    def scale(direction: str, width: float, height: float) -> float:
+        drawings = [_drawn(graph, direction) for graph in (before, after)]
+        return min(min(1.0, width / max(each.width, 1.0), height / max(each.height, 1.0)) for each in drawings)
+
+    return "right" if scale("right", 1340, 290) > scale("down", 660, 600) else "down"
+
+
 def _lit(graph: Graph, ids: set[Any], direction: str | None, theme: str | None) -> str:
     """The picture of one graph with the boxes lit that hold one of the nodes."""
-    drawing: Drawing = draw(graph, {}, direction) if len(graph) <= FORMULAS else drawing_of(graph, direction)
+    drawing = _drawn(graph, direction)
     shown = {id for item in drawing.items for id in item.nodes}
     for edge in graph.edges:  # a number has no box of its own: where it is used is lit
         if edge.source in ids and edge.source not in shown:
@@ -272,24 +287,27 @@ _PAGE = """<!doctype html>
 <title>{title}</title>
 <style>
 :root{{color-scheme:{scheme}}}
-body{{font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",Arial,sans-serif;margin:1rem}}
+{style}
+body{{background:var(--bg);color:var(--ink);margin:1rem;
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",Arial,sans-serif}}
 h1{{font-size:1.2rem}}h2{{font-size:1rem;margin:.3rem 0}}
 .pair{{display:grid;grid-template-columns:1fr 1fr;gap:1rem}}
 .picture{{overflow:auto;border:1px solid #8a94a3;border-radius:8px}}
 .picture svg{{display:block;margin:auto;max-height:74vh}}
+.right{{grid-template-columns:1fr}}.right .picture svg{{max-height:34vh}}
 section{{min-width:0}}
 @media (max-width:700px){{.pair{{grid-template-columns:1fr}}.picture{{max-height:75vh}}
-.picture svg{{max-width:none!important;max-height:none;margin:0}}}}
+.pair .picture svg{{max-width:none!important;max-height:none;margin:0}}}}
 @page{{size:A4 landscape;margin:10mm}}
-@media print{{.pair{{grid-template-columns:1fr}}section{{break-inside:avoid}}
-h1,p{{margin:0 0 2mm}}.picture svg{{max-height:56mm}}li{{font-size:11px}}}}
+@media print{{section{{break-inside:avoid}}h1,p{{margin:0 0 2mm}}li{{font-size:11px}}
+.picture{{overflow:visible}}.pair .picture svg{{max-height:112mm}}.right .picture svg{{max-height:52mm}}}}
 </style>
 </head>
-<body>
+<body class="wg">
 <main>
 <h1>{title}</h1>
 <p>{head}</p>
-<div class="pair">{pictures}</div>
+<div class="pair {direction}">{pictures}</div>
 <ul>{rows}</ul>
 </main>
 </body>

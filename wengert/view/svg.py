@@ -82,6 +82,8 @@ def render(drawing: Drawing, description: str, legend: bool = True, theme: str |
     width, height = drawing.width, drawing.height
     if legend:
         row, wide = _legend(drawing, height + 40)
+        if wide > width:  # over a wider legend the picture stands in the middle
+            body = [f'<g transform="translate({(wide - width) / 2:g} 0)">', *body, "</g>"]
         body.append(row)
         width, height = max(width, wide), height + 52
     body = [f'<g transform="translate({MARGIN:g} {MARGIN:g})">', *body, "</g>"]
