@@ -13,6 +13,9 @@ count type value
     "Backend": """
 FAKE backend_capability backend_list backend_type_map register_backend
 """,
+    "BuiltinCommHookType": """
+value
+""",
     "CUDAGraph": """
 capture_begin capture_end debug_dump enable_debug_mode get_graph_data instantiate pool raw_cuda_graph
 raw_cuda_graph_exec replay reset
@@ -35,11 +38,11 @@ abbr
     "DataParallel": """
 gather parallel_apply replicate scatter
 """,
+    "DebugLevel": """
+value
+""",
     "DeviceMesh": """
 device_type
-""",
-    "DistributedDataParallel": """
-broadcast_buffers gather join_device join_hook join_process_group scatter to_kwargs will_sync_module_buffers
 """,
     "Event": """
 device elapsed_time event_id from_ipc_handle ipc_handle query record synchronize wait
@@ -117,10 +120,9 @@ error_index error_pid exit_code
 """,
     "ProcessGroup": """
 BackendType CUSTOM GLOO MPI NCCL UCC UNDEFINED XCCL abort all_gather_single all_gather_single_coalesced
-all_to_all_single allgather allgather_coalesced allgather_into_tensor_coalesced allreduce allreduce_coalesced alltoall
-alltoall_base barrier bound_device_id boxed broadcast gather get_group_store group_desc group_name merge_remote_group
-monitored_barrier recv recv_anysource reduce reduce_scatter reduce_scatter_single reduce_scatter_single_coalesced
-reduce_scatter_tensor_coalesced scatter send set_timeout shutdown split_group unbox use_pg_for_symm_mem_rendezvous
+all_to_all_single allgather_coalesced allgather_into_tensor_coalesced bound_device_id boxed get_group_store group_desc
+group_name merge_remote_group reduce_scatter_single reduce_scatter_single_coalesced reduce_scatter_tensor_coalesced
+set_timeout shutdown split_group unbox use_pg_for_symm_mem_rendezvous
 """,
     "ProcessRaisedException": """
 error_index error_pid
@@ -324,12 +326,10 @@ tunable use_mem_pool utilization
 amp_definitely_not_available autocast_mode common grad_scaler
 """,
     "torch.distributed": """
-AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions
-BuiltinCommHookType DebugLevel GatherOptions GroupName Logger ProcessGroupGloo ReduceOptions ReduceScatterOptions
-Reducer ScatterOptions all_gather_single argparse_util autograd breakpoint c10d_logger checkpoint collective_utils
-config debug flight_recorder fsdp get_backend_config get_debug_level get_default_backend_for_device get_pg_count
-launch launcher logging_handlers pipelining record_comm reduce_op reduce_scatter_single register_rendezvous_handler
-remote_device rpc set_debug_level set_debug_level_from_env shrink_group supports_complex tensor utils
+AllToAllOptions AllreduceCoalescedOptions AllreduceOptions BackendConfig BarrierOptions BroadcastOptions GatherOptions
+GroupName Logger ProcessGroupGloo ReduceOptions ReduceScatterOptions Reducer ScatterOptions argparse_util autograd
+breakpoint c10d_logger checkpoint collective_utils config debug flight_recorder fsdp launch launcher logging_handlers
+pipelining record_comm reduce_op register_rendezvous_handler remote_device rpc shrink_group tensor
 """,
     "torch.export": """
 AdditionalInputs Constraint CustomDecompTable ExportBackwardSignature ExportGraphSignature FlatArgsAdapter
@@ -567,7 +567,7 @@ torchvision.transforms torchvision.transforms.functional torchvision.transforms.
 INSIDE = """
 torch.functional torch.mps torch.mtia torch.storage torch.amp.autocast_mode torch.amp.grad_scaler torch.cpu.amp
 torch.cuda.amp torch.cuda.random torch.cuda.sparse torch.distributed.constants torch.distributed.distributed_c10d
-torch.distributed.elastic torch.distributed.optim torch.fx.experimental torch.jit.annotations
+torch.distributed.elastic torch.distributed.optim torch.distributed.utils torch.fx.experimental torch.jit.annotations
 torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.parallel.distributed
 torch.nn.parallel.scatter_gather torch.profiler.profiler torch.utils.flop_counter torch.utils.weak
 """

@@ -7,13 +7,14 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 from typing import Any
 
 from ._public import publish as _publish
 from .autograd import profiler as _base
 from .autograd.profiler import record_function
+from .tensors.evaluation import Watcher
 
 # As in a package, so that `import torch.profiler.profiler` is tried at all.
 __path__: list[str] = []
@@ -121,9 +122,15 @@ class profile(_base.profile):
     def _action(self) -> ProfilerAction:
         return ProfilerAction.RECORD if self._schedule is None else self._schedule(self.step_num)
 
+    def _records(self) -> bool:
+        return self._action() in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+
     def _add(self, event: _base.Event) -> None:
-        if self._action() in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE):
+        if self._records():
             super()._add(event)
+
+    def sends(self, name: str, shapes: Sequence[Sequence[int]]) -> Callable[[], None] | None:
+        return super().sends(name, shapes) if self._records() else Watcher.sends(self, name, shapes)
 
     def start(self) -> None:
         """Begins to measure."""

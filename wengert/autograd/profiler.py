@@ -41,6 +41,8 @@ class Event:
     duration: int = 0
     shapes: tuple[Any, ...] = ()
     thread: int = field(default_factory=get_ident)
+    is_async: bool = False
+    """Whether it ends in another thread, and what the program does meanwhile is no part of it."""
 
 
 UNUSED = frozenset({
@@ -91,6 +93,19 @@ class profile(Watcher):
         self._add(Event(node.name(), self._last, now - self._last))
         super().pulled(node, ct, grads)
 
+    def sends(self, name: str, shapes: Sequence[Sequence[int]]) -> Callable[[], None] | None:
+        event = Event(name, perf_counter_ns(), is_async=True)
+        event.shapes = tuple(map(list, shapes)) if self.record_shapes else ()
+        outside = super().sends(name, shapes)
+
+        def ended() -> None:
+            event.duration = perf_counter_ns() - event.start
+            self._events.append(event)
+            if outside is not None:
+                outside()
+
+        return ended
+
     def _begin(self, name: str) -> Event:
         event = Event(name, perf_counter_ns())
         self._open.append(event)
@@ -108,7 +123,8 @@ class profile(Watcher):
     def events(self) -> EventList:
         """Every event, in the order in which they began, each with those that lie within it."""
         found = EventList([FunctionEvent(number, event.name, event.thread, event.start / 1e3,
-                                         (event.start + event.duration) / 1e3, input_shapes=list(event.shapes))
+                                         (event.start + event.duration) / 1e3, input_shapes=list(event.shapes),
+                                         is_async=event.is_async)
                            for number, event in enumerate(sorted(self._events, key=lambda event: event.start))])
         found._populate_cpu_children()
         return found

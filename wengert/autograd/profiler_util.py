@@ -28,10 +28,12 @@ class FunctionEvent:
     device_time_total = self_device_time_total = device_time = 0.0
 
     def __init__(self, id: int, name: str, thread: int, start_us: float, end_us: float, fwd_thread: int | None = None,
-                 input_shapes: Any = (), node_id: int = -1, sequence_nr: int = -1, **rest: Any) -> None:
+                 input_shapes: Any = (), node_id: int = -1, sequence_nr: int = -1, is_async: bool = False,
+                 **rest: Any) -> None:
         self.id, self.name, self.thread, self.fwd_thread = id, name, thread, fwd_thread
         self.time_range = Interval(start_us, end_us)
         self.input_shapes, self.node_id, self.sequence_nr = input_shapes, node_id, sequence_nr
+        self.is_async = is_async
         self.cpu_children: list[FunctionEvent] = []
         self.cpu_parent: FunctionEvent | None = None
 
@@ -140,8 +142,10 @@ class EventList(list[FunctionEvent]):
     """Events, of one thread or several."""
 
     def _populate_cpu_children(self) -> None:
-        """Finds for each event the smallest one of its thread within which it lies."""
-        order = sorted(self, key=lambda event: (event.thread, event.time_range.start, -event.time_range.end))
+        """Finds for each event the smallest one of its thread within which it lies. (Those that end elsewhere are parts
+        of none.)"""
+        order = sorted((event for event in self if not event.is_async),
+                       key=lambda event: (event.thread, event.time_range.start, -event.time_range.end))
         around: list[FunctionEvent] = []
         for event in order:
             while around and (around[-1].thread != event.thread or event.time_range.start >= around[-1].time_range.end

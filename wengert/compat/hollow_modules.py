@@ -40,7 +40,6 @@ TABLE = {
     "distributed.algorithms._checkpoint.checkpoint_wrapper":
         "CheckpointImpl CheckpointWrapper apply_activation_checkpointing checkpoint_wrapper offload_wrapper",
     "distributed.algorithms.ddp_comm_hooks.post_localSGD_hook": "PostLocalSGDState post_localSGD_hook",
-    "distributed.algorithms.join": "Join Joinable JoinHook",
     "distributed.algorithms.model_averaging.averagers": "ModelAverager PeriodicModelAverager",
     "distributed.checkpoint":
         "FileSystemReader FileSystemWriter load load_state_dict save save_state_dict async_save",
@@ -75,7 +74,6 @@ TABLE = {
         "ColwiseParallel ParallelStyle PrepareModuleInput PrepareModuleInputOutput PrepareModuleOutput RowwiseParallel "
         "SequenceParallel loss_parallel parallelize_module",
     "distributed.tensor.placement_types": "Partial Placement Replicate Shard _StridedShard",
-    "distributed.utils": "_sync_module_states",
     "export.decomp_utils": "CustomDecompTable",
     "nn.attention.flex_attention": "AuxRequest BlockMask create_block_mask flex_attention and_masks or_masks "
         "_DEFAULT_SPARSE_BLOCK_SIZE",

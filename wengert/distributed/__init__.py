@@ -2,9 +2,9 @@
 
 The floors inside, from the ground: ``channel`` and ``server`` (the process that holds the ranks together), ``watch``
 (who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``,
-``coalesced``, ``objects`` and ``messages`` (tensors), ``store``, ``environment`` and ``rendezvous`` (how the ranks find
-each other), ``subgroups`` and ``device_mesh`` (some of them), ``parallel`` and ``reducer`` (training), ``plan``,
-``output`` and ``run`` (the launcher).
+``coalesced``, ``objects``, ``messages`` and ``group_calls`` (tensors), ``store``, ``environment``, ``debugging`` and
+``rendezvous`` (how the ranks find each other), ``subgroups`` and ``device_mesh`` (some of them), ``algorithms``,
+``parallel`` and ``reducer`` (training), ``plan``, ``output`` and ``run`` (the launcher).
 `docs/distributed.md` says how to use it.
 """
 
@@ -22,9 +22,15 @@ from .collectives import (
 from .coalesced import (
     _all_gather_base as _all_gather_base, _coalescing_manager as _coalescing_manager,
     _reduce_scatter_base as _reduce_scatter_base, all_gather_coalesced as all_gather_coalesced,
-    all_reduce_coalesced as all_reduce_coalesced,
+    all_gather_single as all_gather_single, all_reduce_coalesced as all_reduce_coalesced,
+    reduce_scatter_single as reduce_scatter_single,
+)
+from .debugging import (
+    DebugLevel as DebugLevel, get_debug_level as get_debug_level, set_debug_level as set_debug_level,
+    set_debug_level_from_env as set_debug_level_from_env,
 )
 from .groups import ProcessGroup as ProcessGroup
+from . import group_calls as group_calls
 from .messages import (
     P2POp as P2POp, batch_isend_irecv as batch_isend_irecv, irecv as irecv, isend as isend, recv as recv, send as send,
 )
@@ -36,7 +42,9 @@ from .objects import (
 from .rendezvous import (
     _rank_not_in_group as _rank_not_in_group,
     Backend as Backend, GroupMember as GroupMember, default_pg_timeout as default_pg_timeout,
-    destroy_process_group as destroy_process_group, get_backend as get_backend, get_global_rank as get_global_rank,
+    destroy_process_group as destroy_process_group, get_backend as get_backend,
+    get_backend_config as get_backend_config, get_default_backend_for_device as get_default_backend_for_device,
+    get_pg_count as get_pg_count, get_global_rank as get_global_rank,
     get_group_rank as get_group_rank, get_node_local_rank as get_node_local_rank,
     get_process_group_ranks as get_process_group_ranks, get_rank as get_rank, get_world_size as get_world_size,
     group as group, init_process_group as init_process_group, is_available as is_available,
@@ -53,7 +61,7 @@ from .store import (
     FileStore as FileStore, HashStore as HashStore, PrefixStore as PrefixStore, QueueEmptyError as QueueEmptyError,
     Store as Store, TCPStore as TCPStore,
 )
-from .transport import ReduceOp as ReduceOp
+from .transport import ReduceOp as ReduceOp, supports_complex as supports_complex
 from .watch import (
     DistBackendError as DistBackendError, DistError as DistError, DistNetworkError as DistNetworkError,
     DistStoreError as DistStoreError,
@@ -63,7 +71,9 @@ from .work import Work as Work
 if TYPE_CHECKING:
     from . import device_mesh as device_mesh, nn as nn
     from .device_mesh import DeviceMesh as DeviceMesh, init_device_mesh as init_device_mesh
+    from .parallel import BuiltinCommHookType as BuiltinCommHookType
     from .reducer import GradBucket as GradBucket
 
 _publish(__name__, modules="device_mesh nn",
-         late={"device_mesh": "DeviceMesh init_device_mesh", "reducer": "GradBucket"})
+         late={"device_mesh": "DeviceMesh init_device_mesh", "reducer": "GradBucket",
+               "parallel": "BuiltinCommHookType"})

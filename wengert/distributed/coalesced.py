@@ -39,9 +39,12 @@ def _reduce_scatter_base(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp.
     return reduce_scatter_tensor(output, input, op, group, async_op)
 
 
+all_gather_single, reduce_scatter_single = all_gather_into_tensor, reduce_scatter_tensor
+
+
 def all_reduce_coalesced(tensors: Sequence[Tensor] | Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None,
                          async_op: bool = False) -> Work | None:
-    """`all_reduce` of several tensors of one dtype, in one message.
+    """`all_reduce` of several tensors of one dtype, in one message; complex ones count as pairs of real ones.
 
     Returns a `Work` with ``async_op``. Raises ValueError for tensors of several dtypes.
 
@@ -56,23 +59,27 @@ def all_reduce_coalesced(tensors: Sequence[Tensor] | Tensor, op: ReduceOp = Redu
     name = "all_reduce_coalesced"
     each = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     arrays = [writable(name, tensor) for tensor in each]
-    _check_one_dtype(name, arrays)
+    pairs = len({array.dtype for array in arrays}) > 1
+    if len({(_as_pairs(array) if pairs else array).dtype for array in arrays}) > 1:
+        raise MixedError(f"[{name}] tensors of one dtype were expected; got {', '.join(map(spelt, arrays))}")
     found = group_of(group)
     if found is None:
         return None
-    if arrays:
-        transport.check(name, arrays[0].dtype, op)
+    for array in arrays:
+        transport.check(name, array.dtype, op)
 
     def body(call: Call) -> list[Tensor]:
         if arrays:
-            whole = np.concatenate([array.reshape(-1) for array in arrays])
+            rows = [_as_pairs(array) if pairs else array.reshape(-1) for array in arrays]
+            whole = np.concatenate(rows)
             transport.allreduce(call, whole, op)
-            for tensor, part in zip(each, np.split(whole, np.cumsum([a.size for a in arrays])[:-1]), strict=True):
-                put(tensor, part)
+            cuts = np.cumsum([row.size for row in rows])[:-1]
+            for tensor, array, part in zip(each, arrays, np.split(whole, cuts), strict=True):
+                put(tensor, part.view(array.dtype))
         return each
 
     text = f"{getattr(op, 'name', op)} of {', '.join(map(spelt, arrays))}"
-    result = found.run(name, text, body, async_op)
+    result = found.run(name, text, body, async_op, arrays=arrays)
     return result if async_op else None
 
 
@@ -110,13 +117,15 @@ def all_gather_coalesced(output_tensor_lists: Sequence[Sequence[Tensor]], input_
                 put(out, np.frombuffer(part.tobytes(), array.dtype))
         return output_tensor_lists
 
-    result = found.run(name, f"of {', '.join(wanted)}", body if given else lambda call: output_tensor_lists, async_op)
+    result = found.run(name, f"of {', '.join(wanted)}", body if given else lambda call: output_tensor_lists,
+                       async_op, arrays=given)
     return result if async_op else None
 
 
-def _check_one_dtype(name: str, arrays: Sequence[np.ndarray[Any, Any]]) -> None:
-    if len({array.dtype for array in arrays}) > 1:
-        raise MixedError(f"[{name}] tensors of one dtype were expected; got {', '.join(map(spelt, arrays))}")
+def _as_pairs(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The numbers of an array in one row, complex ones as two real ones."""
+    row = array.reshape(-1)
+    return row.view(row.real.dtype) if row.dtype.kind == "c" else row
 
 
 class _CoalescingManager:

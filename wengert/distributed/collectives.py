@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.errors import DTypeError, LayoutError, ShapeError
+from ..core.sparse import Coordinates
 from ..tensors.alias import check_writable, overlaps_itself, wrote
 from ..tensors.tensor import Tensor
 from . import transport
@@ -104,8 +105,9 @@ def list_of(name: str, tensors: Any, size: int, like: Array | None = None) -> li
 def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None, async_op: bool = False) -> Work | None:
     """Puts the values of all ranks together in ``tensor``, on all ranks: their sum, or what ``op`` says.
 
-    Of half precision the sum is that of float32, rounded once. Returns a `Work` with ``async_op``. Raises DTypeError
-    for an ``op`` that the dtype has not, and DistError where the ranks disagree or one is gone.
+    Of half precision the sum is that of float32, rounded once. A tensor of layout `sparse_coo` can be summed, and is
+    coalesced afterwards. Returns a `Work` with ``async_op``. Raises DTypeError for an ``op`` that the dtype has not,
+    and DistError where the ranks disagree or one is gone.
 
     >>> from wengert import distributed as dist
     >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
@@ -116,6 +118,8 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None, a
     >>> dist.destroy_process_group()
     """
     found = group_of(group)
+    if isinstance(getattr(tensor, "_data", None), Coordinates):
+        return _all_reduce_sparse(found, tensor, op, async_op)
     array = writable("all_reduce", tensor)
     transport.check("all_reduce", array.dtype, op)
 
@@ -125,7 +129,22 @@ def all_reduce(tensor: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None, a
         put(tensor, array if work is array else work)
         return tensor
 
-    return _run(found, "all_reduce", _spelt(op, array.dtype, array.shape), body, async_op)
+    return _run(found, "all_reduce", _spelt(op, array.dtype, array.shape), body, async_op, array)
+
+
+def _all_reduce_sparse(group: ProcessGroup | None, tensor: Tensor, op: ReduceOp, async_op: bool) -> Work | None:
+    refuse_recorded("all_reduce")
+    if op is not ReduceOp.SUM:
+        raise RuntimeError(f"[all_reduce] allreduce of sparse tensors only works with ReduceOp.SUM; got {op}")
+    data = tensor._data
+
+    def body(call: Call) -> Any:
+        tensor._data = transport.sum_sparse(call, data)
+        wrote(tensor)
+        return tensor
+
+    text = f"SUM of sparse {from_numpy(data.dtype).name} {list(data.shape)} with {data.sparse_dim} sparse dimensions"
+    return _run(group, "all_reduce", text, body, async_op)
 
 
 @lru_cache(4096)
@@ -133,10 +152,11 @@ def _spelt(op: ReduceOp, dtype: Any, shape: tuple[int, ...]) -> str:
     return f"{op.name} of {from_numpy(dtype).name} {list(shape)}"
 
 
-def _run(group: ProcessGroup | None, name: str, text: str, body: Callable[[Call], Any], async_op: bool) -> Any:
+def _run(group: ProcessGroup | None, name: str, text: str, body: Callable[[Call], Any], async_op: bool,
+         *arrays: Array) -> Any:
     if group is None:
         return None
-    result = group.run(name, text, body, async_op)
+    result = group.run(name, text, body, async_op, None, arrays)
     return result if async_op else None
 
 
@@ -180,7 +200,7 @@ def reduce(tensor: Tensor, dst: int | None = None, op: ReduceOp = ReduceOp.SUM, 
         put(tensor, array if work is array else work)
         return tensor
 
-    return _run(found, "reduce", f"{op.name} to {root} of {spelt(array)}", body, async_op)
+    return _run(found, "reduce", f"{op.name} to {root} of {spelt(array)}", body, async_op, array)
 
 
 def broadcast(tensor: Tensor, src: int | None = None, group: Any = None, async_op: bool = False,
@@ -205,7 +225,7 @@ def broadcast(tensor: Tensor, src: int | None = None, group: Any = None, async_o
         put(tensor, array if work is array else work)
         return tensor
 
-    return _run(found, "broadcast", f"from {root} of {spelt(array)}", body, async_op)
+    return _run(found, "broadcast", f"from {root} of {spelt(array)}", body, async_op, array)
 
 
 def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Any = None, async_op: bool = False) -> Work | None:
@@ -231,7 +251,7 @@ def all_gather(tensor_list: list[Tensor], tensor: Tensor, group: Any = None, asy
             put(out, row.view(array.dtype))
         return outs
 
-    return _run(found, "all_gather", f"of {spelt(array)}", body, async_op)
+    return _run(found, "all_gather", f"of {spelt(array)}", body, async_op, array)
 
 
 def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: Any = None, async_op: bool = False
@@ -258,7 +278,7 @@ def all_gather_into_tensor(output_tensor: Tensor, input_tensor: Tensor, group: A
         put(output_tensor, transport.allgather(call, contiguous(array)).view(array.dtype))
         return output_tensor
 
-    return _run(found, "all_gather_into_tensor", f"of {spelt(array)}", body, async_op)
+    return _run(found, "all_gather_into_tensor", f"of {spelt(array)}", body, async_op, array)
 
 
 def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | None = None, group: Any = None,
@@ -293,7 +313,7 @@ def gather(tensor: Tensor, gather_list: list[Tensor] | None = None, dst: int | N
                 put(out, row.view(array.dtype))
         return outs
 
-    return _run(found, "gather", f"to {root} of {spelt(array)}", body, async_op)
+    return _run(found, "gather", f"to {root} of {spelt(array)}", body, async_op, array)
 
 
 def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int | None = None, group: Any = None,
@@ -328,12 +348,13 @@ def scatter(tensor: Tensor, scatter_list: list[Tensor] | None = None, src: int |
         put(tensor, array if work is array else work)
         return tensor
 
-    return _run(found, "scatter", f"from {root} of {spelt(array)}", body, async_op)
+    return _run(found, "scatter", f"from {root} of {spelt(array)}", body, async_op,
+                *(each._data for each in given or ()))
 
 
 def reduce_scatter(output: Tensor, input_list: list[Tensor], op: ReduceOp = ReduceOp.SUM, group: Any = None,
                    async_op: bool = False) -> Work | None:
-    """Puts the ranks' ``input_list[i]`` together in ``output`` of rank i.
+    """Puts the ranks' ``input_list[i]`` together in ``output`` of rank i; the parts may differ in shape.
 
     >>> from wengert import distributed as dist
     >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
@@ -347,15 +368,19 @@ def reduce_scatter(output: Tensor, input_list: list[Tensor], op: ReduceOp = Redu
     if found is None:
         return None
     array = writable("reduce_scatter", output)
-    given = list_of("reduce_scatter", input_list, found.size(), array)
+    given = list_of("reduce_scatter", input_list, found.size())
+    list_of("reduce_scatter", [given[found.rank()]], 1, array)
     transport.check("reduce_scatter", array.dtype, op)
 
     def body(call: Call) -> Any:
-        parts = np.stack([each._data.reshape(-1) for each in given])
-        put(output, transport.reduce_scatter(call, parts, op))
+        parts = np.zeros((len(given), max(each.numel() for each in given)), array.dtype)  # as long as the longest
+        for part, each in zip(parts, given, strict=True):
+            part[: each.numel()] = each._data.reshape(-1)
+        put(output, transport.reduce_scatter(call, parts, op)[: array.size])
         return output
 
-    return _run(found, "reduce_scatter", f"{op.name} of {spelt(array)}", body, async_op)
+    shapes = ", ".join(dict.fromkeys(spelt(each._data) for each in given))
+    return _run(found, "reduce_scatter", f"{op.name} of {shapes}", body, async_op, *(each._data for each in given))
 
 
 def reduce_scatter_tensor(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp.SUM, group: Any = None,
@@ -384,7 +409,7 @@ def reduce_scatter_tensor(output: Tensor, input: Tensor, op: ReduceOp = ReduceOp
         put(output, transport.reduce_scatter(call, parts, op))
         return output
 
-    return _run(found, "reduce_scatter_tensor", f"{op.name} of {spelt(array)}", body, async_op)
+    return _run(found, "reduce_scatter_tensor", f"{op.name} of {spelt(array)}", body, async_op, whole)
 
 
 def all_to_all(output_tensor_list: list[Tensor], input_tensor_list: list[Tensor], group: Any = None,
@@ -415,7 +440,7 @@ def all_to_all(output_tensor_list: list[Tensor], input_tensor_list: list[Tensor]
             put(out, value)
         return outs
 
-    return _run(found, "all_to_all", f"of {from_numpy(dtype).name}", body, async_op)
+    return _run(found, "all_to_all", f"of {from_numpy(dtype).name}", body, async_op, *(each._data for each in given))
 
 
 def _exchange(call: Call, parts: Sequence[Array], outs: Sequence[Array]) -> None:
@@ -473,7 +498,7 @@ def all_to_all_single(output: Tensor, input: Tensor, output_split_sizes: Sequenc
         put(output, received)
         return output
 
-    return _run(found, "all_to_all_single", f"of {from_numpy(out.dtype).name}", body, async_op)
+    return _run(found, "all_to_all_single", f"of {from_numpy(out.dtype).name}", body, async_op, given)
 
 
 def barrier(group: Any = None, async_op: bool = False, device_ids: Any = None) -> Work | None:

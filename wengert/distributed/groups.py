@@ -65,6 +65,38 @@ def refuse_recorded(name: str, cure: str = CURE) -> None:
                          f"recorded, which has none yet, and would send nothing when it runs again; {cure}")
 
 
+_SPELT = {"DistributedDataParallel.reduce": "all_reduce", "DistributedDataParallel.broadcast": "broadcast",
+          "all_gather_into_tensor": "all_gather", "all_reduce_coalesced": "all_reduce",
+          "all_gather_coalesced": "all_gather", "all_to_all_single": "all_to_all",
+          "reduce_scatter_tensor": "reduce_scatter"}
+"""What a profile calls these."""
+
+
+def begins(group: ProcessGroup, name: str, arrays: Sequence[Any]) -> Callable[[], None] | None:
+    """Tells the profiles that are running of a collective or a message; what is returned is to be called at its end."""
+    watcher = state.watcher
+    if watcher is None:
+        return None
+    shapes = [(*array.shape, 2) if array.dtype.kind == "c" else array.shape for array in arrays]  # as pairs
+    ended: Callable[[], None] | None = watcher.sends(f"{group.backend}:{_SPELT.get(name, name)}", shapes)
+    return ended
+
+
+def _watched(group: ProcessGroup, name: str, body: Callable[[Call], Any], arrays: Sequence[Any]
+             ) -> Callable[[Call], Any]:
+    ended = begins(group, name, arrays)
+    if ended is None:
+        return body
+
+    def told(call: Call) -> Any:
+        try:
+            return body(call)
+        finally:
+            ended()
+
+    return told
+
+
 class Call:
     """One collective, or one message, of this rank: what it is, where it was called, and how it is done."""
 
@@ -193,10 +225,12 @@ class ProcessGroup:
             raise RankError(f"Global rank {rank} is not part of group {self!r}") from None
 
     def run(self, name: str, text: str, body: Callable[[Call], Any], async_op: bool = False,
-            timeout: float | None = None) -> Any:
+            timeout: float | None = None, arrays: Sequence[Any] = ()) -> Any:
         """Does a collective; with ``async_op`` returns a `Work`, else what ``body(call)`` does. ``text`` is what all
-        ranks must agree on, besides ``name``."""
+        ranks must agree on, besides ``name``; a profile is told of the shapes of ``arrays``."""
         refuse_recorded(name)
+        if state.watcher is not None:
+            body = _watched(self, name, body, arrays)
         world = self.world
         if world.watch.failure is not None:
             raise DistBackendError(f"[{name}] {world.watch.failure}")

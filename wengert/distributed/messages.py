@@ -15,7 +15,7 @@ from ..futures import Future
 from ..tensors.tensor import Tensor
 from . import transport
 from .collectives import array_of, contiguous, group_of, put, root_of, spelt, writable
-from .groups import Call, ProcessGroup
+from .groups import Call, ProcessGroup, begins
 from .watch import DistBackendError
 from .work import Work, seconds
 
@@ -26,8 +26,10 @@ TAGS = 2
 class Message(Work):
     """A message under way. It goes on by itself; `wait` says when the tensor may be used again."""
 
-    def __init__(self, call: Call, requests: list[Any], tensor: Tensor, arrived: Callable[[], None]) -> None:
+    def __init__(self, call: Call, requests: list[Any], tensor: Tensor, arrived: Callable[[], None],
+                 watched: Callable[[], None] | None) -> None:
         super().__init__(call.name)
+        self._watched = watched
         self._call, self._requests, self._tensor, self._arrived = call, requests, tensor, arrived
         self._turn = threading.RLock()  # what comes after its end may ask for its result
         self.source: int | None = None
@@ -60,6 +62,8 @@ class Message(Work):
     def _ends(self, error: BaseException | None) -> None:
         self._requests = []
         _under_way.pop(id(self), None)
+        if self._watched is not None:
+            self._watched()
         self.finish(self._tensor, error)
 
     def is_completed(self) -> bool:
@@ -130,8 +134,9 @@ def isend(tensor: Tensor, dst: int | None = None, group: Any = None, tag: int = 
     array = contiguous(array_of("isend", tensor))
     call = _call(found, "send", f"of {spelt(array)} to rank {found.ranks[peer]}", [found.ranks[peer]])
     call.buffers = array
+    watched = begins(found, "send", [array])
     requests = transport.messages(found, found.communicator.Isend, array, peer, tag + TAGS)
-    return Message(call, requests, tensor, lambda: None)
+    return Message(call, requests, tensor, lambda: None, watched)
 
 
 def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 0, group_src: int | None = None
@@ -160,6 +165,7 @@ def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 
     others = [rank for rank in found.ranks if rank != found.world.rank]
     peers = others if peer is None else [found.ranks[peer]]
     call = _call(found, "recv", f"of {spelt(array)} from rank {', '.join(map(str, peers))}", peers)
+    watched = begins(found, "recvAnySource" if peer is None else "recv", [array])
     if peer is None:  # the rest of a message in pieces must come from where its first one does
         call.peers = []
         status = found.world.mpi.Status()
@@ -168,7 +174,7 @@ def irecv(tensor: Tensor, src: int | None = None, group: Any = None, tag: int = 
     call.buffers = work
     parts = transport.messages(found, found.communicator.Irecv, work, peer, tag + TAGS)
     requests = [_Arrival(part, size, call) for part, size in zip(parts, transport.lengths(work), strict=True)]
-    message = Message(call, requests, tensor, lambda: put(tensor, work))
+    message = Message(call, requests, tensor, lambda: put(tensor, work), watched)
     message.source = found.ranks[peer]
     return message
 
@@ -291,11 +297,11 @@ def batch_isend_irecv(p2p_op_list: list[P2POp]) -> list[Work]:
     >>> dist.batch_isend_irecv([])
     Traceback (most recent call last):
         ...
-    ValueError: [batch_isend_irecv] a list of P2POp was expected; got something else
+    ValueError: Invalid ``p2p_op_list``. Each op is expected to to be of type ``torch.distributed.P2POp``.
     >>> dist.destroy_process_group()
     """
     if not p2p_op_list or not all(isinstance(each, P2POp) for each in p2p_op_list):
-        raise ValueError("[batch_isend_irecv] a list of P2POp was expected; got something else")
+        raise ValueError("Invalid ``p2p_op_list``. Each op is expected to to be of type ``torch.distributed.P2POp``.")
     if any(each.group is not p2p_op_list[0].group for each in p2p_op_list):
         raise ValueError("[batch_isend_irecv] messages of one group were expected; got several groups")
     receives_first = sorted(p2p_op_list, key=lambda each: each.op is isend)

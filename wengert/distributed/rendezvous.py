@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from .._missing import answers
+from ..core.device import device as as_device
 from .channel import connect
 from .collectives import barrier, group_of
 from .environment import is_started_by_mpi, master, says
@@ -474,6 +475,43 @@ def get_backend(group: Any = None) -> str:
     if found is None:
         raise ValueError("Invalid process group specified")
     return Backend(found.backend)
+
+
+def get_backend_config(group: Any = None) -> str:
+    """The backend of a group by kind of device.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_backend_config()
+    'cpu:gloo'
+    >>> dist.destroy_process_group()
+    """
+    return f"cpu:{get_backend(group)}"
+
+
+def get_default_backend_for_device(device: Any) -> str:
+    """The backend of a device's tensors where none is named. Raises ValueError for a device that has none.
+
+    >>> from wengert import distributed as dist
+    >>> dist.get_default_backend_for_device("cpu")
+    'gloo'
+    """
+    kind = as_device(device).type
+    if kind not in Backend.default_device_backend_map:
+        raise ValueError(f"Default backend not registered for device : {device}")
+    return Backend.default_device_backend_map[kind]
+
+
+def get_pg_count() -> int:
+    """How many groups there are.
+
+    >>> from wengert import distributed as dist
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> dist.get_pg_count()
+    1
+    >>> dist.destroy_process_group()
+    """
+    return len(groups)
 
 
 def get_process_group_ranks(group: Any = None) -> list[int]:

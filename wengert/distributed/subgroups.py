@@ -30,9 +30,12 @@ def new_group(ranks: Sequence[int] | None = None, timeout: timedelta | None = No
     world = world_group.world
     name = chosen_backend(backend if backend is not None else world_group.backend)
     chosen = list(range(world.size)) if ranks is None else sorted(map(index, ranks))
-    if len(set(chosen)) != len(chosen) or not all(0 <= each < world.size for each in chosen):
-        raise ValueError(f"[new_group] different ranks from 0 to {world.size - 1} were expected; got "
-                         f"{list(ranks or ())}")
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"ranks list must not contain duplicate entries, got {chosen}")
+    for each in chosen:
+        if not 0 <= each < world.size:
+            raise ValueError(f"Rank {each} is out of range. Valid ranks are 0 to {world.size - 1} (world_size="
+                             f"{world.size})")
     limit = seconds(timeout) or world_group.timeout
     world.groups += 1
     number = world.groups

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..core.dtypes import FLOAT8, complex32, from_numpy
 from ..core.errors import DTypeError
+from ..core.sparse import Coordinates, unflattened
 from .groups import Call, ProcessGroup
 
 PIECE = 1 << 30
@@ -55,6 +56,16 @@ class ReduceOp(Enum):
 ReduceOp.RedOpType = ReduceOp
 
 
+def supports_complex(reduceOp: ReduceOp) -> bool:
+    """Whether complex values can be put together in this way.
+
+    >>> from wengert import distributed as dist
+    >>> dist.supports_complex(dist.ReduceOp.SUM), dist.supports_complex(dist.ReduceOp.MAX)
+    (True, False)
+    """
+    return reduceOp in _taken(np.dtype(np.complex64))
+
+
 _PLAIN = {ReduceOp.SUM: "SUM", ReduceOp.AVG: "SUM", ReduceOp.PRODUCT: "PROD", ReduceOp.MIN: "MIN", ReduceOp.MAX: "MAX",
           ReduceOp.BAND: "BAND", ReduceOp.BOR: "BOR", ReduceOp.BXOR: "BXOR"}
 _LOGICAL = {ReduceOp.SUM: "LOR", ReduceOp.MAX: "LOR", ReduceOp.BOR: "LOR", ReduceOp.PRODUCT: "LAND",
@@ -69,7 +80,8 @@ def check(name: str, dtype: np.dtype[Any], op: ReduceOp) -> None:
     if op in _taken(dtype):
         return
     if dtype.kind == "c" or from_numpy(dtype) is complex32:
-        raise ValueError(f"[{name}] SUM, AVG or PRODUCT was expected for complex tensors; got ReduceOp.{op.name}")
+        raise ValueError(f"{name} does not support ReduceOp.{op.name} on complex tensors; SUM, AVG or PRODUCT was "
+                         "expected")
     there = ", ".join(sorted(each.name for each in _taken(dtype)))
     raise DTypeError(f"[{name}] an operation for {from_numpy(dtype).name} was expected; got ReduceOp.{op.name}; of it "
                      f"there {f'are {there}' if there else 'is none: convert it first'}")
@@ -216,6 +228,22 @@ def reduce_scatter(call: Call, parts: np.ndarray[Any, Any], op: ReduceOp) -> np.
         call.wait(call.group.communicator.Ireduce_scatter_block(part, out[piece], how))
     averaged(out, op, size)
     return out.view(bool) if parts.dtype.kind == "b" else out.astype(parts.dtype, copy=False)
+
+
+def sum_sparse(call: Call, data: Coordinates) -> Coordinates:
+    """The sum of the ranks' sparse arrays of one shape, each coordinate once: all get all entries, as gradients of
+    embeddings have few in common."""
+    mine = data.coalesced_form()
+    counts = allgather(call, np.array([len(mine.values)], np.int64)).view(np.int64).reshape(-1)
+    most = int(counts.max())
+    keys, values = np.zeros(most, np.int64), np.zeros((most, *mine.values.shape[1:]), mine.values.dtype)
+    keys[: len(mine.values)], values[: len(mine.values)] = mine.keys(), mine.values
+    rows = allgather(call, keys).view(np.int64)
+    parts = allgather(call, values).view(values.dtype).reshape(len(counts), *values.shape)
+    indices = unflattened(np.concatenate([row[:count] for row, count in zip(rows, counts, strict=True)]),
+                          mine.shape[: mine.sparse_dim])
+    together = np.concatenate([part[:count] for part, count in zip(parts, counts, strict=True)])
+    return Coordinates(indices, together, mine.shape).coalesced_form()
 
 
 def alltoall(call: Call, parts: Sequence[np.ndarray[Any, Any]], outs: Sequence[np.ndarray[Any, Any]]) -> None:

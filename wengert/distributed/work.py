@@ -79,6 +79,9 @@ class Work:
         """The rank that sent what was received. Raises RuntimeError for what is no message."""
         raise RuntimeError(f"[{self.name}] a message that was received was expected; this is none, and has no sender")
 
+    def _source_rank(self) -> int:
+        return self.source_rank()
+
     def synchronize(self) -> None:
         """`wait`, where its value is not wanted."""
         self.wait()

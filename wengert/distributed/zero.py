@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..optim.optimizer import Optimizer
+from .algorithms.join import Join, Joinable, JoinHook
 from .collectives import group_of
 from .objects import gather_object
 from .parallel import send_from
@@ -14,7 +15,17 @@ from .parallel import send_from
 __all__ = ["ZeroRedundancyOptimizer"]
 
 
-class ZeroRedundancyOptimizer(Optimizer):
+class _Steps(JoinHook):
+    """An optimiser on a rank that is through: it still moves this rank's parameters, of which others have none."""
+
+    def __init__(self, optimizer: ZeroRedundancyOptimizer) -> None:
+        self._optimizer = optimizer
+
+    def main_hook(self) -> None:
+        self._optimizer.step()
+
+
+class ZeroRedundancyOptimizer(Optimizer, Joinable):
     """An optimiser of ``optimizer_class(params, **defaults)`` whose state is spread over the ranks.
 
     Parameters are dealt out by size, the largest first, to the rank that has least. `step` moves a rank's own, and then
@@ -83,6 +94,7 @@ class ZeroRedundancyOptimizer(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None, **others: Any) -> Any:
         """Moves this rank's parameters and gives them to the others."""
+        Join.notify_join_context(self)
         loss, self._moved = None, True
         if self.optim is not None:
             for index, group in zip(self._parts, self.optim.param_groups, strict=True):
@@ -95,6 +107,20 @@ class ZeroRedundancyOptimizer(Optimizer):
         for rank in range(self.process_group.size()):
             send_from(self.process_group, [p for p in parameters if self.owner[id(p)] == rank], rank, "parameters")
         return loss
+
+    def join_hook(self, **kwargs: Any) -> JoinHook:
+        """What it does in `Join` on a rank that is through."""
+        return _Steps(self)
+
+    @property
+    def join_device(self) -> Any:
+        """The device of the parameters."""
+        return self.param_groups[0]["params"][0].device
+
+    @property
+    def join_process_group(self) -> Any:
+        """The ranks that share the state."""
+        return self.process_group
 
     def consolidate_state_dict(self, to: int = 0) -> None:
         """Collects all states on rank ``to``, for `state_dict` there."""

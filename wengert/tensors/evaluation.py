@@ -189,6 +189,11 @@ class Watcher(Block):
 
     # --- training -----------------------------------------------------------------------------------------------------
 
+    def sends(self, name: str, shapes: Sequence[Sequence[int]]) -> Callable[[], None] | None:
+        """A collective or a message begins, of tensors of these shapes. What is returned is called when it has ended,
+        in whatever thread."""
+        return None if self.outer is None else self.outer.sends(name, shapes)
+
     def failed(self, node: Node | Leaf) -> None:
         """Called in a run of backward that an error ends, with the node at which it is."""
         if self.outer is not None:
