@@ -218,8 +218,8 @@ class Reducer:
         self.times.forward = perf_counter_ns()
         self.times.sent = 0
         self._reset()
-        for index in self.dense if self.counts is not None else ():
-            if index not in self.counts:
+        if self.counts is not None:
+            for index in set(self.dense) - self.counts.keys():
                 self._ready(index, self.parameters[index].grad, index in self.unsent)
 
     def _reset(self) -> None:
