@@ -208,7 +208,10 @@ def test_dynamo_explains_optimises_and_breaks() -> None:
         torch.compile(broken, fullgraph=True)(torch.ones(1))
     with pytest.raises(NotImplementedError, match="not in wengert"):
         torch._dynamo.export(broken)
-    assert isinstance(torch.compile(nn.Linear(1, 1)), torch._dynamo.OptimizedModule)
+    model = torch.compile(nn.Linear(1, 1), dynamic=True)
+    assert isinstance(model, torch._dynamo.OptimizedModule)
+    alike = model.dynamo_ctx(lambda x: x + 1)
+    assert (alike(torch.ones(2)).tolist(), len(alike.programs)) == ([2, 2], 1)
 
 
 def test_names_that_are_missing_say_so() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import operator
 import pickle
 import traceback
 import weakref
@@ -594,3 +595,23 @@ def test_what_a_program_puts_in_the_place_of_registering_is_asked(monkeypatch: p
     module = Doubled()
     module.scale = nn.Buffer(wengert.ones(1))
     assert module.scale.item() == 2.0
+
+
+@pytest.mark.parametrize("name", ["relu", "nn.functional.conv1d", "nn.functional.gelu", "cat", "linalg.norm", "fft.fft",
+                                  "special.expit", "zeros_like", "einsum"])
+def test_a_function_as_an_attribute_of_a_class_is_no_method(name: str) -> None:
+    """PyTorch's functions are builtins: `conv = torch.conv2d` in a class takes no `self`."""
+    function: Any = operator.attrgetter(name)(wengert)
+
+    class Holds(nn.Module):
+        held = function
+        forward = nn.ReLU.forward  # a method stays one
+
+        def own(self) -> Any:
+            return self.held
+
+    class Inherits(Holds):
+        pass
+
+    assert Holds().held is Inherits().own() is Holds.held is function
+    assert Inherits.forward is nn.ReLU.forward

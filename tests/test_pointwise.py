@@ -227,3 +227,17 @@ def test_the_deprecated_factor_in_the_middle(call: str) -> None:
 def test_operands_too_many(call: str) -> None:
     with pytest.raises(TypeError):
         eval(call, {"torch": torch, "x": torch.ones(2)})
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize(("low", "high"), [(0, torch.tensor(2)), (torch.tensor(-1), 2), (-1.5, torch.tensor(1.25)),
+                                           (torch.tensor(True), 3.0)])
+def test_a_bound_without_dimensions_is_a_number_beside_one(low: Any, high: Any, dtype: torch.dtype) -> None:
+    x = torch.tensor([-3, 0, 1, 5]).to(dtype)
+    numbers = [bound.item() if isinstance(bound, torch.Tensor) else bound for bound in (low, high)]
+    for found in (x.clamp(low, high), torch.clip(x, max=high, min=low)):
+        torch.testing.assert_close(found, x.clamp(*numbers), rtol=0, atol=0)
+    with pytest.raises(TypeError, match="must both be tensors, or both be numbers"):
+        x.clamp(0, torch.tensor(2.0, requires_grad=True))
+    with pytest.raises(TypeError, match="must both be tensors, or both be numbers"):
+        x.clamp(torch.tensor([0, 1, 2, 3]), 4)

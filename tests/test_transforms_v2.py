@@ -52,14 +52,58 @@ def test_boxes_follow_what_moves() -> None:
     whole = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 4, 2]]), format="XYWH", canvas_size=(4, 6))
     flipped = F.horizontal_flip(whole)
     assert (flipped.tolist(), flipped.dtype, flipped.format.value) == ([[1, 1, 4, 2]], torch.int64, "XYWH")
-    with pytest.raises(NotImplementedError, match="without an angle"):
-        F.horizontal_flip(boxes([1, 1, 2, 2, 30], format="CXCYWHR"))
     corners = [[0, 0], [6, 0], [6, 4], [0, 4]]
     moved = F.perspective(given, corners, [[x + 1, y + 2] for x, y in corners])
     torch.testing.assert_close(moved.as_subclass(torch.Tensor), torch.tensor([[2.0, 3.0, 6.0, 4.0]]))  # cut at 6 by 4
     for points in ([], corners[:3]):
         with pytest.raises(ValueError, match="exactly four corners"):
             F.perspective(given, points, points)
+
+
+def test_boxes_with_an_angle_keep_their_sides() -> None:
+    turned = boxes([3, 2, 2, 1, 30], format="CXCYWHR")
+    assert F.horizontal_flip(turned).tolist() == [[3, 2, 2, 1, -30]]
+    assert F.vertical_flip(turned).tolist() == [[3, 2, 2, 1, 150]]
+    again = F.rotate(F.rotate(turned, 25.0), -25.0)
+    torch.testing.assert_close(again.as_subclass(torch.Tensor), turned.as_subclass(torch.Tensor), rtol=0, atol=1e-4)
+    for mode, width in (("soft", 4.0), ("hard", 4.0), (None, 8.0)):  # upright, half of it beyond the left edge
+        beyond = tv_tensors.BoundingBoxes([[0.0, 2.0, 8.0, 2.0, 0.0]], format="CXCYWHR", canvas_size=(4, 6),
+                                          clamping_mode=mode)
+        assert F.clamp_bounding_boxes(beyond)[0, 2].item() == pytest.approx(width)
+    slanted = boxes([0, 2, 4, 2, 45], format="CXCYWHR")
+    hard = F.clamp_bounding_boxes(slanted, clamping_mode="hard")
+    corners = F.convert_bounding_box_format(hard, new_format="XYXYXYXY").reshape(4, 2)
+    assert corners.min() >= -1e-4
+    assert hard[0, 4].item() % 90 == pytest.approx(45)
+    assert len(F.sanitize_bounding_boxes(turned)[0]) == 1
+    with pytest.raises(ValueError, match="have to be passed"):
+        F.clamp_bounding_boxes(torch.ones(1, 5), "CXCYWHR", (4, 6))
+
+
+def test_a_kind_of_ones_own() -> None:
+    class Flow(tv_tensors.TVTensor):
+        pass
+
+    class Finer(Flow):
+        pass
+
+    calls = []
+
+    @F.register_kernel(F.resize, Flow)
+    def resize(flow: Any, size: Any, **options: Any) -> Any:
+        calls.append((size, sorted(options)))
+        return flow
+
+    given = torch.ones(2, 4, 6).as_subclass(Finer)
+    out = v2.Resize([2, 3])({"image": torch.ones(1, 4, 6), "flow": given})
+    assert (out["flow"] is given, out["image"].shape) == (True, (1, 2, 3))
+    assert calls == [([2, 3], ["antialias", "interpolation", "max_size"])]
+    assert v2.RandomHorizontalFlip(1.0)(given) is given  # for which it has no kernel
+    for functional, kind, words in (("resiz", Flow, "Could not find"), (len, Flow, "namespace"),
+                                    ("resize", torch.Tensor, "subclasses"), ("resize", tv_tensors.Mask, "builtin"),
+                                    ("resize", Flow, "already")):
+        with pytest.raises(ValueError, match=words):
+            F.register_kernel(functional, kind)
 
 
 def test_of_plain_tensors_the_first_is_the_image() -> None:

@@ -4,6 +4,8 @@ seed, the same kinds, boxes, masks and images."""
 from __future__ import annotations
 
 import copy
+import enum
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -208,3 +210,94 @@ def test_what_is_inside_a_network_is_the_same() -> None:
     for ours, theirs in ((outs[0], outs[3]), (outs[1], outs[4])):
         for key, value in theirs.items():
             np.testing.assert_allclose(ours[key], value, rtol=1e-3, atol=1e-4)
+
+
+TURNED: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "horizontal_flip": lambda t, lib, x: t.horizontal_flip(x),
+    "vertical_flip": lambda t, lib, x: t.vertical_flip(x),
+    "resize": lambda t, lib, x: t.resize(x, [30, 50]),
+    "resize of the shorter side": lambda t, lib, x: t.resize(x, 30, max_size=44),
+    "crop": lambda t, lib, x: t.crop(x, 5, 7, 20, 33),
+    "crop beyond": lambda t, lib, x: t.crop(x, -5, -7, 60, 80),
+    "center_crop": lambda t, lib, x: t.center_crop(x, [21, 70]),
+    "pad": lambda t, lib, x: t.pad(x, [1, 2, 3, 4]),
+    "resized_crop": lambda t, lib, x: t.resized_crop(x, 3, 4, 20, 30, [11, 17]),
+    "rotate": lambda t, lib, x: t.rotate(x, 33.0),
+    "rotate expanded": lambda t, lib, x: t.rotate(x, -70.0, expand=True),
+    "affine": lambda t, lib, x: t.affine(x, 20.0, [3, 4], 1.2, [5.0, 10.0]),
+    "perspective": lambda t, lib, x: t.perspective(x, [[0, 0], [59, 0], [59, 39], [0, 39]],
+                                                   [[2, 3], [57, 1], [55, 38], [3, 35]]),
+    "elastic": lambda t, lib, x: t.elastic(x, lib.linspace(-0.1, 0.1, 4800).reshape(1, 40, 60, 2)),
+    "clamp": lambda t, lib, x: t.clamp_bounding_boxes(x),
+}
+
+
+@pytest.mark.parametrize("clamping_mode", ["soft", "hard", None])
+@pytest.mark.parametrize("written", ["CXCYWHR", "XYWHR", "XYXYXYXY", "XYXY", "XYWH", "CXCYWH"])
+def test_boxes_of_every_format_move_and_are_cut_alike(written: str, clamping_mode: str | None) -> None:
+    """With an angle and without, upright ones among them, some beyond each edge."""
+    rng = np.random.default_rng(0)
+    boxes = np.concatenate([rng.random((24, 2)) * [70, 50] - 5, rng.random((24, 2)) * 25 + 2,
+                            rng.random((24, 1)) * 720 - 360], 1)
+    boxes[:6, 4] = [0, 90, -90, 45, 30, 270]  # of 180 rounding may make -180
+    whole = torch.tensor(boxes) if written.endswith("R") or len(written) == 8 else torch.tensor(boxes[:, :4])
+    start = "cxcywhr" if whole.shape[1] == 5 else "cxcywh"
+    given = torchvision.ops.box_convert(whole, start, written.lower()).numpy().astype(np.float32)
+    for name, call in TURNED.items():
+        outs = [call(transforms.functional, library, tensors.BoundingBoxes(
+            library.tensor(given), format=written, canvas_size=(40, 60), clamping_mode=clamping_mode))
+            for library, transforms, tensors in SIDES]
+        assert tuple(outs[0].canvas_size) == tuple(outs[1].canvas_size), name
+        np.testing.assert_allclose(numbers(outs[0], wengert), numbers(outs[1], torch), rtol=1e-3, atol=2e-2,
+                                   err_msg=name)
+
+
+def kernels_of(kind: str) -> list[str]:
+    functions = torchvision_v2.functional
+    return sorted(name for name in dir(functions) if name.endswith(f"_{kind}") and callable(getattr(functions, name))
+                  and not name.startswith(("clamp_", "sanitize_", "to_image", "to_pil")))
+
+
+ARGUMENTS: dict[str, Any] = {
+    "brightness_factor": 1.3, "contrast_factor": 0.7, "gamma": 0.8, "hue_factor": 0.1, "saturation_factor": 1.4,
+    "sharpness_factor": 1.5, "angle": 20.0, "translate": [2, 3], "scale": 1.1, "shear": [3.0, 4.0], "top": 2, "left": 3,
+    "height": 9, "width": 11, "size": [8, 9], "output_size": [9, 12], "padding": [1, 2, 3, 4], "startpoints": [
+        [0, 0], [16, 0], [16, 12], [0, 12]], "endpoints": [[1, 1], [15, 0], [16, 12], [1, 11]], "i": 1, "j": 2, "h": 3,
+    "w": 4, "kernel_size": [3, 3], "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4], "permutation": [2, 0, 1], "bits": 3,
+    "threshold": 0.5, "num_samples": 2, "canvas_size": (13, 17), "format": "XYXY",
+}
+
+
+@pytest.mark.parametrize("kind", ["image", "video", "mask", "keypoints", "bounding_boxes"])
+def test_there_is_a_function_for_each_kind(kind: str) -> None:
+    """With torchvision's parameters in its order, and its numbers."""
+    rng = np.random.default_rng(2)
+    given = {"image": rng.random((3, 13, 17)), "video": rng.random((4, 3, 13, 17)),
+             "keypoints": rng.random((5, 2)) * 12, "mask": rng.integers(0, 4, (13, 17)),
+             "bounding_boxes": np.array([[1, 2, 7, 9], [3, 0, 16, 12]])}[kind]
+    given = given.astype(np.uint8 if kind == "mask" else np.float32)
+    for name in kernels_of(kind):
+        ours, theirs = getattr(v2.functional, name), getattr(torchvision_v2.functional, name)
+        wanted = list(inspect.signature(theirs).parameters.values())
+        for mine, other in zip([*inspect.signature(ours).parameters.values()][1:], wanted[1:], strict=True):
+            assert (mine.name, mine.default) == (other.name, other.default) or isinstance(other.default, enum.Enum | (
+                torch.dtype)), name
+        if name.startswith(("jpeg", "get_size_b", "get_size_k", "to_dtype", "grayscale")):
+            continue
+        outs = []
+        for library, function in ((wengert, ours), (torch, theirs)):
+            more = {"v": library.ones(3, 3, 4), "displacement": library.zeros(1, 13, 17, 2) + 0.05}
+            values = ARGUMENTS | more | ({"mean": 0.1} if "noise" in name else {})
+            options = {each.name: values[each.name] for each in wanted[1:] if each.default is inspect.Parameter.empty}
+            if "format" in options and library is torch:
+                options["format"] = torchvision_tensors.BoundingBoxFormat.XYXY
+            library.manual_seed(0)
+            outs.append(function(library.tensor(given), **options))
+        for found, expected in zip(*(flat(out) for out in outs), strict=True):
+            assert type(found).__name__ == type(expected).__name__, name
+            np.testing.assert_allclose(np.asarray(found, float), np.asarray(expected, float), rtol=1e-4, atol=1e-4,
+                                       err_msg=name)
+
+
+def flat(value: Any) -> list[Any]:
+    return [part for each in value for part in flat(each)] if isinstance(value, (tuple, list)) else [value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ..tracing.compiled import Compiled, compile_function
@@ -14,10 +15,11 @@ class OptimizedModule(Module):
     and its attributes, which are read, set and deleted there; names in its ``state_dict`` begin with ``_orig_mod.``, as
     in PyTorch."""
 
-    def __init__(self, module: Module, compiled: Compiled) -> None:
+    def __init__(self, module: Module, compiled: Compiled, dynamo_ctx: Callable[[Any], Any]) -> None:
         super().__init__()
         self._adopt("_modules", "module", "_orig_mod", module)
         self.__dict__["_compiled"] = compiled
+        self.__dict__["dynamo_ctx"] = dynamo_ctx  # compiles other functions alike, as lightning does its steps
 
     @property
     def training(self) -> bool:
@@ -118,15 +120,16 @@ def compile(model: Any = None, *, fullgraph: bool | str = False, dynamic: bool |
 
     settings: dict[str, Any] = {"fullgraph": fullgraph, "dynamic": dynamic, "backend": backend, "mode": mode,
                                 "options": options, "disable": disable, "check": check}
+    alike = partial(compile, **settings)
 
     def made(model: Any) -> Any:
         inside = getattr(model, "compiles_inside", None)
         if isinstance(model, Module) and isinstance(inside, str) and not isinstance(model, OptimizedModule):
             compiled = compile_function(getattr(model, inside), **settings)
-            return OptimizedWrapper(model, compiled) if isinstance(compiled, Compiled) else model
+            return OptimizedWrapper(model, compiled, alike) if isinstance(compiled, Compiled) else model
         compiled = model if isinstance(model, OptimizedModule) else compile_function(model, **settings)
         if isinstance(model, Module) and isinstance(compiled, Compiled):
-            return OptimizedModule(model, compiled)
+            return OptimizedModule(model, compiled, alike)
         return compiled
 
     made_of: Callable[[Any], Any] = made

@@ -8,6 +8,7 @@ hooks in `hooks`; here is what remains: calling, converting, switching between t
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from ..core.device import device as Device
@@ -54,6 +55,18 @@ class Module(Stateful["Module"]):
     forward: Callable[..., Any] = _forward_missing
     dump_patches: bool = False
     call_super_init: bool = False
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        """Functions of wengert's among the attributes of a program's class (``conv = torch.conv2d``) stay functions:
+        PyTorch's are builtins, which are not bound as methods."""
+        super().__init_subclass__(**rest)
+        package = __name__.partition(".")[0]
+        if cls.__module__.partition(".")[0] == package:
+            return
+        for name, value in list(vars(cls).items()):
+            if (isinstance(value, FunctionType) and str(value.__module__).partition(".")[0] == package
+                    and value.__qualname__.isidentifier()):  # no method of a layer
+                setattr(cls, name, staticmethod(value))
 
     if TYPE_CHECKING:
 

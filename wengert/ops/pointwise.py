@@ -566,9 +566,12 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     if input._data.dtype.kind in "cW":
         raise DTypeError("[clamp] clamp is not supported for complex types; clamp real and imaginary parts")
     tensors = type(min) in TENSORS or type(max) in TENSORS
-    for bound in (min, max):
-        if tensors and bound is not None and type(bound) not in TENSORS:
+    if tensors and min is not None and max is not None and not (type(min) in TENSORS and type(max) in TENSORS):
+        tensor = min if type(min) in TENSORS else max
+        if tensor.ndim or tensor.requires_grad:  # else it is a number
             raise TypeError("clamp(): 'min' and 'max' must both be tensors, or both be numbers")
+        min, max = (bound.item() if type(bound) in TENSORS else bound for bound in (min, max))
+        tensors = False
     if tensors and min is not None and max is not None:
         check_takes("clamp", TRUTHS, input, min, max)
     value = _bounded(input, (min, max))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -24,8 +26,11 @@ from ..functional import InterpolationMode
 from ..functional.geometry import four_sides, resized, two_sizes
 from ..functional.warping import _expanded as expanded
 from ..functional.warping import inverse_affine, projective
-
-Moved = tuple[Tensor, tuple[int, int]]
+from . import boxes as moved
+from .boxes import Moved
+from .kernels import by_kind as _by_kind
+from .kernels import kernel_called as _kernel_called
+from .kernels import register_kernel as register_kernel
 
 
 def is_pure_tensor(inpt: Any) -> bool:
@@ -44,11 +49,13 @@ def mode(interpolation: Any) -> InterpolationMode:
     return InterpolationMode(interpolation) if isinstance(interpolation, str) else interpolation
 
 
+@_by_kind
 def get_dimensions(inpt: Any) -> list[int]:
     """[channels, height, width]."""
     return plain.get_dimensions(inpt)
 
 
+@_by_kind
 def get_size(inpt: Any) -> list[int]:
     """[height, width]; of boxes and points, those of their image.
 
@@ -63,6 +70,7 @@ def get_size(inpt: Any) -> list[int]:
     return plain.get_dimensions(inpt)[1:]
 
 
+@_by_kind
 def get_num_channels(inpt: Any) -> int:
     """The number of channels.
 
@@ -76,19 +84,30 @@ def get_num_channels(inpt: Any) -> int:
 get_image_num_channels = get_num_channels
 
 
+def get_image_size(inpt: Any) -> list[int]:
+    """[width, height], the other way round than `get_size`.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.get_image_size(torch.zeros(3, 4, 5))
+    [5, 4]
+    """
+    return list(reversed(get_size(inpt)))
+
+
 def _on(inpt: Any, image: Callable[[Any], Any], mask: Callable[[Tensor], Tensor] | None = None,
-        boxes: Callable[[Tensor, tuple[int, int]], Moved] | None = None,
+        boxes: Callable[[Any], Any] | None = None,
         points: Callable[[Tensor, tuple[int, int]], Moved] | None = None) -> Any:
-    """What is done to an image, a mask, boxes, given by corners, or points (N, 2), each with the size of their image;
-    None leaves them."""
+    """What is done to an image, a mask, boxes, or points (N, 2) with the size of their image; None leaves them."""
     if isinstance(inpt, tv_tensors.BoundingBoxes):
-        return inpt if boxes is None else _boxes_on(inpt, boxes)
+        return inpt if boxes is None else boxes(inpt)
     if isinstance(inpt, tv_tensors.KeyPoints):
         return inpt if points is None else _points_on(inpt, points)
     if isinstance(inpt, tv_tensors.Mask):
         return inpt if mask is None else tv_tensors.wrap(_as_image(mask, inpt.as_subclass(Tensor)), like=inpt)
-    if isinstance(inpt, tv_tensors.TVTensor):
+    if isinstance(inpt, (tv_tensors.Image, tv_tensors.Video)):
         return tv_tensors.wrap(image(inpt.as_subclass(Tensor)), like=inpt)
+    if isinstance(inpt, tv_tensors.TVTensor):
+        return inpt  # of a kind of the program's own, see `register_kernel`
     if isinstance(inpt, Tensor) or hasattr(inpt, "getbands"):
         return image(inpt)
     raise TypeError(f"[transforms.v2] an image, a picture, a mask or boxes were expected; got {type(inpt).__name__}")
@@ -99,27 +118,11 @@ def _as_image(mask: Callable[[Tensor], Tensor], numbers: Tensor) -> Tensor:
     return mask(numbers.unsqueeze(0)).squeeze(0) if numbers.ndim < 3 else mask(numbers)
 
 
-def _boxes_on(inpt: Any, move: Callable[[Tensor, tuple[int, int]], Moved]) -> Any:
-    if tv_tensors.is_rotated_bounding_format(inpt.format):
-        raise NotImplementedError("[transforms.v2] boxes without an angle were expected: moving those with one is not "
-                                  "in wengert yet")
-    numbers, written = inpt.as_subclass(Tensor), inpt.format.value.lower()
-    corners = box_convert(numbers if numbers.is_floating_point() else numbers.float(), written, "xyxy")
-    moved, size = move(corners, inpt.canvas_size)
-    back = box_convert(moved, "xyxy", written).to(numbers.dtype)
-    return tv_tensors.wrap(back, like=inpt, canvas_size=size)
-
-
 def _points_on(inpt: Any, move: Callable[[Tensor, tuple[int, int]], Moved]) -> Any:
     numbers = inpt.as_subclass(Tensor)
     flat = numbers.reshape(-1, 2)
-    moved, size = move(flat if flat.is_floating_point() else flat.float(), inpt.canvas_size)
-    return tv_tensors.wrap(moved.reshape(numbers.shape).to(numbers.dtype), like=inpt, canvas_size=size)
-
-
-def _clamped(corners: Tensor, size: tuple[int, int]) -> Moved:
-    x, y = corners[..., 0::2].clamp(0, size[1]), corners[..., 1::2].clamp(0, size[0])
-    return torch.stack((x, y), -1).flatten(-2), size
+    places, size = move(flat if flat.is_floating_point() else flat.float(), inpt.canvas_size)
+    return tv_tensors.wrap(places.reshape(numbers.shape).to(numbers.dtype), like=inpt, canvas_size=size)
 
 
 def to_image(inpt: Any) -> Any:
@@ -149,6 +152,7 @@ def to_pil_image(pic: Any, mode: str | None = None) -> Any:
     return plain.to_pil_image(pic.as_subclass(Tensor) if isinstance(pic, Tensor) else pic, mode)
 
 
+@_by_kind
 def to_dtype(inpt: Any, dtype: torch.dtype = torch.float32, scale: bool = False) -> Any:
     """The numbers in another dtype; ``scale`` makes an image's largest number that of the new dtype.
 
@@ -164,37 +168,50 @@ def to_dtype(inpt: Any, dtype: torch.dtype = torch.float32, scale: bool = False)
     return _on(inpt, convert)
 
 
-to_dtype_image = convert_image_dtype = to_dtype
+def convert_image_dtype(image: Any, dtype: torch.dtype = torch.float32) -> Any:
+    """`to_dtype` with ``scale``.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.convert_image_dtype(torch.tensor([[[0, 255]]], dtype=torch.uint8))
+    tensor([[[0., 1.]]])
+    """
+    return to_dtype(image, dtype, scale=True)
 
 
+def to_tensor(inpt: Any) -> Tensor:
+    """`transforms.functional.to_tensor`: a picture or an array (H, W, C) as a tensor (C, H, W).
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.to_tensor(np.zeros((2, 3, 1), dtype=np.uint8)).shape
+    torch.Size([1, 2, 3])
+    """
+    return plain.to_tensor(inpt)
+
+
+@_by_kind
 def normalize(inpt: Any, mean: Sequence[float], std: Sequence[float], inplace: bool = False) -> Any:
     """(image - mean) / std for each channel."""
     return _on(inpt, lambda image: plain.normalize(image, mean, std, inplace))
 
 
+@_by_kind
 def horizontal_flip(inpt: Any) -> Any:
     """Left and right exchanged."""
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
-        x1, y1, x2, y2 = corners.unbind(-1)
-        return torch.stack((size[1] - x2, y1, size[1] - x1, y2), -1), size
-
-    return _on(inpt, plain.hflip, plain.hflip, move,
+    return _on(inpt, plain.hflip, plain.hflip, partial(moved.flipped, upside_down=False),
                lambda points, size: (torch.stack((size[1] - 1 - points[:, 0], points[:, 1]), -1), size))
 
 
+@_by_kind
 def vertical_flip(inpt: Any) -> Any:
     """Top and bottom exchanged."""
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
-        x1, y1, x2, y2 = corners.unbind(-1)
-        return torch.stack((x1, size[0] - y2, x2, size[0] - y1), -1), size
-
-    return _on(inpt, plain.vflip, plain.vflip, move,
+    return _on(inpt, plain.vflip, plain.vflip, partial(moved.flipped, upside_down=True),
                lambda points, size: (torch.stack((points[:, 0], size[0] - 1 - points[:, 1]), -1), size))
 
 
 hflip, vflip = horizontal_flip, vertical_flip
 
 
+@_by_kind
 def resize(inpt: Any, size: int | Sequence[int] | None, interpolation: Any = InterpolationMode.BILINEAR,
            max_size: int | None = None, antialias: bool | None = True) -> Any:
     """Another size: (height, width), or one number for the shorter side; masks by the nearest pixel."""
@@ -206,73 +223,80 @@ def resize(inpt: Any, size: int | Sequence[int] | None, interpolation: Any = Int
         max_size = None
     sizes: Any = [size] if isinstance(size, int) else list(size)
 
-    def move(corners: Tensor, canvas: tuple[int, int]) -> Moved:
-        height, width = resized(*canvas, sizes, max_size)
-        ratios = torch.tensor([width / canvas[1], height / canvas[0]], dtype=corners.dtype)
-        return corners * ratios.repeat(corners.shape[-1] // 2), (height, width)
+    def size_of(canvas: tuple[int, int]) -> tuple[int, int]:
+        return resized(*canvas, sizes, max_size)
+
+    def move(points: Tensor, canvas: tuple[int, int]) -> Moved:
+        height, width = size_of(canvas)
+        return points * torch.tensor([width / canvas[1], height / canvas[0]], dtype=points.dtype), (height, width)
 
     return _on(inpt, lambda image: plain.resize(image, sizes, mode(interpolation), max_size, antialias),
-               lambda mask: plain.resize(mask, sizes, InterpolationMode.NEAREST, max_size), move, move)
+               lambda mask: plain.resize(mask, sizes, InterpolationMode.NEAREST, max_size),
+               lambda boxes: moved.scaled(boxes, size_of(boxes.canvas_size)), move)
 
 
+@_by_kind
 def crop(inpt: Any, top: int, left: int, height: int, width: int) -> Any:
     """A rectangle; what of it lies outside is zero, and boxes are cut to it."""
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
-        return _clamped(corners - torch.tensor([left, top, left, top], dtype=corners.dtype), (height, width))
-
     def shift(points: Tensor, size: tuple[int, int]) -> Moved:
         return points - torch.tensor([left, top], dtype=points.dtype), (height, width)
 
     def cut(image: Any) -> Any:
         return plain.crop(image, top, left, height, width)
 
-    return _on(inpt, cut, cut, move, shift)
+    return _on(inpt, cut, cut, lambda boxes: moved.shifted(boxes, -left, -top, (height, width), True), shift)
 
 
+@_by_kind
 def center_crop(inpt: Any, output_size: int | Sequence[int]) -> Any:
     """The rectangle in the middle."""
     height, width = two_sizes(output_size)
 
-    def shift(places: Tensor, size: tuple[int, int]) -> Moved:
-        top, left = round((size[0] - height) / 2.0), round((size[1] - width) / 2.0)
-        corner = torch.tensor([left, top], dtype=places.dtype)
-        return places - corner.repeat(places.shape[-1] // 2), (height, width)
-
     def cut(image: Any) -> Any:
         return plain.center_crop(image, [height, width])
 
-    return _on(inpt, cut, cut, lambda corners, size: _clamped(*shift(corners, size)), shift)
+    def places(inpt: Any) -> Any:
+        top, left = (round((whole - part) / 2.0) for whole, part in zip(inpt.canvas_size, (height, width), strict=True))
+        return crop(inpt, top, left, height, width)
+
+    return places(inpt) if isinstance(inpt, tv_tensors.KeyPoints) else _on(inpt, cut, cut, places)
 
 
+@_by_kind
 def resized_crop(inpt: Any, top: int, left: int, height: int, width: int, size: int | Sequence[int],
                  interpolation: Any = InterpolationMode.BILINEAR, antialias: bool | None = True) -> Any:
     """A rectangle in another size."""
     return resize(crop(inpt, top, left, height, width), size, interpolation, antialias=antialias)
 
 
+@_by_kind
 def five_crop(inpt: Any, size: int | Sequence[int]) -> tuple[Any, ...]:
     """The corners and the middle."""
     return plain.five_crop(inpt, size)
 
 
+@_by_kind
 def ten_crop(inpt: Any, size: int | Sequence[int], vertical_flip: bool = False) -> tuple[Any, ...]:
     """`five_crop` of an image and of the flipped one."""
     return plain.ten_crop(inpt, size, vertical_flip)
 
 
+@_by_kind
 def pad(inpt: Any, padding: int | Sequence[int], fill: Any = None, padding_mode: str = "constant") -> Any:
     """A frame, which has the colour ``fill`` or goes on with the image; a mask's has class 0 or ``fill``."""
-    def move(corners: Tensor, size: tuple[int, int]) -> Moved:
-        return _clamped(*shift(corners, size))
+    left, top, right, bottom = four_sides(padding)
+    if padding_mode != "constant" and isinstance(inpt, (tv_tensors.BoundingBoxes, tv_tensors.KeyPoints)):
+        what = "bounding boxes" if isinstance(inpt, tv_tensors.BoundingBoxes) else "keypoints"
+        raise ValueError(f"Padding mode '{padding_mode}' is not supported with {what}")
 
-    def shift(places: Tensor, size: tuple[int, int]) -> Moved:
-        left, top, right, bottom = four_sides(padding)
-        corner = torch.tensor([left, top], dtype=places.dtype)
-        return (places + corner.repeat(places.shape[-1] // 2),
-                (size[0] + top + bottom, size[1] + left + right))
+    def framed(size: tuple[int, int]) -> tuple[int, int]:
+        return size[0] + top + bottom, size[1] + left + right
 
-    return _on(inpt, lambda image: plain.pad(image, padding, 0 if fill is None else fill, padding_mode),
-               lambda mask: plain.pad(mask, padding, 0 if fill is None else fill, padding_mode), move, shift)
+    def frame(image: Any) -> Any:
+        return plain.pad(image, padding, 0 if fill is None else fill, padding_mode)
+
+    return _on(inpt, frame, frame, lambda boxes: moved.shifted(boxes, left, top, framed(boxes.canvas_size)),
+               lambda points, size: (points + torch.tensor([left, top], dtype=points.dtype), framed(size)))
 
 
 def _turned(points: Tensor, size: tuple[int, int], inverse: Sequence[float], expand: bool = False) -> Moved:
@@ -288,23 +312,13 @@ def _turned(points: Tensor, size: tuple[int, int], inverse: Sequence[float], exp
     return out, size
 
 
-def _around(move: Callable[[Tensor, tuple[int, int]], Moved]) -> Callable[[Tensor, tuple[int, int]], Moved]:
-    """What moves boxes as ``move`` moves points: each becomes the box around its corners."""
-
-    def moved(corners: Tensor, size: tuple[int, int]) -> Moved:
-        points, size = move(corners[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2), size)
-        several = points.reshape(-1, 4, 2)
-        return _clamped(torch.cat([several.amin(1), several.amax(1)], 1), size)
-
-    return moved
-
-
 def _forward(inverse: Sequence[float]) -> list[float]:
     a, b, c, d, e, f = inverse
     scale = a * e - b * d
     return [e / scale, -b / scale, (b * f - c * e) / scale, -d / scale, a / scale, (c * d - a * f) / scale]
 
 
+@_by_kind
 def rotate(inpt: Any, angle: float, interpolation: Any = InterpolationMode.NEAREST, expand: bool = False,
            center: Sequence[float] | None = None, fill: Any = None) -> Any:
     """Turned by ``angle`` degrees against the clock, about the middle or ``center``."""
@@ -314,9 +328,10 @@ def rotate(inpt: Any, angle: float, interpolation: Any = InterpolationMode.NEARE
 
     return _on(inpt, lambda image: plain.rotate(image, angle, mode(interpolation), expand, center, fill),
                lambda mask: plain.rotate(mask, angle, InterpolationMode.NEAREST, expand, center, fill),
-               _around(move), move)
+               moved.around(move), move)
 
 
+@_by_kind
 def affine(inpt: Any, angle: float, translate: Sequence[float], scale: float, shear: Any,
            interpolation: Any = InterpolationMode.NEAREST, fill: Any = None, center: Sequence[float] | None = None
            ) -> Any:
@@ -332,9 +347,10 @@ def affine(inpt: Any, angle: float, translate: Sequence[float], scale: float, sh
         return plain.affine(image, angle, list(translate), scale, shears, how, fill, center)
 
     return _on(inpt, lambda image: turn(image, mode(interpolation)),
-               lambda mask: turn(mask, InterpolationMode.NEAREST), _around(move), move)
+               lambda mask: turn(mask, InterpolationMode.NEAREST), moved.around(move), move)
 
 
+@_by_kind
 def perspective(inpt: Any, startpoints: Any, endpoints: Any, interpolation: Any = InterpolationMode.BILINEAR,
                 fill: Any = None, coefficients: Sequence[float] | None = None) -> Any:
     """Seen from elsewhere: four points go to four others, or as the eight ``coefficients`` say that map them back."""
@@ -344,16 +360,17 @@ def perspective(inpt: Any, startpoints: Any, endpoints: Any, interpolation: Any 
         if back[0] * back[4] == back[1] * back[3]:
             raise RuntimeError(f"Provided perspective_coeffs {back} can not be inverted to transform keypoints.")
         forth = torch.tensor(np.linalg.inv(matrix), dtype=points.dtype)
-        moved = points @ forth[:, :2].T + forth[:, 2]
-        return moved[:, :2] / moved[:, 2:], size
+        seen = points @ forth[:, :2].T + forth[:, 2]
+        return seen[:, :2] / seen[:, 2:], size
 
     def turn(image: Any, how: InterpolationMode) -> Any:
         return plain.perspective(image, startpoints, endpoints, how, fill, coefficients)
 
     return _on(inpt, lambda image: turn(image, mode(interpolation)),
-               lambda mask: turn(mask, InterpolationMode.NEAREST), _around(move), move)
+               lambda mask: turn(mask, InterpolationMode.NEAREST), moved.around(move), move)
 
 
+@_by_kind
 def elastic(inpt: Any, displacement: Tensor, interpolation: Any = InterpolationMode.BILINEAR, fill: Any = None) -> Any:
     """Bent: each pixel comes from a place moved by ``displacement`` (1, H, W, 2), x and y in half sizes. Boxes and
     points go the other way by what is at their own place, which is near the inverse where the field is smooth.
@@ -373,13 +390,18 @@ def elastic(inpt: Any, displacement: Tensor, interpolation: Any = InterpolationM
     def bend(image: Any, how: InterpolationMode) -> Any:
         return plain.elastic_transform(image, displacement, how, fill)
 
+    def up(points: Tensor, size: tuple[int, int]) -> Moved:
+        places, size = move(points.ceil(), size)
+        return places if inpt.is_floating_point() else places.trunc(), size
+
     return _on(inpt, lambda image: bend(image, mode(interpolation)), lambda mask: bend(mask, InterpolationMode.NEAREST),
-               _around(lambda points, size: move(points.ceil(), size)), move)
+               lambda boxes: moved.by_centre(boxes, up) if moved.is_rotated(boxes) else moved.around(up)(boxes), move)
 
 
 elastic_transform = elastic
 
 
+@_by_kind
 def erase(inpt: Any, i: int, j: int, h: int, w: int, v: Tensor, inplace: bool = False) -> Any:
     """A rectangle replaced by ``v``."""
     return _on(inpt, lambda image: plain.erase(image, i, j, h, w, v, inplace))
@@ -391,9 +413,13 @@ def _colour(name: str) -> Callable[..., Any]:
     def function(inpt: Any, *args: Any, **options: Any) -> Any:
         return _on(inpt, lambda image: compute(image, *args, **options))
 
+    of_image = signature(compute)
+    first, *rest = of_image.parameters.values()
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"`transforms.functional.{name}` of an image; masks and boxes stay as they are."
-    return function
+    function.__signature__ = of_image.replace(  # type: ignore[attr-defined]
+        parameters=[first.replace(name="inpt"), *rest], return_annotation=Any)
+    return _by_kind(function)
 
 
 adjust_brightness = _colour("adjust_brightness")
@@ -403,12 +429,43 @@ adjust_hue = _colour("adjust_hue")
 adjust_saturation = _colour("adjust_saturation")
 adjust_sharpness = _colour("adjust_sharpness")
 autocontrast = _colour("autocontrast")
-equalize = _colour("equalize")
 gaussian_blur = _colour("gaussian_blur")
 invert = _colour("invert")
-posterize = _colour("posterize")
 rgb_to_grayscale = _colour("rgb_to_grayscale")
 solarize = _colour("solarize")
+
+
+@_by_kind
+def equalize(inpt: Any) -> Any:
+    """`transforms.functional.equalize` of an image, by 256 levels; masks and boxes stay as they are.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.equalize(torch.tensor([[[0.25, 0.5, 0.5, 1.0]]]))
+    tensor([[[0.2471, 0.4980, 0.4980, 1.0000]]])
+    """
+    def even(image: Any) -> Any:
+        if not isinstance(image, Tensor) or image.dtype is torch.uint8:
+            return plain.equalize(image)
+        levels = plain.equalize(to_dtype(image, torch.uint8, scale=True))
+        return to_dtype(levels, image.dtype, scale=True)
+
+    return _on(inpt, even)
+
+
+@_by_kind
+def posterize(inpt: Any, bits: int) -> Any:
+    """An image in 2^bits levels for each channel; masks and boxes stay as they are.
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.posterize(torch.tensor([[[0.1, 0.3, 0.6, 0.9]]]), bits=1)
+    tensor([[[0.0000, 0.0000, 0.5000, 0.5000]]])
+    """
+    def coarse(image: Any) -> Any:
+        if not isinstance(image, Tensor) or not image.is_floating_point():
+            return plain.posterize(image, bits)
+        return (image * 2**bits).floor().clamp(0, 2**bits - 1) / 2**bits
+
+    return _on(inpt, coarse)
 
 
 def to_grayscale(inpt: Any, num_output_channels: int = 1) -> Any:
@@ -416,6 +473,7 @@ def to_grayscale(inpt: Any, num_output_channels: int = 1) -> Any:
     return rgb_to_grayscale(inpt, num_output_channels)
 
 
+@_by_kind
 def grayscale_to_rgb(inpt: Any) -> Any:
     """One channel as three alike; an image that has three stays as it is.
 
@@ -431,6 +489,7 @@ def grayscale_to_rgb(inpt: Any) -> Any:
     return _on(inpt, convert)
 
 
+@_by_kind
 def gaussian_noise(inpt: Any, mean: float = 0.0, sigma: float = 0.1, clip: bool = True) -> Any:
     """Normal noise added, cut to what the dtype of the image holds if ``clip``. Raises ValueError for a negative
     ``sigma``, and for dtypes other than floating ones and bytes.
@@ -454,6 +513,7 @@ def gaussian_noise(inpt: Any, mean: float = 0.0, sigma: float = 0.1, clip: bool 
     return _on(inpt, add)
 
 
+@_by_kind
 def permute_channels(inpt: Any, permutation: Sequence[int]) -> Any:
     """The channels in another order.
 
@@ -504,13 +564,16 @@ def clamp_bounding_boxes(inpt: Any, format: Any = None, canvas_size: tuple[int, 
     >>> TF.clamp_bounding_boxes(boxes).tolist()
     [[1, 1, 8, 6]]
     """
+    if clamping_mode not in (None, "soft", "hard", "auto"):
+        raise ValueError(f"clamping_mode must be soft, hard, auto or None, got {clamping_mode}")
     if is_pure_tensor(inpt):
-        if format is None or canvas_size is None:
-            raise ValueError("For pure tensor inputs, `format` and `canvas_size` have to be passed.")
-        inpt = tv_tensors.BoundingBoxes(inpt, format=format, canvas_size=canvas_size)
-        return clamp_bounding_boxes(inpt).as_subclass(Tensor)
-    kept = inpt.clamping_mode if clamping_mode == "auto" else clamping_mode
-    return inpt.clone() if kept is None else _boxes_on(inpt, _clamped)
+        if format is None or canvas_size is None or clamping_mode == "auto":
+            raise ValueError("For pure tensor inputs, `format`, `canvas_size` and `clamping_mode` have to be passed.")
+        return moved.clamped(tv_tensors.BoundingBoxes(inpt, format=format, canvas_size=canvas_size),
+                             clamping_mode).as_subclass(Tensor)
+    if format is not None or canvas_size is not None:
+        raise ValueError("For bounding box tv_tensor inputs, `format` and `canvas_size` must not be passed.")
+    return moved.clamped(inpt, inpt.clamping_mode if clamping_mode == "auto" else clamping_mode)
 
 
 def clamp_keypoints(inpt: Any, canvas_size: tuple[int, int] | None = None) -> Any:
@@ -553,8 +616,10 @@ def sanitize_bounding_boxes(bounding_boxes: Any, format: Any = None, canvas_size
     numbers = bounding_boxes.as_subclass(Tensor)
     written = bounding_boxes.format if format is None else format
     height, width = bounding_boxes.canvas_size if canvas_size is None else canvas_size
-    corners = box_convert(numbers, (written if isinstance(written, str) else written.value).lower(), "xyxy")
-    sides = corners[:, 2:] - corners[:, :2]
+    fmt = (written if isinstance(written, str) else written.value).lower()
+    rotated = tv_tensors.is_rotated_bounding_format(fmt.upper())
+    corners = box_convert(numbers, fmt, "xyxyxyxy" if rotated else "xyxy")
+    sides = box_convert(corners, "xyxyxyxy", "xywhr")[:, 2:4] if rotated else corners[:, 2:] - corners[:, :2]
     inside = (corners >= 0).all(1) & (corners[:, 0::2] <= width).all(1) & (corners[:, 1::2] <= height).all(1)
     kept = (sides >= min_size).all(1) & (sides[:, 0] * sides[:, 1] >= min_area) & inside
     return (numbers[kept] if pure else tv_tensors.wrap(numbers[kept], like=bounding_boxes)), kept
@@ -585,26 +650,28 @@ def sanitize_keypoints(key_points: Any, canvas_size: tuple[int, int] | None = No
     return (numbers[kept] if pure else tv_tensors.wrap(numbers[kept], like=key_points)), kept
 
 
-def jpeg(inpt: Any, quality: int) -> Any:
+@_by_kind
+def jpeg(image: Any, quality: int) -> Any:
     """An image of bytes, written as a JPEG of a quality from 1 to 100 and read again.
 
     >>> from wengert.vision.transforms.v2 import functional as TF
     >>> TF.jpeg(torch.zeros(3, 4, 4, dtype=torch.uint8), quality=50).shape
     torch.Size([3, 4, 4])
     """
-    def again(image: Any) -> Any:
-        if hasattr(image, "getbands"):
+    def again(given: Any) -> Any:
+        if hasattr(given, "getbands"):
             written = io.BytesIO()
-            image.save(written, format="JPEG", quality=quality)
+            given.save(written, format="JPEG", quality=quality)
             return pillow().open(written).copy()
-        if image.dtype is not torch.uint8:
-            raise RuntimeError(f"[jpeg] an image of uint8 was expected; got {image.dtype}; convert it by to_dtype")
-        several = image.reshape(-1, *image.shape[-3:])
-        return torch.stack([decode_jpeg(encode_jpeg(each, quality)) for each in several]).reshape(image.shape)
+        if given.dtype is not torch.uint8:
+            raise RuntimeError(f"[jpeg] an image of uint8 was expected; got {given.dtype}; convert it by to_dtype")
+        several = given.reshape(-1, *given.shape[-3:])
+        return torch.stack([decode_jpeg(encode_jpeg(each, quality)) for each in several]).reshape(given.shape)
 
-    return _on(inpt, again)
+    return _on(image, again)
 
 
+@_by_kind
 def get_num_frames(inpt: Any) -> int:
     """How many images a film has.
 
@@ -615,6 +682,7 @@ def get_num_frames(inpt: Any) -> int:
     return int(inpt.shape[-4])
 
 
+@_by_kind
 def uniform_temporal_subsample(inpt: Any, num_samples: int) -> Any:
     """``num_samples`` images of a film, at equal distances.
 
@@ -627,3 +695,45 @@ def uniform_temporal_subsample(inpt: Any, num_samples: int) -> Any:
         return film.index_select(film.ndim - 4, places)
 
     return _on(inpt, some)
+
+
+def get_size_bounding_boxes(bounding_box: Any) -> list[int]:
+    """[height, width] of the image of `tv_tensors.BoundingBoxes`.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> boxes = tv_tensors.BoundingBoxes(torch.tensor([[1, 1, 5, 5]]), format="XYXY", canvas_size=(6, 8))
+    >>> TF.get_size_bounding_boxes(boxes)
+    [6, 8]
+    """
+    return list(bounding_box.canvas_size)
+
+
+def get_size_keypoints(keypoints: Any) -> list[int]:
+    """[height, width] of the image of `tv_tensors.KeyPoints`.
+
+    >>> from wengert.vision import tv_tensors
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.get_size_keypoints(tv_tensors.KeyPoints(torch.tensor([[1, 1]]), canvas_size=(6, 8)))
+    [6, 8]
+    """
+    return list(keypoints.canvas_size)
+
+
+def get_size_mask(mask: Tensor) -> list[int]:
+    """[height, width] of a mask (..., H, W).
+
+    >>> from wengert.vision.transforms.v2 import functional as TF
+    >>> TF.get_size_mask(torch.zeros(2, 4, 5))
+    [4, 5]
+    """
+    return list(mask.shape[-2:])
+
+
+def __getattr__(name: str) -> Any:
+    """The functions for one kind each, as they are asked for."""
+    function = _kernel_called(name, globals())
+    if function is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = function
+    return function
