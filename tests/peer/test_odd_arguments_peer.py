@@ -151,6 +151,10 @@ ODD_NUMBERS = {
         m.tensor([-20.0, 0.6])),
     "a sample of the shape True": lambda m: m.distributions.Normal(0.0, 1.0).sample((True, 3)),
     "odd numbers of widths": lambda m: [m.nn.ZeroPad1d(())(m.ones(1, 3)), m.nn.ZeroPad1d((1, 1, 1, 1))(m.ones(1, 3))],
+    "sequences taken apart": lambda m: [x.stride() for x in m.nn.utils.rnn.unpad_sequence(
+        m.ones(4, 3, 5), m.tensor([4, 2, 1]))],
+    "sequences of two dtypes": lambda m: m.nn.utils.rnn.pad_sequence([m.ones(2, dtype=m.int64), m.ones(3) / 2]),
+    "truth along no dimension": lambda m: [m.tensor([[0, 2], [1, 0]]).any(()), m.tensor([0, 2]).all(dim=())],
     "unshuffling nothing": lambda m: m.nn.functional.pixel_unshuffle(m.ones(0, 2, 6, 4), 2),
 }
 
@@ -186,6 +190,11 @@ REFUSED = {
     "nothing to transpose": lambda m: m.nn.functional.conv_transpose1d(m.ones(1, 2, 0), m.ones(2, 3, 3)),
     "NaN to factorise": lambda m: m.linalg.cholesky(m.full((2, 2), float("nan"))),
     "a size beyond 64 bits": lambda m: m.empty(2**63),
+    "a Jacobian by rows of complex numbers": lambda m: m.func.jacrev(lambda x: x * x)(m.ones(2, dtype=m.complex64)),
+    "a complex Jacobian by rows": lambda m: m.func.jacrev(lambda x: x * 1j)(m.ones(2)),
+    "a complex Jacobian by columns": lambda m: m.func.jacfwd(lambda x: x * 1j)(m.ones(2)),
+    "a word to differentiate by": lambda m: m.autograd.grad(m.ones(2, requires_grad=True).sum(), "x"),
+    "an array to add": lambda m: m.add(m.ones(2), np.ones(2)),
     "one width": lambda m: m.nn.ZeroPad1d((1,))(m.ones(1, 3)),
     "no widths to reflect": lambda m: m.nn.ReflectionPad1d(())(m.ones(1, 3)),
     "a number of numpy's": lambda m: m.distributions.Normal(np.float32(0.5), 1.0),
@@ -209,3 +218,43 @@ def test_the_variance_of_a_students_t_has_a_gradient_beside_where_it_is_infinite
         variance = lib.distributions.StudentT(df).variance
         grads.append(lib.autograd.grad(lib.where(lib.isinf(variance), 0.0, variance).sum(), df)[0])
     same(*grads)
+
+
+ALONG: dict[str, Any] = {
+    **{name: lambda m, x, dim, name=name: getattr(x, name)(dim) for name in (
+        "sum mean amax flip cumsum softmax squeeze unsqueeze argmax sort unbind logsumexp stride flatten prod nansum "
+        "median cumprod logcumsumexp cummax var log_softmax argsort count_nonzero mode").split()},
+    "any": lambda m, x, dim: (x > 2).any(dim), "select": lambda m, x, dim: x.select(dim, 0),
+    "transpose": lambda m, x, dim: x.transpose(dim, 1), "narrow": lambda m, x, dim: x.narrow(dim, 0, 1),
+    "cat": lambda m, x, dim: m.cat([x, x], dim), "stack": lambda m, x, dim: m.stack([x, x], dim),
+    "gather": lambda m, x, dim: x.gather(dim, m.zeros(2, 3, dtype=m.int64)),
+    "unfold": lambda m, x, dim: x.unfold(dim, 1, 1), "topk": lambda m, x, dim: x.topk(1, dim),
+    "index_select": lambda m, x, dim: x.index_select(dim, m.tensor([0])),
+    "repeat_interleave": lambda m, x, dim: x.repeat_interleave(2, dim), "diff": lambda m, x, dim: x.diff(1, dim),
+    "quantile": lambda m, x, dim: x.quantile(0.5, dim), "roll": lambda m, x, dim: x.roll(1, dim),
+    "vector_norm": lambda m, x, dim: m.linalg.vector_norm(x, 2, dim), "unique": lambda m, x, dim: x.unique(dim=dim),
+}
+OTHERWISE = {("flip", "beyond 64 bits"), ("logsumexp", "nothing"), ("var", "a row of True")}
+DIMS = {"True": True, "a row of True": (True,), "beyond 64 bits": 2**63, "a real number": 1.0, "numpy's": np.int64(1),
+        "nothing": (), "out of range": 7}
+
+
+@pytest.mark.parametrize("what", DIMS)
+def test_odd_dimensions(what: str) -> None:
+    differing = []
+    for name, call in ALONG.items():
+        found: list[Any] = []
+        for lib in (torch, wengert):
+            try:
+                found.append(call(lib, lib.arange(6.0).reshape(2, 3), DIMS[what]))
+            except Exception as error:  # noqa: BLE001 - its class is what is compared
+                found.append(error)
+        want, got = found
+        if isinstance(want, Exception):
+            kind = next(kind for kind in type(want).__mro__ if kind.__module__ == "builtins")
+            wrong = "" if isinstance(got, kind) else f"{want!r} expected; {got!r} came"
+        else:
+            wrong = "" if str(got) == str(want) else f"{want} expected; {got} came"
+        if wrong and (name, what) not in OTHERWISE:
+            differing.append(f"{name}: {wrong}"[:200])
+    assert differing == []

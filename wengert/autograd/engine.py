@@ -727,7 +727,13 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         raise ValueError("[grad] grad requires non-empty inputs.; got an empty sequence; name the tensors to "
                          "differentiate by")
     pairs = _cotangents("grad", outs, grad_outputs)
-    edges = [_edge("grad", tensor) for tensor in ins]
+    try:
+        edges = [_edge("grad", tensor) for tensor in ins]
+    except AttributeError:
+        if all(isinstance(tensor, (Tensor, GradientEdge)) for tensor in ins):
+            raise
+        kinds = ", ".join(type(tensor).__name__ for tensor in ins)
+        raise GradError(f"[grad] all inputs have to be Tensors or GradientEdges, but got {kinds}") from None
     keep = create_graph if retain_graph is None else retain_graph
     found = run(pairs, inputs=edges, retain_graph=keep, create_graph=create_graph, accumulate=False)
     for i, (tensor, ct) in enumerate(zip(ins, found, strict=True)):

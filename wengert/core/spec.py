@@ -84,12 +84,23 @@ def broadcast_shapes(*shapes: Sequence[int], op: str = "broadcast") -> Shape:
 def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
     """``dim`` counted from the front. A 0-d tensor counts as having one dimension. Raises `OutOfRangeError`."""
     limit = rank or 1
+    if type(dim) is not int:
+        dim = _whole_dim(dim, op)
     if not -limit <= dim < limit:
+        if not -2**63 <= dim < 2**63:
+            raise ValueError(f"[{op}] a dimension in the range of int64 was expected; got {dim}")
         raise OutOfRangeError(
             f"[{op}] Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim}); got a "
             f"tensor of {rank} dimensions; count them from 0, or from the end from -1"
         )
     return dim + limit if dim < 0 else dim
+
+
+def _whole_dim(dim: Any, op: str) -> int:
+    """A dimension that is no plain int: an index of another library, a tensor without dimensions."""
+    if isinstance(dim, bool) or not hasattr(dim, "__index__") or getattr(dim, "ndim", None):
+        raise TypeError(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}")
+    return int(dim.__index__())
 
 
 def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> tuple[int, ...]:
@@ -107,6 +118,8 @@ def wrap_dims(dims: int | Iterable[int] | None, rank: int, op: str = "dim") -> t
         if not hasattr(dim, "__index__"):
             raise TypeError(f"[{op}] {op}() received an invalid combination of arguments: dim must be an int, or a "
                             f"tuple of ints; got {dims!r}")
+    if isinstance(listed[0], bool):
+        raise TypeError(f"{op}(): argument 'dim' must be tuple of ints, but found element of type bool at pos 0")
     wrapped = tuple([wrap_dim(dim.__index__(), rank, op) for dim in listed])
     if len(set(wrapped)) != len(wrapped):
         repeated = next(dim for dim in wrapped if wrapped.count(dim) > 1)

@@ -65,6 +65,7 @@ class _Call:
                 kind = ValueError if forward else RuntimeError
                 raise kind(f"[{op}] only Tensors of floating point dtype can require gradients; got {leaf.dtype}; "
                            "convert with .float() first")
+        self._check_real("inputs", leaves)
         self.inputs = [
             apart(x, True) if isinstance(x, Tensor) and (x.is_floating_point() or x.is_complex()) else x for x in leaves
         ]
@@ -84,7 +85,17 @@ class _Call:
             if self.op in ("vjp", "jacrev") and not (leaf.is_floating_point() or leaf.is_complex()):
                 raise RuntimeError(f"[{self.op}] outputs of a floating point or complex dtype were expected; got "
                                    f"{leaf.dtype}; return it as aux, with has_aux=True")
+        self._check_real("outputs", outputs)
         return outputs
+
+    def _check_real(self, what: str, tensors: Sequence[Any]) -> None:
+        """Raises where a Jacobian would be one of complex numbers: by rows and by columns it is not the same."""
+        if self.op in ("jacrev", "jacfwd"):
+            for place, x in enumerate(tensors):
+                if isinstance(x, Tensor) and x.is_complex():
+                    raise RuntimeError(f"[{self.op}] {self.op}: Expected all {what} to be real but received complex "
+                                       f"tensor at flattened {what[:-1]} idx: {place}; take real and imaginary parts "
+                                       "apart with torch.view_as_real")
 
     def _output(self, inputs: Sequence[Any]) -> Any:
         args = list(self.args)

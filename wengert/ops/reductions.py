@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -96,7 +95,7 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: An
     (tensor(24), tensor([3, 8]))
     """
     x = _to(input, dtype)
-    dims = _all_dims(x) if dim is None else wrap_dims(operator.index(dim), x._data.ndim, "prod")
+    dims = _all_dims(x) if dim is None else wrap_dims(wrap_dim(dim, x._data.ndim, "prod"), x._data.ndim, "prod")
     product = P.prod(x, dim=dims, keepdim=keepdim, **_whole(dim, keepdim))
     return product if dtype is None else _to(product, dtype)
 
@@ -222,7 +221,7 @@ def _extreme(op: str, whole_primitive: Any, pair_primitive: Any, dim_primitive: 
         if dim is None:
             _no_elements(op, input, None)
             return whole_primitive(input, dim=_all_dims(input), whole=True)
-        where = wrap_dim(operator.index(dim), input._data.ndim, op)
+        where = wrap_dim(dim, input._data.ndim, op)
         _no_elements(op, input, where)
         return result(dim_primitive(input, dim=where, keepdim=keepdim))
 
@@ -308,7 +307,7 @@ def _position(op: str, primitive: Any, doc: str) -> None:
             if not input._data.size:
                 raise OutOfRangeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0.")
             return primitive(input, dim=None, keepdim=keepdim)
-        where = wrap_dim(operator.index(dim), input._data.ndim, op)
+        where = wrap_dim(dim, input._data.ndim, op)
         _no_elements(op, input, where)
         return primitive(input, dim=where if input._data.ndim else None, keepdim=keepdim)
 
@@ -336,7 +335,8 @@ _position("argmin", P.argmin, """The position of the first of the smallest eleme
 
 def _truth(op: str, primitive: Any, doc: str) -> None:
     def plain(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
-        truth = primitive(input, dim=wrap_dims(dim, input._data.ndim, op), keepdim=keepdim)
+        none = isinstance(dim, (tuple, list)) and not dim  # which is no dimension here, and all of them elsewhere
+        truth = primitive(input, dim=() if none else wrap_dims(dim, input._data.ndim, op), keepdim=keepdim)
         return cast(truth, dtypes.uint8) if input._data.dtype == np.uint8 else truth
 
     plain.__name__, plain.__doc__ = op, doc
@@ -449,7 +449,7 @@ def _normalised(op: str, primitive: Any, doc: str) -> None:
         x = input if dtype is None else _to(input, dtype)
         if x._data.dtype.kind not in "fV":
             raise NotImplementedError(f'"{op}_lastdim_kernel_impl" not implemented for \'{type_name(x._data.dtype)}\'')
-        return run(x, params={"dim": wrap_dim(operator.index(dim), x._data.ndim, op)})
+        return run(x, params={"dim": wrap_dim(dim, x._data.ndim, op)})
 
     plain.__name__, plain.__doc__ = op, doc
     function()(plain)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from ..core import dtypes
@@ -37,7 +36,7 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
             [ 4,  9, 15]])
     """
     x = _running_dtype("cumsum", input, dtype)
-    return P.cumsum(x, dim=wrap_dim(operator.index(dim), x._data.ndim, "cumsum"))
+    return P.cumsum(x, dim=wrap_dim(dim, x._data.ndim, "cumsum"))
 
 
 @function(inplace=True, out=TYPED)
@@ -48,7 +47,7 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     tensor([ 1,  2,  6, 24])
     """
     x = _running_dtype("cumprod", input, dtype)
-    return P.cumprod(x, dim=wrap_dim(operator.index(dim), x._data.ndim, "cumprod"))
+    return P.cumprod(x, dim=wrap_dim(dim, x._data.ndim, "cumprod"))
 
 
 @function()
@@ -60,7 +59,7 @@ def logcumsumexp(input: Any, dim: int) -> Tensor:
     """
     if input._data.dtype.kind not in "fVc":
         raise NotImplementedError(f'"logcumsumexp_out_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
-    return P.logcumsumexp(input, dim=wrap_dim(operator.index(dim), input._data.ndim, "logcumsumexp"))
+    return P.logcumsumexp(input, dim=wrap_dim(dim, input._data.ndim, "logcumsumexp"))
 
 
 def _ordered(op: str, x: Any) -> None:
@@ -81,7 +80,7 @@ def cummax(input: Any, dim: int) -> Any:
     indices=tensor([0, 1, 1, 3]))
     """
     _ordered("cummax", input)
-    return _cummax(P.cummax(input, dim=wrap_dim(operator.index(dim), input._data.ndim, "cummax")))
+    return _cummax(P.cummax(input, dim=wrap_dim(dim, input._data.ndim, "cummax")))
 
 
 @function()
@@ -94,7 +93,7 @@ def cummin(input: Any, dim: int) -> Any:
     indices=tensor([0, 1, 1, 3]))
     """
     _ordered("cummin", input)
-    return _cummin(P.cummin(input, dim=wrap_dim(operator.index(dim), input._data.ndim, "cummin")))
+    return _cummin(P.cummin(input, dim=wrap_dim(dim, input._data.ndim, "cummin")))
 
 
 def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
             if not input._data.size:
                 return make(np.array(np.nan, input._data.dtype), None)
             return whole(input)
-        where = wrap_dim(operator.index(dim), input._data.ndim, op)
+        where = wrap_dim(dim, input._data.ndim, op)
         check_not_empty(op, input, where)
         return result(primitive(input, dim=where, keepdim=keepdim))
 
@@ -68,7 +67,7 @@ def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """
     if input._data.dtype.kind in "cW":
         raise NotImplementedError(f'"mode_cpu" not implemented for \'{type_name(input._data.dtype)}\'')
-    place = wrap_dim(operator.index(dim), input._data.ndim, "mode")
+    place = wrap_dim(dim, input._data.ndim, "mode")
     check_not_empty("mode", input, place)
     return _mode(P.mode(input, dim=place, keepdim=keepdim))
 
@@ -91,7 +90,7 @@ def _quantile(op: str, x: Any, q: Any, dim: Any, keepdim: bool, interpolation: s
     else:
         ranks = _checked_ranks(op, np.asarray(q._concrete(op) if type(q) in TENSORS else q, x._data.dtype))
     rank = x._data.ndim
-    where = None if dim is None else wrap_dim(operator.index(dim), rank, op)
+    where = None if dim is None else wrap_dim(dim, rank, op)
     if where is None:
         rows = P.reshape(x.contiguous(), shape=(1, -1))
     else:

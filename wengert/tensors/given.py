@@ -22,9 +22,13 @@ _DTYPES = {"bool": "", "int": "iu", "float": "iuf"}
 _WHOLE = (int, float, str, bytes, tuple, list, dict, type(None))
 _NO_TENSORS = (complex, np.ndarray, np.generic, *_WHOLE)
 
+PYTHON = ("init",)
+"""Modules whose functions are Python code in PyTorch, which computes with what it is given."""
+
 FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_factor", "size_average", "reduce",
-        "norm_type", "tau", "_lp_pool.norm", "gaussian_nll_loss.full", "gaussian_nll_loss.target",
-        "multilabel_soft_margin_loss.target", "triplet_margin_with_distance_loss.swap"}
+        "norm_type", "tau", "normalize.p", "normalize.eps", "_lp_pool.norm", "gaussian_nll_loss.full",
+        "gaussian_nll_loss.target", "multilabel_soft_margin_loss.target",
+        "triplet_margin_with_distance_loss.swap"}
 """What Python code asks for being true or computes with, in PyTorch too: by name, or by function and name."""
 
 
@@ -43,10 +47,11 @@ class Given:
 
     def _read(self) -> None:
         tensors, name = frozenset([*TENSORS, type(None)]), self.function.__name__
+        python = self.function.__module__.rpartition(".")[2] in PYTHON
         for parameter in inspect.signature(self.function).parameters.values():
             words = str(parameter.annotation).split(" | ")
             kinds, known = [word for word in words if word != "None"], None
-            if FREE & {parameter.name, f"{name}.{parameter.name}"}:
+            if python or FREE & {parameter.name, f"{name}.{parameter.name}"}:
                 pass
             elif kinds == ["Tensor"]:
                 known = tensors

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import KindError
 from ..core.generated import LARGE, LARGE_PRODUCT
 from ..core.layout import in_order
 from ..core.primitive import HALVES, Primitive, run_at_once
@@ -205,6 +206,10 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
         if type(x) in TENSORS and type(y) in TENSORS and not (rest or options):
             return apply(primitive, (x, y), {})
         if full is not None:
+            for given in (x, y):
+                if type(given) is ndarray:
+                    raise KindError(f"{primitive.name}(): argument must be Tensor or a number, not numpy.ndarray; use "
+                                    "an operator, or torch.from_numpy")
             return full(*_given(x, y), *rest, **options)
         if rest:
             raise TypeError(f"{primitive.name}() takes 2 positional arguments but {2 + len(rest)} were given")

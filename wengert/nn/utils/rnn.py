@@ -249,13 +249,14 @@ def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False
             [3, 0]])
     """
     if padding_side not in ("left", "right"):
-        raise ValueError(f"[pad_sequence] Expected padding_side to be one of left or right, but got {padding_side}.")
+        raise RuntimeError(f"[pad_sequence] Expected padding_side to be one of left or right, but got {padding_side}.")
     parts = list(sequences)
     if not parts:
         raise RuntimeError("[pad_sequence] received an empty list of sequences")
     longest = max(part.shape[0] for part in parts)
     filled = []
     for part in parts:
+        part = part.to(parts[0].dtype)
         room = longest - part.shape[0]
         if room:
             rest = full((room, *part.shape[1:]), padding_value, dtype=part.dtype)
@@ -276,7 +277,8 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Tensor, batch_first: bool 
     if len(rows) != len(lengths):
         raise ShapeError(f"[unpad_sequence] a length for each of {len(rows)} sequences was expected; "
                          f"got {len(lengths)}")
-    return [row[: int(length)] for row, length in zip(rows, lengths.tolist(), strict=True)]
+    places = arange(rows.shape[1])
+    return [row[places < length] for row, length in zip(rows, lengths, strict=True)]
 
 
 @in_words

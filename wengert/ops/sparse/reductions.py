@@ -144,7 +144,7 @@ def _softmax(op: str, input: SparseTensor, dim: int, dtype: Any) -> Any:
     data: Coordinates = x._coordinates(f"sparse.{op}")
     if not x.is_floating_point():
         raise LayoutError(f"[sparse.{op}] floating values were expected; got {x.dtype}; give dtype=torch.float32")
-    dim = wrap_dim(operator.index(dim), x.ndim, op)
+    dim = wrap_dim(dim, x.ndim, op)
     values = values_of(x)
     label = "SparseLogSoftmax" if op == "log_softmax" else "SparseSoftmax"
     if dim >= data.sparse_dim:

@@ -138,7 +138,7 @@ def index_select(input: SparseTensor, dim: int, index: Tensor) -> Any:
     op = "index_select"
     check_untraced(op)
     x = _by_coordinates(op, input)
-    dim = wrap_dim(operator.index(dim), x.ndim, op)
+    dim = wrap_dim(dim, x.ndim, op)
     numbers = np.atleast_1d(index._concrete(op)).astype(np.int64)
     n = x.shape[dim]
     if len(numbers) and (numbers.min() < -n or numbers.max() >= n):
@@ -168,7 +168,7 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
     """One slice of a dimension: dense where there are no sparse dimensions left."""
     op = "select"
     check_untraced(op)
-    at = wrap_dim(operator.index(dim), input.ndim, op)
+    at = wrap_dim(dim, input.ndim, op)
     if isinstance(input._data, Tiled) and at < len(input._data.batch):
         if not -input.shape[at] <= index < input.shape[at]:
             raise IndexError(f"[{op}] index {index} out of range for tensor of size {list(input.shape)} at dimension "
@@ -176,7 +176,7 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
         places = input._data.chosen(at, int(index))
         return named(with_values(places, values_of(input).select(at, int(index))), "Select")
     x = _by_coordinates(op, input)
-    dim = wrap_dim(operator.index(dim), x.ndim, op)
+    dim = wrap_dim(dim, x.ndim, op)
     n, data = x.shape[dim], x._data
     if not -n <= index < n:
         raise IndexError(f"[{op}] index {index} out of range for tensor of size {list(x.shape)} at dimension {dim}")
@@ -195,7 +195,7 @@ def select(input: SparseTensor, dim: int, index: int) -> Any:
 @function("narrow_copy")
 def narrow_copy(input: SparseTensor, dim: int, start: int, length: int) -> Any:
     """``length`` places of a dimension from ``start`` on, as a copy."""
-    n = input.shape[wrap_dim(operator.index(dim), input.ndim, "narrow_copy")]
+    n = input.shape[wrap_dim(dim, input.ndim, "narrow_copy")]
     first = start + n if start < 0 else start
     if length < 0 or not 0 <= first <= n - length:
         raise RuntimeError(f"[narrow_copy] start ({start}) + length ({length}) exceeds dimension size ({n}).")
@@ -260,7 +260,7 @@ def unsqueeze(input: SparseTensor, dim: int) -> Any:
     """A dimension of size 1 more: a sparse one among sparse ones, a dense one behind."""
     check_untraced("unsqueeze")
     input._coordinates("unsqueeze")
-    dim = wrap_dim(operator.index(dim), input.ndim + 1, "unsqueeze")
+    dim = wrap_dim(dim, input.ndim + 1, "unsqueeze")
     data = input._data
     if dim <= data.sparse_dim:
         return Unsqueeze.apply(input, dim)
@@ -305,7 +305,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     if not all(is_sparse(x) and x.is_sparse for x in given):
         raise LayoutError("[cat] torch.sparse_coo tensors were expected; got one of another layout among them; convert "
                           "them with to_sparse()")
-    dim = wrap_dim(operator.index(dim), given[0].ndim, "cat")
+    dim = wrap_dim(dim, given[0].ndim, "cat")
     dtype = result_type("cat", [plain(x._data.values) for x in given])
     given = [cast(x, dtype) for x in given]
     first = given[0]
