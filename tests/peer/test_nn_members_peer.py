@@ -234,3 +234,86 @@ def test_choosing_how_attention_is_computed() -> None:
             pass
 
     both(wrong)
+
+
+def test_tables_of_hooks_say_how_each_wants_to_be_called() -> None:
+    def program(T: Any) -> Any:
+        layer = T.nn.Linear(2, 2)
+        handles = [layer.register_forward_hook(lambda *_: None, **{word: True})
+                   for word in ("with_kwargs", "always_call", "prepend")]
+        handles.append(layer.register_forward_pre_hook(lambda *_: None, with_kwargs=True))
+        tables = ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
+                  "_forward_pre_hooks_with_kwargs")
+        counts = [len(getattr(layer, table)) for table in tables]
+        handles[1].remove()
+        del layer._load_state_dict_post_hooks
+        return counts, [len(getattr(layer, table)) for table in tables]
+
+    both(program)
+
+
+LEGACY: dict[str, Any] = {
+    "a list": (lambda a, b: [a * 1, b * 1], False), "a list given": (lambda given: (given[0] * 1, given[1] * 1), True),
+    "two nodes": (lambda a, b: (a * 1, b * 1), False), "nodes in a row": (lambda a, b: (a * b) * 2, False),
+    "one node": (lambda a, b: a * b, False), "a number": (lambda a, b: a * 2, False),
+}
+
+
+@pytest.mark.parametrize("name", LEGACY)
+def test_hooks_that_are_not_full_warn_of_what_they_miss(name: str) -> None:
+    forward, nested = LEGACY[name]
+
+    def program(T: Any) -> Any:
+        module = type("Module", (T.nn.Module,), {"forward": lambda self, *args: forward(*args)})()
+        module.register_backward_hook(lambda *_: None)
+        a, b = (T.ones(2, requires_grad=True) * 3 for _ in range(2))
+        module(*([[a, b]] if nested else [a, b]))
+
+    both(program)
+
+
+@pytest.mark.parametrize("wrong", [lambda grads: grads[:-1], lambda grads: (*grads, grads[0])])
+def test_hooks_of_nodes_return_as_many_gradients(wrong: Any) -> None:
+    for T in (torch, wengert):
+        x = T.ones(2, requires_grad=True).sigmoid()
+        x.grad_fn.register_hook(lambda ours, theirs: wrong(ours))
+        with pytest.raises(RuntimeError, match=rf"got {len(wrong((1,)))}, but expected 1"):
+            x.sum().backward()
+
+
+def bag(T: Any, w: Any, numbers: Any, offsets: list[int], **options: Any) -> Any:
+    return T.nn.functional.embedding_bag(numbers, w, T.tensor(offsets), **options)
+
+
+BAGS: dict[str, Any] = {
+    "the last offset": lambda T, w: [bag(T, w, T.arange(4), offsets, include_last_offset=True)
+                                     for offsets in ([0, 3, 3], [0, 3, 4], [0, 4], [0, 2, 1])],
+    "past the end": lambda T, w: bag(T, w, T.arange(4), [0, 5], include_last_offset=True),
+    "a padding that is no row": lambda T, w: bag(T, w, T.arange(4), [0], padding_idx=4),
+    "a number that is no row": lambda T, w: bag(T, w, T.tensor([9]), [0]),
+}
+
+
+@pytest.mark.parametrize("name", BAGS)
+def test_bags_of_embeddings(name: str) -> None:
+    """In float64, as PyTorch's kernels for float32 differ among themselves."""
+    both(lambda T: BAGS[name](T, T.arange(8.0, dtype=T.float64).reshape(4, 2)))
+
+
+@pytest.mark.parametrize(("rows", "width"), [(0, 0), (10, 0), (10, 2)])
+def test_sparse_gradients_of_embeddings(rows: int, width: int) -> None:
+    def program(T: Any) -> Any:
+        layer = T.nn.Embedding(rows, width, sparse=True)
+        layer(T.zeros(3 if rows else 0, dtype=T.int64)).sum().backward()
+        grad = layer.weight.grad
+        return grad.shape, grad.is_sparse, (grad._indices(), grad._indices().stride()) if width else None
+
+    both(program)
+
+
+def test_pooling_refuses_channels_that_are_not_there() -> None:
+    for rank in (1, 2, 3):
+        for name in ("AdaptiveMaxPool", "AdaptiveAvgPool", "MaxPool", "AvgPool"):
+            for lead in ((1, 0), (0, 2), (2,)):
+                both(lambda T, n=f"{name}{rank}d", s=(*lead, *(6,) * rank): getattr(T.nn, n)(3)(T.ones(s)))
+    both(lambda T: T.nn.functional.max_pool2d(T.ones(1, 1, 4, 4).bool(), 2))

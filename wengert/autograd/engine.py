@@ -504,7 +504,9 @@ def _alike(changed: object, grads: tuple[Any, ...], hook: Callable[..., Any]) ->
     """What a node's hook gave in the place of several gradients, each as the one that it was given."""
     parts = changed if isinstance(changed, tuple) else (changed,)
     if len(parts) != len(grads):
-        raise RuntimeError(f"[hook] {len(grads)} gradients were expected; got {len(parts)}")
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise RuntimeError(f"[hook] hook '{name}' has returned an incorrect number of values (got {len(parts)}, but "
+                           f"expected {len(grads)})")
     return tuple([new if new is None or old is None else _checked(new, old, hook)
                   for new, old in zip(parts, grads, strict=True)])
 

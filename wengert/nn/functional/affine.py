@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...autograd.modes import no_grad
 from ...core.dtypes import int64, promote_types
-from ...core.errors import LayoutError, ShapeError
+from ...core.errors import LayoutError, OutOfRangeError, ShapeError
 from ...core.primitive import REAL_ONLY, P
 from ...core.state import state
 from ...ops import arange, broadcast_tensors, div, registry, triu_indices, unique, where
@@ -117,7 +117,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         rows_read = weight.index_select(0, input.reshape(-1))
         picked = own(P.reshape(rows_read, shape=(*input.shape, *weight.shape[1:]), label="Embedding"), weight)
     except IndexError as error:
-        raise IndexError(f"[embedding] index out of range in self: {error}") from None
+        raise OutOfRangeError(f"[embedding] index out of range in self: {error}") from None
     if not picked.requires_grad:
         return picked
     if padding_idx is not None:

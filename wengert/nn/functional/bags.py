@@ -47,6 +47,9 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
                 f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have "
                 f"the same shape as the input ({input.shape})"
             )
+    if padding_idx is not None and not -weight.shape[0] <= padding_idx < weight.shape[0]:
+        raise RuntimeError(f"[embedding_bag] padding_idx must be within the number of embeddings, {weight.shape[0]}; "
+                           f"got {padding_idx}")
     if scale_grad_by_freq and mode == "max":
         raise ValueError("max mode does not support scaling the gradient by the frequency")
     if sparse and mode == "max":
@@ -97,9 +100,10 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Te
             f"[embedding_bag] offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
             f"position 0. However, got {starts[0]}"
         )
-    ends = starts[1:] if include_last else [*starts[1:], input.shape[0]]
-    marks = starts if include_last else [*starts, input.shape[0]]
-    if any(start > end for start, end in itertools.pairwise(marks)) or (marks and marks[-1] > input.shape[0]):
+    wrong = bool(starts) and starts[-1] > input.shape[0]
+    marks = [*(starts[:-1] if include_last else starts), *([input.shape[0]] if starts else [])]
+    ends = marks[1:]  # the last bag ends where the numbers do, whatever the last offset says
+    if wrong or any(start > end for start, end in itertools.pairwise(marks)):
         raise RuntimeError(f"[embedding_bag] offsets that do not decrease were expected, none of which is greater than "
                            f"input's length {input.shape[0]}; got offsets {starts}")
     bags = [list(range(start, end)) for start, end in zip(starts, ends, strict=False)]

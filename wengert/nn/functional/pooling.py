@@ -13,7 +13,7 @@ import numpy as np
 from ...core.dtypes import int64
 from ...core.errors import DTypeError, OutOfRangeError, ShapeError
 from ...core.geometry import check_room
-from ...core.primitive import COMPLEX, REAL_ONLY, P
+from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...core.windows import check_window
 from ...ops import arange, tensor, where, zeros
 from ...ops.arguments import integer
@@ -276,6 +276,7 @@ def _window(
 def _max_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
               return_indices: bool) -> Any:
     window = _window(f"max_pool{rank}d", rank, input, kernel_size, stride, padding, dilation)
+    check_takes(f"max_pool{rank}d", TRUTHS, input)
     out = P.max_pool(input, ceil=bool(ceil_mode), **window)
     if not return_indices:
         return out
@@ -357,8 +358,9 @@ def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, .
     sizes = tuple(input.shape[dim - rank] if n is None else integer(n, op) for dim, n in enumerate(given))
     if min(sizes) < 0:
         raise ShapeError(f"[{op}] elements of output_size must be greater than or equal to 0; got {sizes}")
-    if 0 in input.shape[-rank:]:
-        empty = next(dim for dim in range(input.dim() - rank, input.dim()) if not input.shape[dim])
+    first = input.dim() - rank if "avg" in op and rank < 3 else 1  # the first dimension that may not be empty
+    if 0 in input.shape[first:]:
+        empty = next(dim for dim in range(first, input.dim()) if not input.shape[dim])
         raise ShapeError(f"[{op}] {op}(): Expected input to have non-zero size for non-batch dimensions, but input has "
                          f"sizes {list(input.shape)} with dimension {empty} being empty")
     check_room(op, (*input.shape[:-rank], *sizes), input.element_size())

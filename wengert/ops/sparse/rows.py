@@ -24,11 +24,11 @@ class Embedding(Operation):
 
     @staticmethod
     def backward(ctx: Any, ct: Tensor) -> tuple[Any, ...]:
-        rows, values = ctx.rows, ct.reshape(-1, *ctx.shape[1:])
+        rows, values = ctx.rows, ct.reshape(len(ctx.rows), *ctx.shape[1:])
         if ctx.padding is not None:
             kept = np.flatnonzero(rows != ctx.padding)
             rows, values = rows[kept], values[plain(kept)]
-        places = Coordinates(rows[None], np.zeros((len(rows), *ctx.shape[1:]), bool), ctx.shape)
+        places = Coordinates(rows.reshape(1, -1), np.zeros((len(rows), *ctx.shape[1:]), bool), ctx.shape)
         return with_values(places, values), None, None
 
 
