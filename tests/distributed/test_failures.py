@@ -50,6 +50,18 @@ def test_a_rank_that_waited_for_another_to_begin_is_not_thought_silent_later() -
     assert (done.code, done.lines(0), done.lines(1)) == (0, ["12.0"], ["12.0"]), done
 
 
+def test_threads_run_while_mpi_begins() -> None:
+    done = launch("slow_beginning.py", "in the end")
+    assert done.code == 0 and int(done.lines(0)[0]) >= 10, done  # of some ninety
+
+
+def test_a_rank_that_is_killed_while_mpi_begins() -> None:
+    done = launch("slow_beginning.py", "is killed")
+    ended = time.time()
+    assert done.code == 137 and ended - float(done.lines(1)[0]) < BOUND, done
+    assert re.search(r"rank 1 \(\S+, process \d+\) ended without a word", done.err), done.err
+
+
 STARTS = """import subprocess, sys, time, torch.distributed as dist
 dist.init_process_group()
 if dist.get_rank() == 1:

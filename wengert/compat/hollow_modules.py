@@ -39,8 +39,6 @@ TABLE = {
     "distributed._tensor.experimental": "context_parallel implicit_replication local_map",
     "distributed.algorithms._checkpoint.checkpoint_wrapper":
         "CheckpointImpl CheckpointWrapper apply_activation_checkpointing checkpoint_wrapper offload_wrapper",
-    "distributed.algorithms.ddp_comm_hooks.post_localSGD_hook": "PostLocalSGDState post_localSGD_hook",
-    "distributed.algorithms.model_averaging.averagers": "ModelAverager PeriodicModelAverager",
     "distributed.checkpoint":
         "FileSystemReader FileSystemWriter load load_state_dict save save_state_dict async_save",
     "distributed.checkpoint._consolidate_hf_safetensors": "consolidate_safetensors_files",

@@ -4,7 +4,7 @@ The floors inside, from the ground: ``channel`` and ``server`` (the process that
 (who failed), ``world`` (MPI), ``groups`` (how a collective runs), ``transport`` (arrays), ``collectives``,
 ``coalesced``, ``objects``, ``messages`` and ``group_calls`` (tensors), ``store``, ``environment``, ``debugging`` and
 ``rendezvous`` (how the ranks find each other), ``subgroups`` and ``device_mesh`` (some of them), ``algorithms``,
-``parallel`` and ``reducer`` (training), ``plan``, ``output`` and ``run`` (the launcher).
+``parallel``, ``reducer``, ``zero`` and ``local_sgd`` (training), ``plan``, ``output`` and ``run`` (the launcher).
 `docs/distributed.md` says how to use it.
 """
 

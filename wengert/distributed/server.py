@@ -31,7 +31,8 @@ else:  # run by its path, so that nothing of wengert is loaded
     from keys import Keys  # type: ignore[import-not-found, no-redef]
 
 ANSWERS_WITHIN = 3.0
-"""Seconds in which a rank that is asked where it is has to answer: on a busy machine it may not run for a while."""
+"""Seconds in which a rank that is asked where it is has to answer: on a busy machine it may not run for a while. Those
+in which it answered nothing before count."""
 BEAT = 1.0
 LEAST_SILENCE = 3 * BEAT
 """Seconds of silence that mean nothing, however short a timeout is."""
@@ -104,6 +105,8 @@ class Room:
                 if self.began and member.silent > max(member.timeout, LEAST_SILENCE):
                     self.fail(member.rank, f"rank {member.rank} ({member.host}, process {member.pid}) has been silent "
                               f"for {member.silent:.0f} s: it is stopped, or cut off")
+        if self.asking:
+            self.changed.notify_all()  # one that is asked where it is may have been silent for long enough by now
 
     # --- ranks ------------------------------------------------------------------------------------------------------
 
@@ -206,7 +209,8 @@ class Room:
             others = [self.members[rank] for rank in message["ranks"] if rank != late.rank and rank in self.members]
             for other in others:
                 other.tell(op="where")
-            self.changed.wait_for(lambda: all(o.left or o.rank in self.answers for o in others), ANSWERS_WITHIN)
+            self.changed.wait_for(lambda: all(o.left or o.rank in self.answers or o.silent >= ANSWERS_WITHIN
+                                              for o in others), ANSWERS_WITHIN)
             lines = [message["text"]]
             for other in others:
                 if other.left:

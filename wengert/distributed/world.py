@@ -9,6 +9,7 @@ memory that its processes share has no name any more once all have it. Where MPI
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import glob
 import importlib
 import os
@@ -161,13 +162,33 @@ def _begin(mpi: Any, watch: Watch, timeout: float) -> Any:
     begun = threading.Event()
     threading.Thread(target=_mind_the_beginning, args=(begun, watch, timeout), daemon=True).start()
     try:
-        level = mpi.Init_thread(mpi.THREAD_MULTIPLE)
-        mpi.COMM_WORLD.Barrier()
+        level = _init(mpi)
+        _all_here(mpi.COMM_WORLD.Ibarrier())
     finally:
         begun.set()
     _check_level(mpi, level)
     _unname_shared_memory()
     return mpi.COMM_WORLD
+
+
+def _init(mpi: Any) -> int:
+    """Begins MPI; returns which threads may call it. Others run meanwhile: it waits for all ranks, and mpi4py's own
+    function holds the interpreter as long."""
+    begin = getattr(ctypes.CDLL(mpi.__file__), "MPI_Init_thread", None)  # found in what the module is linked to
+    if begin is None:  # Windows looks for it in the module alone
+        return int(mpi.Init_thread(mpi.THREAD_MULTIPLE))
+    level = ctypes.c_int()
+    if error := begin(None, None, int(mpi.THREAD_MULTIPLE), ctypes.byref(level)):
+        raise DistBackendError(f"[init_process_group] MPI that begins was expected; it failed with error {error}")
+    for communicator in (mpi.COMM_WORLD, mpi.COMM_SELF):
+        communicator.Set_errhandler(mpi.ERRORS_RETURN)  # as mpi4py does: errors are exceptions
+    return level.value
+
+
+def _all_here(request: Any) -> None:
+    """Waits for all ranks, and lets other threads run."""
+    while not request.Test():
+        time.sleep(LONGEST)
 
 
 def _check_level(mpi: Any, level: int) -> None:
@@ -201,8 +222,7 @@ def join_by_mpi(address: Callable[[bool], tuple[str, int, str]], timeout: float)
     ranks are on this machine. Raises RuntimeError where the launcher is not this MPI's.
     """
     mpi = load_mpi()
-    level = mpi.Init_thread(mpi.THREAD_MULTIPLE)
-    _check_level(mpi, level)
+    _check_level(mpi, _init(mpi))
     communicator = mpi.COMM_WORLD
     rank, size, wanted = communicator.Get_rank(), communicator.Get_size(), wanted_size()
     if wanted not in (None, size):
@@ -235,9 +255,7 @@ def _finalize(mpi: Any, watch: Watch, ending: Any) -> None:
     thread of `Watch` could hear of a rank that never comes, and end this one.)"""
     if not watch.bye_but_stays():
         return
-    all_here = ending.Ibarrier()
-    while not all_here.Test():
-        time.sleep(LONGEST)
+    _all_here(ending.Ibarrier())
     watch.stays = False
     mpi.Finalize()
 

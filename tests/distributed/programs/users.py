@@ -286,6 +286,62 @@ def case_joined():
     raises(ValueError, "multiple process groups", lambda: Join([model, DDP(mlp(), process_group=part)]))
 
 
+def case_local_steps():
+    from torch.distributed.algorithms.ddp_comm_hooks import DDPCommHookType, register_ddp_comm_hook
+    from torch.distributed.algorithms.ddp_comm_hooks.post_localSGD_hook import PostLocalSGDState, post_localSGD_hook
+    from torch.distributed.algorithms.model_averaging.averagers import PeriodicModelAverager
+    from torch.distributed.algorithms.model_averaging.hierarchical_model_averager import HierarchicalModelAverager
+    from torch.distributed.optim import PostLocalSGDOptimizer
+
+    alone, _ = dist.new_subgroups(1)
+    for averager in (lambda: PeriodicModelAverager(3, warmup_steps=2),
+                     lambda: HierarchicalModelAverager({1: 1, 3: size}, warmup_steps=2)):
+        torch.manual_seed(4)
+        model, ours = nn.Linear(2, 1), [nn.Linear(2, 1) for _ in range(size)]
+        for one in ours:
+            one.load_state_dict(model.state_dict())
+        ddp, averages = DDP(model), averager()
+        ddp.register_comm_hook(PostLocalSGDState(None, alone, 2), post_localSGD_hook)
+        optimizer = PostLocalSGDOptimizer(torch.optim.SGD(model.parameters(), lr=0.1), averages)
+        for step in range(9):
+            optimizer.zero_grad()
+            ddp(torch.full((1, 2), 1.0 + rank + step)).pow(2).sum().backward()
+            optimizer.step()
+            # The same by hand: all ranks' models in one process.
+            slopes = []
+            for r, one in enumerate(ours):
+                one.zero_grad()
+                one(torch.full((1, 2), 1.0 + r + step)).pow(2).sum().backward()
+                slopes.append([p.grad for p in one.parameters()])
+            with torch.no_grad():
+                for r, one in enumerate(ours):
+                    for at, p in enumerate(one.parameters()):
+                        p -= 0.1 * (sum(s[at] for s in slopes) / size if step < 2 else slopes[r][at])
+                due = (step - 2) % 3 == 0 if isinstance(averages, PeriodicModelAverager) else step % 3 == 0
+                if step >= 2 and due:
+                    means = [sum(each) / size for each in zip(*(one.parameters() for one in ours), strict=True)]
+                    for one in ours:
+                        for p, mean in zip(one.parameters(), means, strict=True):
+                            p.copy_(mean)
+            for its, theirs in zip(model.parameters(), ours[rank].parameters(), strict=True):
+                assert torch.allclose(its, theirs, rtol=1e-4), (step, its, theirs)
+        saved = optimizer.state_dict()
+        assert saved["step"] == 9
+        averages.step = 0
+        optimizer.load_state_dict(saved)
+        assert averages.step == 9
+    raises(ValueError, "must be equal to the size", lambda: HierarchicalModelAverager({2: size + 1}))
+    raises(ValueError, "must be a positive value", lambda: PeriodicModelAverager(0))
+    for kind in DDPCommHookType:
+        if kind.name.startswith("QUANTIZE") or kind.name == "BF16_COMPRESS":
+            continue
+        ddp = DDP(nn.Linear(2, 1))
+        register_ddp_comm_hook(kind, ddp, dist.group.WORLD)
+        ddp(torch.full((1, 2), float(rank))).sum().backward()
+        expected = float(rank) if kind.name == "NOOP" else (size - 1) / 2
+        assert torch.allclose(ddp.module.weight.grad, torch.full((1, 2), expected)), kind
+
+
 def case_methods_of_groups():
     group = dist.group.WORLD
     x = torch.ones(2) * rank
