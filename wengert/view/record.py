@@ -91,6 +91,13 @@ class RecordedGraph(Graph):
 _inside: dict[int, tuple[types.CodeType, bool]] = {}
 
 
+def _is_ours(code: types.CodeType) -> bool:
+    inside = _inside.get(id(code))
+    if inside is None:
+        inside = _inside[id(code)] = code, is_inside(code)
+    return inside[1]
+
+
 class Recording(Watcher):
     """The watcher behind `record`."""
 
@@ -262,10 +269,8 @@ class Recording(Watcher):
                 else:
                     calls.append(frame)
             elif line is None:
-                inside = _inside.get(id(running))
-                if inside is None:
-                    inside = _inside[id(running)] = running, is_inside(running)
-                if not inside[1]:
+                inside = _inside.get(id(running))  # (`_is_ours`, without its call)
+                if not (_is_ours(running) if inside is None else inside[1]):
                     line = running, frame.f_lasti  # the number of the line is found out later
                     if same:
                         break
@@ -307,20 +312,21 @@ class Recording(Watcher):
     def _give(self, module: Any, arguments: tuple[Any, ...], caller: types.FrameType | None) -> None:
         """Names what is given to an outermost module and needs no gradient, which so is no part of it: as the caller
         calls it, or as ``forward`` does. (A variable of a loop will hold another tensor in the end.)"""
-        held: dict[str, Any] = {} if caller is None or is_inside(caller.f_code) else caller.f_locals
         for place, argument in enumerate(arguments):
-            parts = argument if type(argument) in (tuple, list) else (argument,)
-            for index, part in enumerate(parts):
-                array = part._data if type(part) in TENSORS and not part.requires_grad else None
-                if type(array) is not ndarray:
+            several = type(argument) in (tuple, list)
+            for index, part in enumerate(argument if several else (argument,)):
+                if type(part) not in TENSORS or part.requires_grad:
                     continue
+                array = part._data
+                known = self.given.get(id(array))
+                if type(array) is not ndarray or known is not None and known[0]() is array:
+                    continue
+                held: dict[str, Any] = {} if caller is None or _is_ours(caller.f_code) else caller.f_locals
                 name = next((name for name, value in held.items() if value is part), "")
                 if not name:
-                    known = type(module).forward.__code__.co_varnames[1:]
-                    name = (known[place] if place < len(known) else "input") + (f"[{index}]" if len(parts) > 1 else "")
-                known_before = self.given.get(id(array))
-                if known_before is None or known_before[0]() is not array:
-                    self.given[id(array)] = weakref.ref(array), name
+                    own = type(module).forward.__code__.co_varnames[1:]
+                    name = (own[place] if place < len(own) else "input") + (f"[{index}]" if several else "")
+                self.given[id(array)] = weakref.ref(array), name
 
     def _path(self, module: Any, stack: list[Any]) -> str:
         """The path of a module: below the one that calls it if it is a part of that one, else where it is known."""
