@@ -3,6 +3,7 @@ primitive on its samples, of random graphs of broadcasting operands, with values
 
 from __future__ import annotations
 
+import ast
 import random
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.test_primitives import ALL, samples_of
 from wengert.tensors.apply import apply
 from wengert.tensors.tape import node_and_index
 from wengert.view import Graph
+from wengert.view.steps import Steps
 
 NAMES = [primitive for primitive in ALL if primitive.kind != "random" and samples_of(primitive)]
 
@@ -119,3 +121,43 @@ def test_partials_of_random_graphs(seed: int) -> None:
             matrix = np.array(edge.partial)
             total += matrix.T @ above
         np.testing.assert_allclose(total, gradient.numpy().reshape(-1), rtol=1e-9, atol=1e-12)
+
+
+def told(text: str) -> np.ndarray | None:
+    """The numbers of a text of a step; None where it leaves some out."""
+    if not set("…×n") & set(text):
+        return np.array(ast.literal_eval(text.replace("−", "-")), dtype=float)
+    return None
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_steps_of_random_graphs_say(seed: int) -> None:
+    """The products and the sums that are written come out, up to the digits shown, and so do the quiz's answers."""
+    loss, _, _ = program(seed)
+    graph: Graph = torch.graph(loss, gradients=True)
+    near: dict[str, float] = {"rtol": 4e-3, "atol": 4e-3}
+    terms: dict[int, list[Any]] = {}
+    products = 0
+    for step in Steps(graph).all():
+        for sent in () if step.get("way") else step["sends"]:
+            total = numbers(graph.nodes[sent["to"]].gradient)
+            if "product" in sent:
+                left, _, right = sent["product"].rpartition(" = ")
+                sign = " ⊙ " if " ⊙ " in left else " · "
+                above, partial, found = (told(part) for part in (*left.split(sign), right))
+                if above is not None and partial is not None and found is not None:
+                    matrix = sign == " · " and above.ndim and partial.ndim
+                    np.testing.assert_allclose((above @ partial if matrix else above * partial).reshape(-1),
+                                               found.reshape(-1), **near)
+                    products += 1
+            if "a" in sent:
+                np.testing.assert_allclose(sent["a"], total, rtol=1e-12)
+            if "m" in sent:
+                terms.setdefault(sent["to"], []).append([told(x) for x in sent["m"]["x"]])
+            if "meet" in sent and sent["to"] in terms:
+                np.testing.assert_allclose(np.sum(terms[sent["to"]], axis=0), total, **near)
+            if " = " in sent.get("meet", ""):
+                _, sum_text, result = sent["meet"].split(" = ")
+                parts = sum_text.replace(" − ", " + −").split(" + ")
+                np.testing.assert_allclose(sum(told(part) for part in parts), told(result), **near)
+    assert products
