@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import warnings
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -297,7 +299,20 @@ def test_what_many_layers_have_in_common_is_one_finding() -> None:
     report = torch.doctor(nn.Sequential(*layers, nn.Linear(4, 3)), (torch.randn(16, 4), torch.randint(3, (16,))),
                           F.cross_entropy)
     assert report.kinds == ["vanishing"] and len(report) == 1
-    assert "0.weight" in str(report) and "other parts: 2.weight" in str(report) and "relu instead" in str(report)
+    assert "0.weight" in str(report) and "other parts: 2.weight" in str(report)
+    assert "relu instead of sigmoid" in str(report)
+
+
+def test_a_cure_of_vanishing_gradients_does_not_name_what_is_there_already() -> None:
+    (symptom,) = examine(Deep(0.05, lambda x: torch.relu(x + 1) - 1)).of("vanishing")[:1]
+    assert "relu" not in symptom.cure and "residual" in symptom.cure
+
+
+def test_a_loss_that_left_the_tape_is_one_finding() -> None:
+    model = nn.Sequential(nn.Linear(3, 8), nn.Softplus(), nn.Linear(8, 3))
+    (symptom,) = torch.doctor(model, (torch.randn(4, 3), CLASSES),
+                              lambda out, y: torch.tensor(F.cross_entropy(out, y).item(), requires_grad=True))
+    assert symptom.kind == "cut" and "item()" in symptom.text and "3 other parts: 0.bias" in symptom.text
 
 
 CLASSES = torch.tensor([0, 1, 2, 0])
@@ -312,6 +327,76 @@ def test_a_loss_of_log_probabilities(last: Any, expected: str | None, dtype: Any
     report = torch.doctor(model, (torch.randn(4, 3, dtype=dtype), CLASSES), F.nll_loss)
     assert report.kinds == ([] if expected is None else ["not_log"])
     assert (expected or "nothing") in str(report)
+
+
+SIGNS, SCORES = torch.tensor([[1.0], [-1.0], [1.0], [-1.0]]), torch.linspace(-2, 3, 12).view(4, 3)
+WRONG: list[tuple[str, Any, Any, str, str]] = [
+    # (the loss, what the model gives, the targets, the kind of finding, what its cure says)
+    ("kl_div", lambda out: out, SCORES.softmax(1), "not_log", "log_softmax before"),
+    ("kl_div", lambda out: out.softmax(1), SCORES.softmax(1), "not_log", "in the place of softmax"),
+    ("kl_div", lambda out: out.log_softmax(1), SCORES, "targets", "softmax makes such"),
+    ("kl_div", lambda out: out.log_softmax(1), SCORES.softmax(1), "", ""),
+    ("binary_cross_entropy_with_logits", lambda out: out[:, :1], SIGNS, "targets", "(target + 1) / 2"),
+    ("binary_cross_entropy", lambda out: out[:, :1].sigmoid(), SIGNS, "targets", "(target + 1) / 2"),
+    ("binary_cross_entropy", lambda out: out[:, :1].sigmoid(), SIGNS > 0, "", ""),
+    ("cross_entropy", lambda out: out, SCORES, "targets", "softmax"),
+    ("cross_entropy", lambda out: out, SCORES.softmax(1), "", ""),
+    ("soft_margin_loss", lambda out: out[:, :1], SIGNS > 0, "targets", "2 * target - 1"),
+    ("soft_margin_loss", lambda out: out[:, :1], SIGNS, "", ""),
+    ("hinge_embedding_loss", lambda out: out[:, :1], SIGNS > 0, "targets", "2 * target - 1"),
+    ("poisson_nll_loss", lambda out: out[:, :1], SIGNS, "targets", "mse_loss"),
+    ("nll_loss", lambda out: out.softmax(1).log(), CLASSES, "", ""),
+]
+
+
+@pytest.mark.parametrize(("name", "last", "targets", "kind", "cure"), WRONG)
+@pytest.mark.parametrize("layer", [False, True])
+def test_a_loss_of_what_it_does_not_want(name: str, last: Any, targets: Any, kind: str, cure: str, layer: bool) -> None:
+    class Net(nn.Linear):
+        def forward(self, input: Any) -> Any:
+            return last(super().forward(input))
+
+    layers = {"binary_cross_entropy_with_logits": "BCEWithLogitsLoss", "binary_cross_entropy": "BCELoss",
+              "kl_div": "KLDivLoss", "poisson_nll_loss": "PoissonNLLLoss", "nll_loss": "NLLLoss",
+              "soft_margin_loss": "SoftMarginLoss", "cross_entropy": "CrossEntropyLoss",
+              "hinge_embedding_loss": "HingeEmbeddingLoss"}
+    loss = getattr(nn, layers[name])() if layer else getattr(F, name)
+    targets = targets.float() if targets.dtype == torch.bool else targets
+    with warnings.catch_warnings(action="ignore"):
+        report = torch.doctor(Net(3, 3), (torch.randn(4, 3), targets), loss)
+    found = [symptom for symptom in report if symptom.kind in ("targets", "not_log")]
+    assert [(symptom.kind, cure in symptom.cure) for symptom in found] == ([(kind, True)] if kind else []), str(report)
+
+
+@pytest.mark.parametrize("loss", [
+    lambda out, y: F.cross_entropy(y, out), lambda out, y: nn.BCELoss()((y > 0).float(), out[:, 0].sigmoid()),
+    lambda out, y: nn.NLLLoss()(y, out), lambda out, y: F.kl_div(F.one_hot(y, 3).float(), out.log_softmax(1)),
+])
+def test_a_loss_whose_arguments_are_swapped(loss: Any) -> None:
+    report = torch.doctor(nn.Linear(3, 3), (torch.randn(4, 3), CLASSES), loss)
+    assert "swapped" in report.kinds and "(output, target)" in report.of("swapped")[0].cure
+
+
+@pytest.mark.parametrize("loss", [
+    F.cross_entropy, F.multi_margin_loss, lambda out, y: F.nll_loss(out.log_softmax(1), y),
+    lambda out, y: -out.log_softmax(1)[torch.arange(4), y.abs()].mean(),
+    lambda out, y: out.gather(1, y.abs()[:, None]).mean(), lambda out, y: (out - F.one_hot(y.abs(), 3)).square().mean(),
+])
+def test_labels_outside_the_classes_however_the_loss_reads_them(loss: Any) -> None:
+    for targets in (CLASSES + 1, CLASSES - 5):
+        assert torch.doctor(nn.Linear(3, 3), (torch.randn(4, 3), targets), loss).kinds == ["labels"]
+
+
+def test_a_learning_rate_that_explodes_later_or_unseen() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(60, 3), CLASSES.repeat(15)
+    model = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3))
+    momentum = torch.optim.SGD(model.parameters(), lr=20.0, momentum=0.99)
+    assert torch.doctor(model, (x, y), F.cross_entropy, momentum).kinds == ["learning_rate"]
+    assert torch.doctor(model, (x, y), F.cross_entropy, torch.optim.Adam(model.parameters(), 1e-2)).kinds == []
+    saturating = nn.Sequential(nn.Linear(3, 8), nn.Tanh())
+    steps = torch.optim.SGD(saturating.parameters(), lr=1e4)
+    assert "learning_rate" in torch.doctor(saturating, (x, torch.randn(60, 8)), F.mse_loss, steps).kinds
 
 
 @pytest.mark.parametrize("targets", [CLASSES + 1, CLASSES - 1])
@@ -345,13 +430,17 @@ def test_a_loader_and_swapped_arguments() -> None:
 
     loader = DataLoader(TensorDataset(torch.randn(4, 3), CLASSES), batch_size=2)
     assert torch.doctor(nn.Linear(3, 3), loader, F.cross_entropy).kinds == []
-    with pytest.raises(TypeError, match="swapped"):
-        torch.doctor((torch.randn(4, 3), CLASSES), nn.Linear(3, 3), F.cross_entropy)
+    model, batch = nn.Linear(3, 3), (torch.randn(4, 3), CLASSES + 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for order in permutations((model, batch, nn.CrossEntropyLoss(), optimizer)):
+        assert torch.doctor(*order).kinds == ["labels"]
+    assert torch.doctor(model, [(torch.randn(4, 3), CLASSES)] * 3, F.cross_entropy).kinds == []  # batches in a list
 
 
 CLASSIFIER = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 3))
 BROKEN = {
-    "labels that are floats": (CLASSIFIER, torch.ones(4, 3), CLASSES.float(), F.cross_entropy, "the loss", ".long()"),
+    "labels that are floats": (CLASSIFIER, torch.ones(4, 3), CLASSES.float(), F.cross_entropy, "the loss",
+                               "cure: convert it with .long()"),
     "one-hot integers": (CLASSIFIER, torch.ones(4, 3), F.one_hot(CLASSES, 3), F.cross_entropy, "the loss", "(4,)"),
     "scores as probabilities": (nn.Linear(3, 1), 9 * torch.ones(4, 3), torch.ones(4, 1), F.binary_cross_entropy,
                                 "the loss", "between 0 and 1"),
@@ -359,8 +448,10 @@ BROKEN = {
     "another number of features": (CLASSIFIER, torch.ones(4, 5), CLASSES, F.cross_entropy, "the model",
                                    "cure: in_features=5 for the layer, which now has 3"),
     "a batch of one": (nn.BatchNorm1d(3), torch.ones(1, 3), CLASSES[:1], F.cross_entropy, "the model", "more than 1"),
+    "another dtype": (CLASSIFIER, torch.ones(4, 3).double(), CLASSES, F.cross_entropy, "the model", "x.float()"),
+    "an array": (CLASSIFIER, torch.ones(4, 3).numpy(), CLASSES, F.cross_entropy, "the model", "must be Tensor"),
     "a word that is not there": (nn.Embedding(3, 3), torch.tensor([0, 1, 2, 3]), CLASSES, F.cross_entropy, "the model",
-                                 "numbers from 0 to 2"),
+                                 "from 0 to 2"),
     "images with their channels last": (nn.Conv2d(3, 4, 2), torch.ones(2, 8, 8, 3), torch.ones(2, 4, 7, 7), F.mse_loss,
                                         "the model", "cure: channels first: permute(0, 3, 1, 2)"),
 }
@@ -378,7 +469,16 @@ def test_the_loss_may_come_before_the_batch() -> None:
     batch = torch.ones(4, 3), CLASSES
     first, second = torch.doctor(CLASSIFIER, F.cross_entropy, batch), torch.doctor(CLASSIFIER, batch, F.cross_entropy)
     assert first.kinds == second.kinds
-    with pytest.raises(TypeError, match=r"call doctor\(model, \(inputs, targets\), loss_fn, optimizer\)"):
-        torch.doctor(CLASSIFIER, F.cross_entropy, *batch)  # type: ignore[arg-type]
+    given: list[tuple[tuple[Any, ...], str]] = [
+        ((CLASSIFIER, F.cross_entropy, *batch), r"call doctor\(model, \(inputs, targets\), loss_fn, optimizer\)"),
+        ((CLASSIFIER, batch, nn.CrossEntropyLoss), "got Sequential, tuple, the class CrossEntropyLoss itself"),
+        ((CLASSIFIER, batch, F.cross_entropy, torch.optim.SGD), "the class SGD itself"),
+        ((CLASSIFIER, batch, "mse"), "str"),
+        ((CLASSIFIER, batch[0], F.cross_entropy), r"'target'; give \(inputs, targets\) as the batch"),
+        ((CLASSIFIER, batch, nn.CTCLoss()), "'input_lengths'; give a function"),
+    ]
+    for arguments, said in given:
+        with pytest.raises(TypeError, match=said):
+            torch.doctor(*arguments)
     with pytest.raises(ZeroDivisionError):  # a mistake of the program's own
         torch.doctor(CLASSIFIER, batch, lambda out, y: 1 / 0)

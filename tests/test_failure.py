@@ -370,3 +370,26 @@ def test_a_module_refuses_an_unknown_argument_of_to() -> None:
 def test_what_is_no_parameters_is_told_to_be_models_parameters(params: Any) -> None:
     with pytest.raises(TypeError, match=r"model\.parameters\(\)"):
         torch.optim.Adam(params)
+
+
+@pytest.mark.parametrize("call", [*[case[0] for case in DRAWN], *[lambda case=case: case[0](torch.ones(case[1]))
+                                                                  for case in LAYERS], *[
+    lambda: nn.CrossEntropyLoss()(X, torch.tensor([3, 0])), lambda: nn.Embedding(3, 4)(torch.tensor([3])),
+    lambda: nn.MaxPool2d(9)(torch.ones(2, 3, 8, 8)), lambda: X.sum(dim=5), lambda: torch.floor(X > 0),
+    lambda: nn.Linear(3, 2)(X.double()), lambda: torch.linalg.inv(X), lambda: torch.linalg.inv(torch.zeros(2, 2)),
+    lambda: X.sum().backward(), lambda: torch.normal(torch.ones(2), torch.ones(3)), lambda: torch.multinomial(-X, 1),
+]])
+def test_no_error_is_its_own_cause_and_a_shell_is_shown_the_lines_of_the_program_alone(call: Any) -> None:
+    with pytest.raises((RuntimeError, ValueError, AssertionError, IndexError, TypeError)) as caught:
+        call()
+    error: Any = caught.value
+    before = {id(error)}
+    while (error := error.__cause__ or error.__context__) is not None:
+        assert id(error) not in before
+        before.add(id(error))
+    trace: Any = shorten(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__ or caught.value.__context__ is None
+    while trace is not None:
+        assert trace.tb_frame.f_code.co_filename == __file__
+        trace = trace.tb_next
+    assert describe(caught.value).count("Traceback (most") == 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Set
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -14,19 +15,31 @@ from ..core.frames import user_trace
 from ..core.state import state
 from ..nn.module import Module
 from ..tensors.tensor import Tensor
+from .failure import is_of_shapes
 from .report import Symptom, assignment, origin
 from .shapes import drawing
 
 EXPLODED, VANISHED = 100.0, 1e-6
 TRIAL_RATE = 0.01
+FAR = 100.0
+"""A step that moves weights by so many times their size is too large a one."""
+
+SMALLER = "a learning rate ten or a hundred times smaller"
 LARGER = 10.0
 """A step that makes the loss so many times larger is too large a one."""
 
 
-def labels(targets: Any, error: IndexError, caller: str) -> Symptom:
+def are_labels(targets: Any, error: Exception) -> TypeGuard[Tensor]:
+    """Whether the loss ended with an error because targets are no classes of the model's."""
+    return (isinstance(targets, Tensor) and targets._data.dtype.kind in "iu" and targets._data.size > 0
+            and _BEYOND.search(str(error)) is not None)
+
+
+_BEYOND = re.compile("out of bounds|out of range|Class values must")
+
+
+def labels(targets: Tensor, error: Exception, caller: str) -> Symptom:
     """Targets that are no classes of the model's."""
-    if not isinstance(targets, Tensor) or targets._data.dtype.kind not in "iu" or not targets._data.size:
-        raise error
     text = f"the targets go from {targets._data.min()} to {targets._data.max()}, and the loss says: {error}"
     return Symptom("labels", text, caller, "count classes from 0, and let the last layer have as many outputs as there "
                                            "are classes")
@@ -34,11 +47,16 @@ def labels(targets: Any, error: IndexError, caller: str) -> Symptom:
 
 def raised(error: Exception, where: str, caller: str) -> Symptom:
     """An error that the model or the loss ends with, in its words, and what would mend it as far as the sizes tell."""
-    changes = [line.strip().removeprefix("try: ") for line in drawing(error) if line.strip().startswith("try: ")]
+    lines = drawing(error) if is_of_shapes(error) else []
+    changes = [line.strip().removeprefix("try: ") for line in lines if line.strip().startswith("try: ")]
+    cure = re.match(r"\[[^]]*] .*; (?!got )([^;]*)$", str(error), re.DOTALL)
+    if "same dtype" in str(error):
+        changes = ["one dtype for all of them, as by x.float() or model.double()"]
+    said = cure[1] if cure else "as the error says; the rest can be examined then"
     at = user_trace(error.__traceback__)
     line = caller if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
     text = f"{where} raises {type(error).__name__}: {str(error).rstrip('.')}"
-    return Symptom("raises", text, line, "; or ".join(changes) or "as the error says; the rest can be examined then")
+    return Symptom("raises", text, line, "; or ".join(changes) or said.rstrip("."))
 
 
 # --- before the pass --------------------------------------------------------------------------------------------------
@@ -107,8 +125,8 @@ def modes(model: Module, optimizer: Any, caller: str) -> list[Symptom]:
 # --- after the pass ---------------------------------------------------------------------------------------------------
 
 
-def gradients(model: Module, loss: Tensor, caller: str) -> Iterator[Symptom]:
-    """What the gradients of the parameters say, layer by layer."""
+def gradients(model: Module, loss: Tensor, caller: str, activations: Set[str] = frozenset()) -> Iterator[Symptom]:
+    """What the gradients of the parameters say, layer by layer; ``activations`` are those that ran."""
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
     if not loss.requires_grad:
         if trained:
@@ -126,13 +144,13 @@ def gradients(model: Module, loss: Tensor, caller: str) -> Iterator[Symptom]:
             answer = why_none(parameter, loss)
             kind = "zero_gradient" if grad is not None else "unused" if answer.reason == "not_used" else "cut"
             what = "has a gradient of zero" if grad is not None else "gets no gradient"
-            yield _answered(kind, f"{name} {what}", answer, origin(model, name) or caller)
-    yield from _sizes(model, gradients, caller)
+            yield _answered(kind, f"{name} {what}", answer, origin(model, name) or caller, name)
+    yield from _sizes(model, gradients, caller, activations)
 
 
-def _answered(kind: str, text: str, answer: Answer, otherwise: str) -> Symptom:
+def _answered(kind: str, text: str, answer: Answer, otherwise: str, part: str = "") -> Symptom:
     """A finding that an answer of the tape explains; ``otherwise`` is its line where the tape knows none."""
-    return Symptom(kind, f"{text}: {answer.text}", answer.line or otherwise, answer.cure)
+    return Symptom(kind, f"{text}: {answer.text}", answer.line or otherwise, answer.cure, part)
 
 
 def _rms(array: Any) -> float:
@@ -140,7 +158,11 @@ def _rms(array: Any) -> float:
     return float(np.sqrt(np.mean(values * values))) if values.size else 0.0
 
 
-def _sizes(model: Module, gradients: list[Any], caller: str) -> Iterator[Symptom]:
+_FLAT = ("sigmoid", "tanh", "hardsigmoid", "hardtanh", "log_sigmoid")
+"""Activations whose slope is small, or none, over most of their domain."""
+
+
+def _sizes(model: Module, gradients: list[Any], caller: str, activations: Set[str]) -> Iterator[Symptom]:
     """Layers whose gradients are far too large or far too small."""
     sizes = [
         (name, _rms(grad), _rms(parameter))
@@ -158,10 +180,9 @@ def _sizes(model: Module, gradients: list[Any], caller: str) -> Iterator[Symptom
             )
         elif size < VANISHED * largest and name.endswith("weight"):
             kind, text = "vanishing", f"{text}, that of the largest layer {largest:.3g}: it hardly learns"
-            cure = (
-                "relu instead of sigmoid or tanh, residual connections, normalisation layers, Kaiming or Xavier "
-                "initialisation"
-            )
+            flat = [name for name in _FLAT if name in activations]
+            cure = (f"relu instead of {' and '.join(flat)}, " if flat else "") + (
+                "residual connections, normalisation layers, Kaiming or Xavier initialisation")
         else:
             continue
         yield Symptom(kind, text, origin(model, name) or caller, cure, name)
@@ -186,15 +207,15 @@ def lost(model: Module, caller: str) -> Iterator[Symptom]:
             yield Symptom("not_changing", text, origin(model, name) or caller, cure, name)
 
 
-def trial(model: Module, optimizer: Any) -> tuple[list[tuple[str, Any]], list[Any]]:
-    """The parameters with a gradient, by name, and copies of them after a step of a copy of the optimizer."""
+def trial(model: Module, optimizer: Any) -> tuple[list[tuple[str, Any]], list[Any], Any]:
+    """The parameters with a gradient, by name, copies of them after a step of a copy of the optimizer, and that."""
     trained = _trained(model)
     originals = [parameter for _, parameter in trained]
     copies, twin = copy.deepcopy((originals, optimizer))
     for original, each in zip(originals, copies, strict=True):
         each.grad = original.grad.detach().clone()
     twin.step()
-    return trained, copies
+    return trained, copies, twin
 
 
 def step(model: Module, optimizer: Any, trained: list[tuple[str, Any]], stepped: list[Any], caller: str
@@ -223,6 +244,17 @@ def step(model: Module, optimizer: Any, trained: list[tuple[str, Any]], stepped:
             yield Symptom("not_changing", text, line, cure, name)
 
 
+def moved(optimizer: Any, trained: list[tuple[str, Any]], stepped: list[Any], caller: str) -> Iterator[Symptom]:
+    """A step that moves weights by many times their size: where activations saturate, the loss does not tell."""
+    for (name, parameter), each in zip(trained, stepped, strict=True):
+        size = _rms(parameter)
+        times = _rms(each.detach() - parameter.detach()) / size if parameter.ndim > 1 and size else 0.0
+        if not times <= FAR:
+            rates = _rates(optimizer.param_groups)
+            text = f"a step of the optimizer (lr={rates}) moves {name} by {times:.3g} times its size"
+            yield Symptom("learning_rate", text, caller, SMALLER, name)
+
+
 def _rates(groups: Iterable[Any]) -> str:
     """The learning rates of groups of parameters, each once."""
     return ", ".join(map(str, sorted({float(group["lr"]) for group in groups if "lr" in group})))
@@ -232,5 +264,5 @@ def rate(optimizer: Any, before: float, after: float, caller: str) -> Iterator[S
     """A step that makes the loss many times larger."""
     if np.isfinite(before) and not after <= max(LARGER * abs(before), abs(before) + 1):
         rates = _rates(optimizer.param_groups)
-        text = f"a step of the optimizer (lr={rates}) brings the loss from {before:.3g} to {after:.3g}"
-        yield Symptom("learning_rate", text, caller, "a learning rate ten or a hundred times smaller")
+        text = f"the loss goes from {before:.3g} to {after:.3g} in steps of the optimizer (lr={rates})"
+        yield Symptom("learning_rate", text, caller, SMALLER)

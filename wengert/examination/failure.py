@@ -26,7 +26,7 @@ from ..core.frames import is_inside, is_own
 from .keywords import suggestion
 from .shapes import drawing, picture
 
-_NUMPY = os.path.dirname(np.__file__) + os.sep
+_NUMPY = (os.path.dirname(np.__file__) + os.sep, "numpy" + os.sep)  # its compiled parts name their files so
 _RAISE = dis.opmap["RAISE_VARARGS"]
 _SIZES = re.compile(r"(?is)^(?!.*out of (?:bounds|range)).*(?:size|shape|dimension|columns|subscript|expected index)")
 _ARGUMENTS = re.compile(r"argument|positional")
@@ -129,9 +129,18 @@ def shorten(error: BaseException) -> TracebackType | None:
     if not is_foreseen(error):
         return error.__traceback__
     before = error.__cause__ or error.__context__
-    if before is not None and _without_own(before.__traceback__) is None:
+    if before is not None and (before is error or _is_numpys(_without_own(before.__traceback__))):
         error.__cause__, error.__suppress_context__ = None, True
     return _without_own(error.__traceback__)
+
+
+def _is_numpys(trace: TracebackType | None) -> bool:
+    """Whether a traceback has no lines but numpy's, which wengert called."""
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_NUMPY):
+            return False
+        trace = trace.tb_next
+    return True
 
 
 def _without_own(trace: TracebackType | None) -> TracebackType | None:

@@ -13,6 +13,7 @@ from ..core.primitive import Primitive
 from ..tensors.evaluation import Watcher
 from ..tensors.tape import node_of
 from ..tensors.tensor import Tensor
+from .losses import running, unwanted
 from .report import Symptom
 
 DEAD = 0.5
@@ -20,9 +21,6 @@ DEAD = 0.5
 
 FLAT = 1e-3
 """A unit is dead or saturated where the derivative of its activation is below this for every input."""
-
-UNSURE = 0.05
-"""By how much the probabilities of one example may miss 1, in half precision too."""
 
 ACTIVATIONS = frozenset(
     {
@@ -44,6 +42,7 @@ class Observer(Watcher):
         self.path = path
         self.in_loss = False
         self.found: list[Symptom] = []
+        self.activations: set[str] = set()
         self.expanded: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}
 
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -57,22 +56,16 @@ class Observer(Watcher):
             self._units(primitive, operands, params, result)
         if self.in_loss and primitive.name in _LOGITS:
             self._twice(primitive.name, operands[0])
-        elif self.in_loss and primitive.name == "nll_loss":
-            self._scores(operands[0])
+        if self.in_loss:
+            self._given()
         return result
 
-    def _scores(self, operand: Any) -> None:
-        """A loss of log-probabilities that gets something else: their exponentials do not add up to 1."""
-        values = np.asarray(getattr(operand, "_data", operand), np.float64)
-        if values.ndim > 1 and values.size and np.isfinite(values).all():
-            sums = np.exp(np.clip(values, None, 50.0)).sum(axis=1)
-            if abs(sums - 1).max() > UNSURE:
-                made = _maker(operand)
-                what = "probabilities" if made == "softmax" else "scores"
-                cure = ("log_softmax in the place of softmax, or cross_entropy of the scores" if made == "softmax" else
-                        "cross_entropy in the place of nll_loss, or log_softmax before it")
-                self.found.append(Symptom("not_log", f"nll_loss wants log-probabilities; it gets {what}", locate()[0],
-                                          cure))
+    def _given(self) -> None:
+        """What the loss functions that run now were given, and did not want."""
+        for name, given in running():
+            for kind, text, cure in unwanted(name, given):
+                if all(symptom.kind != kind or symptom.text != text for symptom in self.found):
+                    self.found.append(Symptom(kind, text, locate()[0], cure))
 
     def _twice(self, op: str, operand: Any) -> None:
         """A loss of logits that gets probabilities."""
@@ -106,6 +99,7 @@ class Observer(Watcher):
 
     def _units(self, primitive: Primitive, operands: Any, params: dict[str, Any], result: Any) -> None:
         """Units whose activation has no slope for the whole batch: channels of images, features of all else."""
+        self.activations.add(primitive.name)
         if not isinstance(operands[0], Tensor):
             return
         saved = (*[getattr(x, "_data", x) for x in operands], result, None)

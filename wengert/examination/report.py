@@ -66,7 +66,8 @@ def grouped(symptoms: Iterable[Symptom]) -> Iterator[Symptom]:
     """The findings, those of one kind about many parts as one: the first, which names the others."""
     alike: dict[Any, list[Symptom]] = {}
     for number, symptom in enumerate(symptoms):
-        alike.setdefault((symptom.kind, symptom.cure) if symptom.part else number, []).append(symptom)
+        _, _, cause = symptom.text.partition(": ")
+        alike.setdefault((symptom.kind, symptom.cure, cause) if symptom.part else number, []).append(symptom)
     for first, *rest in alike.values():
         if 1 + len(rest) < MANY:
             yield from (first, *rest)

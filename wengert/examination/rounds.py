@@ -19,6 +19,7 @@ from ..nn.module import Module
 from ..optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from ..tensors.tensor import Tensor
 from . import checks
+from .losses import failed
 from .observer import Observer
 from .report import Report, Symptom, grouped
 
@@ -68,10 +69,11 @@ class Rounds:
         for hook in self.hooks:
             hook.remove()
         self._stop_watching()
-        if isinstance(error, IndexError) and self.observer.in_loss and self.targets is not None:
+        targets = failed(trace)[1].get("target") if self.targets is None else self.targets
+        if isinstance(error, Exception) and self.observer.in_loss and checks.are_labels(targets, error):
             at = user_trace(trace)
             line = "" if at is None else f"{at.tb_frame.f_code.co_filename}:{at.tb_lineno}"
-            self._add([checks.labels(self.targets, error, line)])
+            self._add([checks.labels(targets, error, line)])
 
     def _stop_watching(self) -> None:
         if self.watching:
@@ -146,7 +148,7 @@ class Rounds:
         line = user_line()
         models, self.models = list(self.models.values()), {}
         for model in models:
-            symptoms = list(checks.gradients(model, loss, line))
+            symptoms = list(checks.gradients(model, loss, line, self.observer.activations))
             absent = {symptom.text.partition(" ")[0] for symptom in symptoms if symptom.kind in _ABSENT}
             for name, parameter in model.named_parameters():
                 if parameter.requires_grad:
@@ -179,7 +181,7 @@ class Rounds:
             (model,) = self.known.values()
             self.trying = True  # a step of a copy is none of the program's
             try:
-                trained, stepped = checks.trial(model, optimizer)
+                trained, stepped, _ = checks.trial(model, optimizer)
             finally:
                 self.trying = False
             self._add(checks.step(model, optimizer, trained, stepped, line))

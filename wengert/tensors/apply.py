@@ -82,7 +82,8 @@ def refused(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, A
         return elsewhere(primitive, operands, params)
     if any([type(x) in TENSORS and x._data.dtype.char == EIGHTHS for x in operands]):
         return bare(state.quiet(widened, primitive, [x._data if type(x) in TENSORS else x for x in operands], params))
-    raise reworded(primitive, operands, params, error) from error
+    said = reworded(primitive, operands, params, error)
+    raise said from (None if said is error else error)
 
 
 def elsewhere(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -108,7 +109,8 @@ def _intercepted(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ..
     try:
         data = watcher.evaluate(primitive, operands, params)
     except FAILURES as error:
-        raise reworded(primitive, operands, params, error) from error
+        said = reworded(primitive, operands, params, error)
+        raise said from (None if said is error else error)
     if tracer is None and primitive.kind == "elementwise" and primitive.arity > 1:
         data = in_order(data, *[x._data if type(x) in TENSORS else x for x in operands])
     out: Any = tuple([bare(part) for part in data]) if primitive.multiple else bare(data)
