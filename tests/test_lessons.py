@@ -45,7 +45,8 @@ def test_the_code_of_a_lesson_is_python_and_reaches_its_end(lesson, monkeypatch)
             exec(compile(ast.parse(code), lesson.name, "exec"), space)
     if lesson.stem == "04_adaline":  # the figures that the lecture publishes
         assert [f"{loss:.5f}" for loss in space["hand"]][::19] == ["0.38849", "0.10025"]
-        assert space["hand"] == space["halfway"] == space["automatic"]
+        for other in ("halfway", "automatic"):  # products may be added up in another order
+            assert space[other] == pytest.approx(space["hand"], rel=1e-6)
 
 
 def test_the_command_lists_the_lessons_and_writes_a_notebook(capsys, tmp_path):
