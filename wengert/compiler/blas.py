@@ -1,4 +1,4 @@
-"""Products of large matrices: numpy's own BLAS, called by our threads.
+"""Products of large matrices: numpy's own BLAS, or code of ours in its place (`gemm`), called by our threads.
 
 OpenBLAS, which numpy's packages bring along, shares a product among threads of its own. These spin for some 25 ms after
 each product, on the processors that our workers need for the kernel that comes next, and the other way round: a
@@ -22,6 +22,8 @@ import numpy as np
 
 from . import memory, runtime, threads
 from .code import POINTER, WORD, Code, Operand, module
+from .gemm import gains, gemm
+from .jit import Library, engine
 from .kernels import generated_code_is_possible
 
 __all__ = ["openblas", "product"]
@@ -43,13 +45,15 @@ _NAMES = {name: number for number, name in enumerate(_SLOTS)}
 
 
 class OpenBlas:
-    """OpenBLAS as numpy has loaded it: its products' addresses by dtype, and the integers it takes (``word``).
+    """OpenBLAS as numpy has loaded it: its products' addresses by dtype, the integers it takes (``word``), and its name
+    of the processor that its kernels are for (``core``).
 
     A kernel with its ``guard`` has it with one thread, as the pool has threads of its own.
     """
 
-    def __init__(self, products: dict[str, int], word: str, get_threads: Any, set_threads: Any) -> None:
-        self.products, self.word = products, word
+    def __init__(self, products: dict[str, int], word: str, core: str, get_threads: Any, set_threads: Any) -> None:
+        self.products, self.word, self.core = products, word, core
+        self._own: dict[str, tuple[Library, int]] = {}
         self.get_threads = get_threads
         self._slots = threads.table(runtime.SET + 1)
         self._slots[runtime.GET :] = [ctypes.cast(each, ctypes.c_void_p).value for each in (get_threads, set_threads)]
@@ -57,6 +61,15 @@ class OpenBlas:
         self.hush, self.resume = threads.forks(self.guard)
         if hasattr(os, "register_at_fork"):  # what is called before is no code of Python's, where a Ctrl-C may come
             os.register_at_fork(before=self.hush, after_in_parent=self.resume, after_in_child=self._after_fork)
+
+    def product(self, char: str) -> int:
+        """The address of what multiplies float32 (``"f"``) or float64 (``"d"``): OpenBLAS's function, or code of ours
+        that takes the same, where that is quicker on this machine."""
+        if not gains(engine().machine, self.core):
+            return self.products[char]
+        if char not in self._own:
+            self._own[char] = gemm(char, self.word, self.products[char])
+        return self._own[char][1]
 
     def _after_fork(self) -> None:
         """The child has none of the threads that wait to multiply, or fork."""
@@ -72,14 +85,16 @@ def openblas() -> OpenBlas | None:
         library = ctypes.PyDLL(str(path))
         for prefix, suffix in pairs_of(("scipy_", ""), ("64_", "")):
             word = "i64" if suffix else "i32"
-            single, double, get, set_ = (
+            single, double, get, set_, core = (
                 getattr(library, f"{prefix}{name}{suffix}", None)
-                for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads"))
-            if single and double and get and set_:
+                for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads",
+                             "openblas_get_corename"))
+            if single and double and get and set_ and core:
+                core.restype = ctypes.c_char_p
                 products = {"f": ctypes.cast(single, ctypes.c_void_p).value or 0,
                             "d": ctypes.cast(double, ctypes.c_void_p).value or 0}
                 get.restype, set_.argtypes = ctypes.c_int, (ctypes.c_int,)
-                return OpenBlas(products, word, get, set_)
+                return OpenBlas(products, word, core().decode(), get, set_)
     return None
 
 
@@ -182,7 +197,7 @@ class _Plan:
         self.worth = out.size * depth / 8
         self.numbers = threads.table(len(_SLOTS))
         lines, sizes = (orders[0][1], orders[1][1], columns), (rows, columns, depth)
-        self.numbers[:] = (library.products[char], orders[0][0], orders[1][0], *lines, *sizes, inner, *cut, *strides)
+        self.numbers[:] = (library.product(char), orders[0][0], orders[1][0], *lines, *sizes, inner, *cut, *strides)
 
 
 _plans: dict[Any, Any] = {}

@@ -445,7 +445,7 @@ class Products:
                 *[word(step) for step in _steps(product) if varies(step)]]
 
         def call(vectors: int) -> None:
-            tile = self._tile(product, vectors, adds, done is not None, ahead is not None)
+            tile = self.tile(product, vectors, adds, done is not None, ahead is not None)
             code.call("void", tile, lines, source, to, depth, word(product.out[-2] if line is None else line),
                       code.sub(count, (vectors - 1) * product.lanes), *more)
 
@@ -461,7 +461,7 @@ class Products:
 
     # --- a tile -------------------------------------------------------------------------------------------------------
 
-    def _tile(self, product: Geometry, vectors: int, adds: bool, leaves: bool = False, fetches: bool = False) -> str:
+    def tile(self, product: Geometry, vectors: int, adds: bool, leaves: bool = False, fetches: bool = False) -> str:
         """The name of ``void tile(left, panel, out, depth, line, count)``, which computes a tile of the result, whose
         rows are ``line`` elements apart; of the last vector ``count`` columns are stored. It ``adds`` to what is there,
         or not. What ``leaves`` out some rows at the beginning has one parameter more, how many; what ``fetches``
@@ -526,7 +526,7 @@ class Products:
             to = code.at(element, panels, code.mul(item, product.lines * width))
         else:
             offset, depth = code.add(offset, code.mul(part.start, down)), part.size
-        layout = self._layout(product.dtype, width, product.lanes, down, along)
+        layout = self.layout(product.dtype, width, product.lanes, down, along)
         code.call("void", layout, code.at(element, right, offset), to, depth, count,
                   *[word(step) for step in (down, along) if varies(step)])
 
@@ -540,11 +540,11 @@ class Products:
         offset = code.add(_batch_offset(code, product.batch, product.left, matrix),
                           code.mul(_first_row(code, product, tile), down))
         offset = code.add(offset, code.mul(start, along))
-        code.call("void", self._layout(product.dtype, rows, product.lanes, along, down), code.at(element, left, offset),
+        code.call("void", self.layout(product.dtype, rows, product.lanes, along, down), code.at(element, left, offset),
                   code.at(element, laid, code.mul(item, product.laid_lines * rows)), word(size), word(rows),
                   *[word(step) for step in (along, down) if varies(step)])
 
-    def _layout(self, dtype: str, width: int, lanes: int, down: int, along: int) -> str:
+    def layout(self, dtype: str, width: int, lanes: int, down: int, along: int) -> str:
         """The name of ``void layout(from, to, depth, count)``: ``count`` columns become a panel. Steps that are known
         when the code runs alone are further parameters."""
         steps = down, along

@@ -101,7 +101,7 @@ def weights_of_groups(x: Array, ct: Array, kernel: Dims, stride: Dims, dilation:
     scratch = np.empty((parts, len(source) * depth), x.dtype)
     result = np.empty((groups, channels, len(source)), x.dtype)
     table = threads.table(len(_SLOTS))
-    table[:] = (library.products[char], memory.address(source), memory.address(begin), memory.address(scratch),
+    table[:] = (library.product(char), memory.address(source), memory.address(begin), memory.address(scratch),
                 len(source) * depth, parts, groups, len(source), len(begin), out[-1], depth, channels,
                 inner * prod(x.shape[2:]))
     _kernel(x.dtype.name, lanes, library.word, library.guard).run(

@@ -255,8 +255,10 @@ class NativeProgram:
         self._table, self._frame = table, memory.address(table)
         self._words = (ctypes.c_int64 * len(table)).from_address(self._frame)
         library = openblas()
-        if library is not None:
-            self._words[0], self._words[1] = library.products["f"], library.products["d"]
+        asked = {slot for step in blueprint.steps if isinstance(step, Work) for slot, _ in step.places}
+        for name, slot in entry.BLAS.items():
+            if slot in asked and library is not None:
+                self._words[slot] = library.product(np.dtype(name).char)
         room = np.empty(blueprint.arena + 64, np.uint8)
         self._arena, self._words[entry.ARENA] = room, -(-memory.address(room) // 64) * 64
         first = self._words[entry.ARENA] - memory.address(room)
