@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass, field
-from textwrap import wrap
 
 from .explain import times
 from .layout import Box, Line, layout
@@ -247,9 +247,14 @@ def _cut(text: str, most: int = 36) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Settings in at most two lines, broken where one of them ends."""
-    lines = wrap(text, 36, break_long_words=False, break_on_hyphens=False)
-    return [*lines[:1], *([_cut(" ".join(lines[1:]))] if lines[1:] else [])]
+    """Settings in at most three lines, broken before one of them."""
+    lines: list[str] = []
+    for part in re.split(r", (?=\w+=)", text) if text else ():
+        if lines and len(lines[-1]) + len(part) <= 34 or len(lines) == 3:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return [_cut(line) + ("," if line is not lines[-1] else "") for line in lines]
 
 
 def size(item: Item) -> tuple[float, float]:

@@ -292,11 +292,11 @@ class GraphModel:
         counts: Counter[str] = Counter()
         used: set[str] = set()
         for node in self:
-            stem = node.name or "vpco"[KINDS.index(node.kind)]
+            stem = f"{node.name}#" if node.name else "vpco"[KINDS.index(node.kind)]
             symbol = node.name
             while not symbol or symbol in used or (not node.name and symbol in taken):
                 counts[stem] += 1
-                symbol = f"{stem}#{counts[stem] + 1}" if node.name else f"{stem}{counts[stem]}"
+                symbol = f"{stem}{counts[stem] + bool(node.name)}"
             found[node.id] = symbol
             used.add(symbol)
         return found

@@ -192,9 +192,11 @@ function choose(item) {
 }
 
 function toggle(key) {
-  const before = shown.get("m" + key), was = before && before.getBoundingClientRect();
+  const before = shown.get("m" + key), was = before && before.getBoundingClientRect(), whole = unmoved();
   if (!open.delete(key)) open.add(key);
   draw();
+  const frame = svg.getBoundingClientRect();
+  if (whole && Math.min((frame.width - 40) / size.w, (frame.height - 40) / size.h) >= READABLE) { fit(); return; }
   const now = shown.get("m" + key);
   if (was && now) {                      // what was clicked stays where it is
     const is = now.getBoundingClientRect();

@@ -11,7 +11,7 @@ function slides(on) {
   play(false);
   hide();
   document.body.classList.toggle("slides", on);
-  document.body.classList.toggle("beside", on && size.h > .8 * size.w);
+  document.body.classList.toggle("beside", on && !data.film && size.h > .8 * size.w);
   light(on);
   $("slides").textContent = on ? "Leave slides" : "Slides";
   $("slides").setAttribute("aria-pressed", String(on));

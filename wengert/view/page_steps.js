@@ -144,8 +144,9 @@ function goTo(number, follow) {
     if (g) { const is = g.getBoundingClientRect(); if (is.top < frame.top || is.bottom > frame.bottom || is.left < frame.left || is.right > frame.right) focusOn(home(now.n)); }
   }
 }
+const unmoved = () => fitted && ["x", "y", "k"].every(key => Math.abs(view[key] - fitted[key]) < 1e-6);
 function stretch() {                     // the strip below is as high as it must be; the picture is fitted again, unless moved
-  const before = svg.clientHeight, still = fitted && ["x", "y", "k"].every(key => Math.abs(view[key] - fitted[key]) < 1e-6);
+  const before = svg.clientHeight, still = unmoved();
   document.body.classList.toggle("idle", step === 0);
   document.body.classList.toggle("wide", step > 0 && Object.values(data.nodes).some(node => node.vm || node.gm));
   if (still && svg.clientHeight !== before) fit();

@@ -98,6 +98,7 @@ addEventListener("keydown", event => {
   if (id && !$(id).disabled && !$(id).hidden) { event.preventDefault(); actions[id](); }
 });
 addEventListener("resize", () => { houseMap(); fit(); });
+new ResizeObserver(() => { if (unmoved()) fit(); else placeMap(); }).observe(svg);
 
 function scaleOf(levels) {              // how large the picture can be, closed as it is at first
   const frame = svg.getBoundingClientRect(), {w, h} = levels[""];
