@@ -138,7 +138,7 @@ class ResNet20(nn.Module):
 
 
 def resnet20() -> Graph:
-    """ResNet-20 on one image, its modules collapsed."""
+    """ResNet-20 on two images, its modules collapsed."""
     torch.manual_seed(0)
     model = ResNet20()
     x, y = torch.randn(2, 3, 32, 32), torch.tensor([3, 5])
@@ -175,8 +175,10 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>wengert: gallery of graphs</title>",
+        '<meta name=viewport content="width=device-width,initial-scale=1">',
         "<style>body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
-        "img{max-width:100%}</style><h1>Gallery of graphs</h1>",
+        "div{overflow-x:auto}img{max-width:100%}@media(max-width:700px){img{max-width:none}}</style>"
+        "<main><h1>Gallery of graphs</h1>",
     ]
     for program in PICTURES:
         graph = program()
@@ -185,8 +187,9 @@ def main(folder: Path) -> None:
             graph.svg(depth=1 if name == "resnet20" else None) + "\n", encoding="utf-8"
         )
         words = (program.__doc__ or "").strip()
-        parts.append(f'<h2>{name.replace("_", " ")}</h2><p>{words}</p><img src="{name}.svg" alt="{words}">')
-    (folder / "index.html").write_text("\n".join(parts) + "\n", encoding="utf-8")
+        parts.append(f'<h2>{name.replace("_", " ")}</h2><p>{words}</p>'
+                     f'<div tabindex=0 role=region aria-label="{name}"><img src="{name}.svg" alt="{words}"></div>')
+    (folder / "index.html").write_text("\n".join([*parts, "</main>"]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
