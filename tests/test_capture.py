@@ -777,7 +777,9 @@ def test_only_functions_are_captured() -> None:
         torch.capture(3)
 
 
-def test_states_from_numpy_arrays_are_constants_with_a_listing() -> None:
+def test_numpy_arrays_are_states_and_what_is_made_of_their_numbers_constants() -> None:
     array = np.array([1.0, 2.0], np.float32)
     program = torch.capture(lambda x: x + torch.from_numpy(array)).record(torch.ones(2))
-    assert "%c0: float32[2] = [1. 2.]" in program.explain()
+    assert "captured state:\n  %array: float32[2]" in program.explain()
+    program = torch.capture(lambda x: x + torch.from_numpy(array * 2)).record(torch.ones(2))
+    assert "%c0: float32[2] = [2. 4.]" in program.explain()

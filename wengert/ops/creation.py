@@ -50,6 +50,8 @@ def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: b
         warn(_COPY_ADVICE, UserWarning)
         if meta:
             return nothing_of(tuple(data.shape), (dtype_of(dtype) or data.dtype).numpy, requires_grad)
+    elif isinstance(data, np.ndarray) and not issubclass(type(data), np.ndarray):  # it stands for one that is recorded
+        return from_numpy(data).to(dtype=dtype, copy=True).requires_grad_(requires_grad)
     return finish(array_from(data, dtype_of(dtype)), requires_grad, meta)
 
 

@@ -34,11 +34,12 @@ from .keeping import Keeper
 from .memory import root_of, step_within, whole_of
 from .names import Names
 from .outside import Binding, Slot, has_resting_grad, spec_of
+from .places import Read
 from .quantities import Condition, Pending, Traced
 from .reads import Reads
 from .shadows import Shadows
 from .sizes import SizeNotes
-from .sources import Argument, Captured, Found, Gradient, Owner, Part, QuantitySource, Setting
+from .sources import Argument, Captured, Found, Gradient, Held, Owner, Part, QuantitySource, Setting, Source
 from .values import Memory, Step, TracedArray
 
 _RECORDING: list[Capturing] = []
@@ -97,6 +98,8 @@ class Capturing(Tracer, ABC):
         """Memories whose copies have been written: Note [x of i]."""
         self.independent: set[Value] = set()
         """Values that depend on nothing that the function is given: these can be looked at."""
+        self.of_arrays: set[Value] = set()
+        """Those of them that depend on arrays: who looks at one looks at these."""
         self.shadows = Shadows()
         reads.quantity = self.pending
         self._line: str | None = None
@@ -191,18 +194,28 @@ class Capturing(Tracer, ABC):
             tensor._alias = None
             tensor._edge = Leaf(tensor)
             self.histories.add(id(tensor._edge))
-        memory, steps = self._capture(tensor, data)
+        return self._placed(tensor, data, self.gradients.get(id(tensor)))
+
+    def hold(self, tensor: Tensor, read: Read) -> None:
+        """Makes a tensor that was made of an array of the user's one on a state: the array's memory."""
+        array = tensor._data
+        found = self._placed(tensor, array, Held(read, read.words))
+        if found.memory.generation == 0:
+            self.independent.add(found.memory.value)
+            self.of_arrays.add(found.memory.value)
+
+    def _placed(self, tensor: Tensor, data: np.ndarray, source: Source | None) -> TracedArray:
+        memory, steps = self._capture(tensor, data, source)
         found = self.traced_array(memory, (), memory.value, memory.array)
         found.steps, found.generation = steps, -1
         tensor._data = found
         self.read(found)
         return found
 
-    def _capture(self, tensor: Tensor, array: np.ndarray) -> tuple[Memory, tuple[Step, ...]]:
+    def _capture(self, tensor: Tensor, array: np.ndarray, source: Source | None) -> tuple[Memory, tuple[Step, ...]]:
         """The memory that an array of the user's is a part of, made a state of the graph if it is not one, and the way
-        to the array from the whole."""
+        to the array from the whole. ``source``: where it is found, if not by the tensor."""
         root = root_of(array)
-        source = self.gradients.get(id(tensor))
         if id(root) not in self.memories:
             whole = whole_of(array)
             name = self.names.free(source.name) if source is not None else self.names.of(tensor)
@@ -315,6 +328,8 @@ class Capturing(Tracer, ABC):
         made = self.graph.add(primitive, operands, params, specs, self.line())
         if primitive.kind != "random" and all([type(x) is not Value or x in self.independent for x in operands]):
             self.independent.update(made)
+            if self.of_arrays and not self.of_arrays.isdisjoint([x for x in operands if type(x) is Value]):
+                self.of_arrays.update(made)
         return made
 
     def _refuse_lost(self, memory: Memory) -> None:
@@ -353,6 +368,12 @@ class Capturing(Tracer, ABC):
             found = self.steps_between(whole, tensor)
             if found is not None:
                 return Part(source, found[0], memory.source, found[1])
+        if edge_of(tensor) is None:
+            steps = self.place(tensor).steps
+            for binding in self.bindings.get(memory.source, ()):
+                count = len(binding.steps)
+                if isinstance(binding.source, Held) and steps[:count] == binding.steps:
+                    return Part(binding.source, steps[count:], memory.source, True)
         return None
 
     def steps_between(self, whole: Tensor, tensor: Tensor) -> tuple[Sequence[Step], bool] | None:

@@ -31,7 +31,7 @@ from .places import MANY, MISSING, MOST, PLAIN, Attribute, Entries, Look, Member
 from .questions import Questions
 from .whose import is_of_nn, is_users
 
-_COMPUTED = frozenset({"getattr", "setattr", "hasattr", "vars", "attrgetter", "__dict__", "__getattribute__",
+COMPUTED = frozenset({"getattr", "setattr", "hasattr", "vars", "attrgetter", "__dict__", "__getattribute__",
                        "getattr_static"})
 """What leads to attributes whose names a function computes."""
 
@@ -122,7 +122,7 @@ class Exploration:
     def __init__(self, reads: Noting, code: types.CodeType) -> None:
         self._reads, self._code = reads, code
         self._names = dict.fromkeys([name for name in code.co_names if not name.startswith("__")])
-        self._every = not _COMPUTED.isdisjoint(code.co_names)
+        self._every = not COMPUTED.isdisjoint(code.co_names)
         self._constants = [value for value in code.co_consts if isinstance(value, (str, int))]
         self._set = names_of(code, frozenset({"STORE_ATTR"}))
         if "setattr" in code.co_names:

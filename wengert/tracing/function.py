@@ -138,10 +138,26 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
     tensors is undone, and refused unless it is recorded for its graph alone, ``once``. Tensors that it has made and
     that live on somewhere are warned of: they have no value but where that depends on nothing; if all are such, and it
     ``keeps`` none, that is a `KeptError`."""
+    reads = Reads()
+    try:
+        return _recorded(function, names, arguments, sizes, once, keeps, reads)
+    except SeenError:
+        pass
+    except Exception as error:
+        if not reads.has_stand_ins() or isinstance(error, KeptError):
+            raise
+    return _recorded(function, names, arguments, sizes, once, keeps, Reads(stand_ins=False))
+
+
+class SeenError(Exception):
+    """That a function can have found that something stands for an array of numpy."""
+
+
+def _recorded(function: Callable[..., Any], names: list[str], arguments: Arguments, sizes: SizeNotes | None,
+              once: bool, keeps: bool, reads: Reads) -> Program:
     settle_optimizers(function)
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
-    reads = Reads()
     recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}), reads, sizes)
     for place, (argument, tensor) in enumerate(zip(arguments.names, arguments.tensors, strict=True)):
         recorder.argument(place, argument, tensor)
@@ -158,6 +174,8 @@ def record(function: Callable[..., Any], names: list[str], arguments: Arguments,
             with reads:
                 args, kwargs = arguments.filled(recorder.stand_ins, floats)
                 result = function(*args, **kwargs)
+            if reads.is_seen_through():
+                raise SeenError
             arguments.refuse_changes((args, kwargs), recorder.stand_ins, floats)
             kept = [] if once else [read for read in reads if read.is_replaced()]
             results = Results(recorder, result, kept)

@@ -105,8 +105,8 @@ class Read:
         return self.key is not MISSING and isinstance(self.container, (
             types.CellType, dict, types.MappingProxyType))
 
-    def put(self, tensor: Tensor) -> None:
-        """Puts a tensor there."""
+    def put(self, tensor: Any) -> None:
+        """Puts a tensor there, or what there was."""
         if type(self.container) is types.CellType:
             self.container.cell_contents = tensor
         elif isinstance(self.container, dict):
@@ -206,7 +206,7 @@ class Attribute(Read):
     def is_single(self) -> bool:
         return True
 
-    def put(self, tensor: Tensor) -> None:
+    def put(self, tensor: Any) -> None:
         self.container.__set__(self.owner, tensor)
 
 
@@ -227,7 +227,7 @@ class Member(Read):
     def is_single(self) -> bool:
         return True
 
-    def put(self, tensor: Tensor) -> None:
+    def put(self, tensor: Any) -> None:
         self.container[self.key] = tensor
 
 
@@ -273,15 +273,16 @@ class Chance(Read):
 
 
 class Same:
-    """Stands for a tensor that was found: there must be one, and if it was found at ``first`` too, the one there."""
+    """Stands for a tensor, or something else of a ``kind``, that was found: there must be one, and if it was found at
+    ``first`` too, the one there."""
 
-    __slots__ = ("first",)
+    __slots__ = ("first", "kind")
 
-    def __init__(self, first: Read | None) -> None:
-        self.first = first
+    def __init__(self, first: Read | None, kind: type = Tensor) -> None:
+        self.first, self.kind = first, kind
 
     def holds(self, now: object) -> bool:
-        return isinstance(now, Tensor) and (self.first is None or self.first.now() is now)
+        return isinstance(now, self.kind) and (self.first is None or self.first.now() is now)
 
 
 def alike(x: Any, y: Any) -> bool:

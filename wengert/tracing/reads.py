@@ -42,8 +42,9 @@ import numpy as np
 from ..core.errors import TraceError
 from ..core.quantity import Quantity
 from ..tensors.tensor import Tensor
-from .exploration import Exploration, is_module, is_scheduler
-from .places import MISSING, Chance, Look, Numbers, Quick, Read, is_plain
+from .arrays import StandIn, is_looked_at, look, plain_array
+from .exploration import COMPUTED, Exploration, is_module, is_scheduler
+from .places import MISSING, Chance, Look, Numbers, Quick, Read, Same, is_plain
 from .seeds import is_forgotten, is_seeding, is_young
 from .sizes import TracedSize
 from .whose import is_of_library, is_of_nn, is_of_optim, is_ours, is_users, is_written
@@ -89,7 +90,9 @@ class KeptError(TraceError):
 class Reads:
     """What is noted during one recording; as a context manager it watches this thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, stand_ins: bool = True) -> None:
+        self.stand_ins = stand_ins
+        """Whether something may stand for arrays of numpy."""
         self._places: dict[tuple[int, Any], Read] = {}
         self._tensors: dict[int, Read] = {}
         self.printed: list[str] = []
@@ -109,6 +112,12 @@ class Reads:
         self._within: dict[int, object] = {}
         """The objects of which things are attributes that the collector does not know."""
         self._settings: list[tuple[dict[str, Any], str, Any, Any]] = []
+        self._entering: tuple[types.CodeType, dict[str, Any]] | None = None
+        """The code and the globals of the function that is being entered."""
+        self._arrays: list[tuple[Read, StandIn]] = []
+        """Places with an array, and what stands there meanwhile."""
+        self._inputs: dict[int, Same] = {}
+        """What is guarded of places with arrays of which no number was asked, by the place's identity."""
         self._outer: Any = None
         self._chance: Any = None
         self._drawn: Any = None
@@ -138,6 +147,7 @@ class Reads:
         if self._collects:
             gc.enable()
         self._put_settings_back()
+        self._put_arrays_back()
         old = self._old(young)
         self._places = {place: read for place, read in self._places.items() if id(read.owner) in old}
 
@@ -339,10 +349,12 @@ class Reads:
                     self._refuse(f"{_line_of(frame)} has {name}, {what}, and may ask for its type(), which is another "
                                  "one while it is recorded; ask isinstance(x, float), or int")
         exploration = Exploration(self, code)
+        self._entering = code, frame.f_globals
         for name, value in met.items():
             exploration.into(value, name)
         exploration.rooted = True
         exploration.globals(frame.f_globals)
+        self._entering = None
 
     def of_function(self, function: Callable[..., Any]) -> None:
         """Notes what a function finds before it runs: the variables of its closure, and what these lead to."""
@@ -352,6 +364,7 @@ class Reads:
             called = getattr(function, "forward", None) if is_module(function) else type(function).__call__
         plain = inspect.unwrap(getattr(called, "__func__", called))
         if isinstance(plain, types.FunctionType):
+            self._entering = plain.__code__, plain.__globals__
             exploration = Exploration(self, plain.__code__)
             exploration.rooted = True
             exploration.into(plain, plain.__name__)
@@ -362,6 +375,7 @@ class Reads:
                 exploration.into(owner, "self")
             if is_users(plain.__code__.co_filename):
                 exploration.globals(plain.__globals__)
+            self._entering = None
 
     def look(self, place: Any, find: Callable[[], Any], words: str, owner: object, quick: Quick | None = None
              ) -> None:
@@ -431,7 +445,60 @@ class Reads:
         if rooted:
             self._rooted.add(id(owner))
         if place not in self._places:
-            self._add(place, Read(container, key, words, owner))
+            read = Read(container, key, words, owner)
+            self._add(place, read)
+            if type(read.value) is np.ndarray and self._may_stand_in(read):
+                known = [stand_in for _, stand_in in self._arrays if plain_array(stand_in) is read.value]
+                stand_in = known[0] if known else StandIn(read.value)
+                self._arrays.append((read, stand_in))
+                self.array(read.value, words, rooted)
+                self.within(read.value, owner)
+                read.put(stand_in)
+
+    def _may_stand_in(self, read: Read) -> bool:
+        """Whether something may stand for an array: where it is a variable or an attribute, which no function that has
+        run can have got hold of, and none asks for its type."""
+        if self._entering is None or not self.stand_ins or not read.is_single():
+            return False
+        code, variables = self._entering
+        is_entry = isinstance(read.container, dict) and read.container is read.owner and read.container is not variables
+        if is_entry or not is_users(code.co_filename):
+            return False
+        name = read.key if isinstance(read.key, str) else read.words
+        return not any(name in other.co_names or name in other.co_freevars or not COMPUTED.isdisjoint(other.co_names)
+                       for other in self._codes.values() if other is not code and is_users(other.co_filename))
+
+    def _put_arrays_back(self) -> None:
+        """Puts arrays where something has stood for them; of those of which a number was asked the numbers count."""
+        for read in self if self._arrays else ():
+            found = read.now() if read.is_single() else None
+            if type(found) is StandIn:
+                read.put(plain_array(found))
+        firsts: dict[int, Read] = {}
+        for read, stand_in in self._arrays:
+            if is_looked_at(stand_in):
+                continue
+            self._places.pop((id(read.value), "numbers"), None)
+            first = firsts.setdefault(id(read.value), read)
+            self._inputs[id(read)] = Same(None if first is read else first, np.ndarray)
+
+    def is_seen_through(self) -> bool:
+        """Whether a function that has run can have found that something stands for an array: by its type."""
+        return bool(self._arrays) and any(
+            "type" in code.co_names for code in self._codes.values() if is_users(code.co_filename))
+
+    def has_stand_ins(self) -> bool:
+        """Whether something has stood for an array."""
+        return bool(self._arrays)
+
+    def look_at_arrays(self) -> None:
+        """Notes that the numbers count of all arrays for which something stands."""
+        for _, stand_in in self._arrays:
+            look(stand_in)
+
+    def of_array(self, array: np.ndarray) -> Read | None:
+        """The first place where an array was found for which something stands."""
+        return next((read for read, stand_in in self._arrays if plain_array(stand_in) is array), None)
 
     def of_tensor(self, tensor: Tensor) -> Read | None:
         """The first place where a tensor was found."""
@@ -445,6 +512,7 @@ class Reads:
     def undo(self) -> list[Read]:
         """Makes all places what they were when they were noted; returns those that had changed."""
         self._put_settings_back()
+        self._put_arrays_back()
         changed = [read for read in self if not read.holds()]
         for read in changed:
             read.put_back()
@@ -456,12 +524,14 @@ class Reads:
     def settle(self) -> None:
         """Ends the noting: of a place with a tensor it matters from now on that it has one, or the same as another."""
         for read in self:
-            read.value = read.settled(lambda tensor: self._tensors[id(tensor)])
+            read.value = self._inputs.get(id(read)) or read.settled(lambda tensor: self._tensors[id(tensor)])
         self._entered.clear()
         self._codes.clear()
         self._tensors.clear()
         self._within.clear()
         self._untracked.clear()
+        self._arrays.clear()
+        self._inputs.clear()
         self._alive.clear()
 
     def refuse_changes(self, kept: list[Read]) -> None:

@@ -131,9 +131,13 @@ class Recorder(Capturing):
         return value
 
     def made(self, tensor: Tensor) -> None:
-        """A tensor made of an array inside the function is a constant, unless the array is memory that is known."""
+        """A tensor made of an array inside the function is a constant, unless the array is memory that is known, or one
+        of the user's that is an input (`arrays`)."""
         data = tensor._data
-        if type(data) is np.ndarray and id(root_of(data)) not in self.memories:
+        read = self.reads.of_array(data) if type(data) is np.ndarray else None
+        if read is not None:
+            self.hold(tensor, read)
+        elif type(data) is np.ndarray and id(root_of(data)) not in self.memories:
             tensor._data = self.fresh(self._constant(data), data.copy(order="K"))
 
     def shares(self, part: Tensor, whole: Tensor) -> bool:
@@ -241,7 +245,11 @@ class Recorder(Capturing):
 
     def known(self, tensor: Tensor) -> np.ndarray | None:
         value, array = self.read(self.place(tensor))
-        return self.shadows.known(array).copy() if value in self.independent else None
+        if value not in self.independent:
+            return None
+        if value in self.of_arrays:
+            self.reads.look_at_arrays()
+        return self.shadows.known(array).copy()
 
     def value(self, tensor: Tensor, what: str) -> np.ndarray:
         array = self.known(tensor)

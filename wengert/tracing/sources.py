@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from ..core.state import state
 from ..tensors.tape import Leaf
-from ..tensors.tensor import Tensor
+from ..tensors.tensor import Tensor, make
 from .places import Read
 from .values import Step
 
@@ -47,6 +50,23 @@ class Found:
         return self.read.now()
 
 
+class Held:
+    """A tensor on the memory of the array of numpy at a place that Python code reads, whichever is there then."""
+
+    def __init__(self, read: Read, name: str) -> None:
+        self.read, self.name = read, name
+
+    def find(self, arguments: Sequence[Any]) -> Any:
+        found = self.read.now()
+        if type(found) is not np.ndarray:
+            return None
+        watcher, state.watcher = state.watcher, None  # a recording that is going on has no part in it
+        try:
+            return make(found, None)
+        finally:
+            state.watcher = watcher
+
+
 class Gradient:
     """The ``.grad`` of a leaf, whichever tensor is there at the time."""
 
@@ -62,7 +82,7 @@ class Gradient:
 class Part:
     """A view of the user's tensor at ``whole``, by ``steps``; ``detached`` from its history, or with it."""
 
-    def __init__(self, whole: Argument | Captured | Found, steps: Sequence[Step], name: str, detached: bool) -> None:
+    def __init__(self, whole: Owner, steps: Sequence[Step], name: str, detached: bool) -> None:
         self.whole, self.steps, self.name, self.detached = whole, steps, name, detached
 
     def find(self, arguments: Sequence[Tensor]) -> Tensor:
@@ -89,7 +109,7 @@ def viewed(tensor: Tensor, steps: Sequence[Step], detached: bool) -> Tensor:
     return made
 
 
-Owner = Argument | Captured | Found
+Owner = Argument | Captured | Found | Held
 Source = Owner | Gradient
 
 
