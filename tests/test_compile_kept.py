@@ -238,6 +238,23 @@ def weights_that_are_replaced_one_by_one(wrap: Callable[[Any], Any]) -> Step:
     return step
 
 
+@case
+def weights_that_are_leaves_again(wrap: Callable[[Any], Any]) -> Step:
+    """As functional updates leave them, in a dict and in an attribute, one by `grad` and one by `backward`."""
+    weights, place = {"w": torch.randn(3, 4).requires_grad_()}, SimpleNamespace(v=torch.randn(4, 2).requires_grad_())
+
+    def f(x: Any) -> Any:
+        loss = (torch.tanh(x @ weights["w"]) @ place.v).square().sum()
+        (slope,) = torch.autograd.grad(loss, weights["w"], retain_graph=True)
+        loss.backward(inputs=[place.v])
+        weights["w"] = (weights["w"] - 0.1 * slope).detach().requires_grad_()
+        place.v = (place.v - 0.1 * place.v.grad).detach().requires_grad_()
+        return loss.detach()
+
+    f = wrap(f)
+    return lambda x: [f(x), weights["w"], place.v, weights["w"].is_leaf, place.v.requires_grad, place.v.grad is None]
+
+
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("check", [0, 2])
 def test_what_is_kept_is_there_for_the_next_call(make: Callable[[Any], Step], check: int) -> None:

@@ -155,3 +155,39 @@ def test_views_among_the_results_follow_sizes() -> None:
         own.fill_(7.0)
         assert whole.tolist() == [0.0] * (n - 1) + [2.0 * (n - 1)] and x.tolist() == [0.0] + [7.0] * (n - 1)
     assert sum([family.made for family in f.sizes._families]) == 3
+
+
+def test_leaves_that_a_function_makes_are_leaves() -> None:
+    """With the gradients that they have; also through parts without a history."""
+
+    def f(x: Any) -> Any:
+        a, b = x.detach().clone().requires_grad_(), torch.ones(3, requires_grad=True)
+        c = (x * 2).detach().requires_grad_()
+        (a * b * x).sum().backward(inputs=[a, b])
+        return a, {"b": b}, c, a.detach(), a
+
+    compiled = torch.compile(f, fullgraph=True)
+    for _ in range(4):
+        x = torch.arange(3.0)
+        for (a, more, c, part, again), wanted in ((compiled(x), f(x)),):
+            assert again is a and part.data_ptr() == a.data_ptr() and not part.requires_grad
+            for came, other in zip((a, more["b"], c), (wanted[0], wanted[1]["b"], wanted[2]), strict=True):
+                assert came.is_leaf and came.requires_grad and came.tolist() == other.tolist()
+                assert (came.grad is None) is (other.grad is None)
+                assert came.grad is None or came.grad.tolist() == other.grad.tolist()
+            (a * c).sum().backward()
+            assert a.grad.tolist() == (wanted[0].grad + c.detach()).tolist() and c.grad.tolist() == a.tolist()
+    assert len(compiled.programs) == 1
+
+
+def test_a_history_that_begins_at_another_result_is_refused() -> None:
+    def f(x: Any) -> Any:
+        a = x.detach().clone().requires_grad_()
+        return a, (a * x).sum()
+
+    with pytest.raises(TraceError, match="begins at another result"):
+        torch.compile(f, fullgraph=True)(torch.ones(3))
+    with pytest.warns(UserWarning, match="begins at another result"):
+        a, loss = torch.compile(f)(torch.ones(3))
+    loss.backward()
+    assert a.grad.tolist() == [1.0] * 3

@@ -112,8 +112,8 @@ class Again:
     def _results(self) -> None:
         program, native = self.program, self.native
         where = program._results.where
-        if not all(type(w) is Value for w in where):
-            raise Unlike("it gives tensors that were there before")
+        if not all(type(w) is Value for w in where) or program._results.begun:
+            raise Unlike("it gives tensors that were there before, or that begin histories")
         found = [native.outputs_at[program.graph.outputs.index(w)] for w in where if type(w) is Value]
         self._made = [at for at in found if at is not None]
         taken = [*self._made, *[at for _, at in self._set]]

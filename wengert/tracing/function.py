@@ -12,8 +12,9 @@ from ..core.errors import InplaceError, TraceError
 from ..core.frames import warn
 from ..core.state import state
 from ..ir import InstructionGraph, Value, prune, verify
+from ..tensors.alias import edge_of
 from ..tensors.evaluation import tracing
-from ..tensors.tape import Leaf
+from ..tensors.tape import Leaf, ancestors
 from .arguments import Arguments
 from .backward import Backward, open_ends, record_backward
 from .names import Names, has_unmade_parameters, settle_optimizers, tensors_seen_by
@@ -239,6 +240,11 @@ def _recorded_backward(recorder: Recorder, results: Results, arguments: Argument
                                 if type(where) is Value])
     if not ends:
         return None
+    begun = {id(edge_of(results.tensors[place])) for place, _ in results.begun}
+    edges = [edge for edge in map(edge_of, ends) if edge is not None]
+    if begun and any(id(node) in begun for node in ancestors(edges)):
+        raise TraceError("[compile] results whose histories begin outside were expected; got one that begins at "
+                         "another result, a leaf that the function has made; make that outside, or detach() the other")
     if not all(now for _, _, now in recorder.turns()):
         raise TraceError("[requires_grad_] leaves that keep requiring gradients were expected, as a result has a "
                          "history; got one that stops; detach() the result, or call requires_grad_(False) outside")

@@ -300,7 +300,7 @@ def alike(x: Any, y: Any) -> bool:
 def replaces(now: object, before: object) -> bool:
     """Whether there is a tensor in the place of another one, or of nothing, which can be put there again."""
     return type(now) is Tensor and now is not before and (
-        before is None or before is MISSING or isinstance(before, Tensor)) and not (now.requires_grad and now.is_leaf)
+        before is None or before is MISSING or isinstance(before, Tensor))
 
 
 def is_plain(value: object) -> bool:

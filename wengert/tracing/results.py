@@ -38,14 +38,34 @@ class Results:
         self._places: dict[int, Place] = {}
         self._recorder = recorder
         held = [read.now() for read in kept]
-        self.kept = [(read, edge_of(tensor) is not None and not open_ends([tensor]))
+        self.kept = [(read, type(edge_of(tensor)) not in (Leaf, type(None)) and not open_ends([tensor]))
                      for read, tensor in zip(kept, held, strict=True)]
         """With each whether its history is used up, as backward() ran through it."""
+        self.begun: list[tuple[int, int | None]] = []
+        """Which of the results are leaves that the function has made, and where the gradient of each is, if it has
+        one."""
         leaves, self.form = RESULTS.flatten((result, *held) if held else result)
         self.leaves = list(map(self._taken, leaves))
+        for place in range(len(self.where)):
+            self._begin(place)
         self._join()
         recorder.graph.outputs = [where for where in self.where if type(where) is Value]
         del self._recorder, self._places
+
+    def _begin(self, place: int) -> None:
+        """Notes a leaf that the function has made: it begins a history."""
+        tensor = self.tensors[place]
+        leaf = edge_of(tensor)
+        if type(leaf) is not Leaf or type(self.where[place]) is not Value:
+            return
+        if leaf.rare is not None:
+            raise TraceError("[compile] results without hooks were expected; got a tensor that the function has made, "
+                             "and registered a hook on; register it outside")
+        slot = self._recorder.slots.get(id(leaf))
+        gradient = None if slot is None else slot.current
+        if gradient is not None:
+            self._taken(gradient)
+        self.begun.append((place, None if gradient is None else self._places[id(gradient)].number))
 
     def handed_out(self, built: Any) -> Any:
         """The result, of what was built, once what is kept is at its places."""
