@@ -191,3 +191,41 @@ def test_a_history_that_begins_at_another_result_is_refused() -> None:
         a, loss = torch.compile(f)(torch.ones(3))
     loss.backward()
     assert a.grad.tolist() == [1.0] * 3
+
+
+def test_a_result_that_retains_its_gradient_does() -> None:
+    def f(x: Any) -> Any:
+        y, z = x * 2, x.sin()
+        y.retain_grad()
+        return y, z.sum()
+
+    compiled = torch.compile(f, fullgraph=True)
+    for _ in range(3):
+        found = []
+        for function in (f, compiled):
+            x = torch.arange(3.0, requires_grad=True)
+            y, loss = function(x)
+            (loss + (y * 3).sum()).backward()
+            found.append((y.grad, x.grad))
+        for expected, came in zip(*found, strict=True):
+            torch.testing.assert_close(came, expected)
+
+
+def test_a_result_of_which_others_are_computed_retains_none() -> None:
+    def f(x: Any) -> Any:
+        y = x * 2
+        y.retain_grad()
+        return y, y.sin().sum()
+
+    with pytest.raises(TraceError, match="on which no other depends"):
+        torch.compile(f, fullgraph=True)(torch.ones(3, requires_grad=True))
+
+
+def test_a_gradient_with_regard_to_another_result_is_refused() -> None:
+    def f(x: Any) -> Any:
+        y = x * 2
+        return y, y.sin().sum()
+
+    y, loss = torch.compile(f, fullgraph=True)(torch.ones(3, requires_grad=True))
+    with pytest.raises(RuntimeError, match="not have been used"):
+        torch.autograd.grad(loss, y)

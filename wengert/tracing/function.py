@@ -14,7 +14,7 @@ from ..core.state import state
 from ..ir import InstructionGraph, Value, prune, verify
 from ..tensors.alias import edge_of
 from ..tensors.evaluation import tracing
-from ..tensors.tape import Leaf, ancestors
+from ..tensors.tape import Leaf, ancestors, node_of
 from .arguments import Arguments
 from .backward import Backward, open_ends, record_backward
 from .names import Names, has_unmade_parameters, settle_optimizers, tensors_seen_by
@@ -242,6 +242,10 @@ def _recorded_backward(recorder: Recorder, results: Results, arguments: Argument
         return None
     begun = {id(edge_of(results.tensors[place])) for place, _ in results.begun}
     edges = [edge for edge in map(edge_of, ends) if edge is not None]
+    for kept in [node_of(edge_of(results.tensors[place])) for place in results.retained]:
+        if any(node is kept for edge in edges if node_of(edge) is not kept for node in ancestors([edge])):
+            raise TraceError("[retain_grad] a result on which no other depends was expected to retain its gradient; "
+                             "got one that others are computed of; compute these outside")
     if begun and any(id(node) in begun for node in ancestors(edges)):
         raise TraceError("[compile] results whose histories begin outside were expected; got one that begins at "
                          "another result, a leaf that the function has made; make that outside, or detach() the other")

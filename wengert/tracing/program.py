@@ -185,6 +185,9 @@ class Program:
         if node is not None and self.backward is not None:
             node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
             self._attach(node, self.backward.places, made)
+        for i in self._results.retained:
+            if made[i].requires_grad:
+                made[i].retain_grad()
         for i, gradient in self._results.begun:
             leaf = made[i]._edge = Leaf(made[i])
             leaf.grad = None if gradient is None else made[gradient]

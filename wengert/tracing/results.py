@@ -44,6 +44,8 @@ class Results:
         self.begun: list[tuple[int, int | None]] = []
         """Which of the results are leaves that the function has made, and where the gradient of each is, if it has
         one."""
+        self.retained: list[int] = []
+        """Which of them retain their gradients, though they are no leaves."""
         leaves, self.form = RESULTS.flatten((result, *held) if held else result)
         self.leaves = list(map(self._taken, leaves))
         for place in range(len(self.where)):
@@ -53,10 +55,14 @@ class Results:
         del self._recorder, self._places
 
     def _begin(self, place: int) -> None:
-        """Notes a leaf that the function has made: it begins a history."""
+        """Notes a leaf that the function has made, which begins a history; or that a result retains its gradient."""
         tensor = self.tensors[place]
         leaf = edge_of(tensor)
-        if type(leaf) is not Leaf or type(self.where[place]) is not Value:
+        if leaf is None or type(self.where[place]) is not Value:
+            return
+        if type(leaf) is not Leaf:
+            if tensor._rare is not None and "retains" in tensor._rare:
+                self.retained.append(place)
             return
         if leaf.rare is not None:
             raise TraceError("[compile] results without hooks were expected; got a tensor that the function has made, "
