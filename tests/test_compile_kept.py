@@ -255,6 +255,35 @@ def weights_that_are_leaves_again(wrap: Callable[[Any], Any]) -> Step:
     return lambda x: [f(x), weights["w"], place.v, weights["w"].is_leaf, place.v.requires_grad, place.v.grad is None]
 
 
+@case
+def rates_that_are_set(wrap: Callable[[Any], Any]) -> Step:
+    """From an argument, from what was there, and to a constant; the program reads what others set as well."""
+    w, v, u = [torch.randn(3).requires_grad_() for _ in range(3)]
+    optimizer = torch.optim.SGD([{"params": [w], "scale": 2.0}, {"params": [v], "lr": 0.5}, {"params": [u]}], lr=0.1)
+
+    def f(x: Any, rate: float) -> Any:
+        first, second, third = optimizer.param_groups
+        first["lr"] = rate * first["scale"]
+        second["lr"] *= 0.9
+        third["lr"] = 0.25
+        optimizer.zero_grad()
+        loss = ((w + v + u) * x.mean(0)).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss.detach(), second["lr"]
+
+    f, calls = wrap(f), [0]
+
+    def step(x: Any) -> list[Any]:
+        calls[0] += 1
+        if calls[0] == 4:
+            optimizer.param_groups[1]["lr"], optimizer.param_groups[0]["scale"] = 0.3, 1.0
+        loss, rate = f(x, 0.1 / calls[0])
+        return [loss, rate, w, v, u, *[group["lr"] for group in optimizer.param_groups]]
+
+    return step
+
+
 @pytest.mark.parametrize("make", CASES, ids=lambda make: make.__name__)
 @pytest.mark.parametrize("check", [0, 2])
 def test_what_is_kept_is_there_for_the_next_call(make: Callable[[Any], Step], check: int) -> None:

@@ -249,7 +249,7 @@ class Capturing(Tracer, ABC):
         if isinstance(value, Pending):
             return value.whole()
         if type(value) is float:
-            return self.quantity_of_group(group, key, None, value)
+            return value if self.reads.has_set(group, key) else self.quantity_of_group(group, key, None, value)
         if type(value) is tuple and value and all(isinstance(part, float) for part in value):
             return tuple([part.whole() if isinstance(part, Pending) else self.quantity_of_group(group, key, i, part)
                           for i, part in enumerate(value)])

@@ -82,7 +82,7 @@ def checked(name: str, program: Program, arguments: Arguments, run: Callable[[],
             **{place: array.copy() for place, array in before.memories.items()},
             **{place: None if tensor is None else tensor._data.copy()
                for place, tensor in program.gradients(arguments).items()},
-            **{read.words: read.now()._data.copy() for read, _ in program.results.kept},
+            **{read.words: _array_of(read.now()) for read, _ in program.results.kept},
         }
 
     try:
@@ -214,7 +214,11 @@ def _is_behind_a_mask(expected: object, came: object) -> bool:
 
 
 def _arrays(result: object) -> list[Any]:
-    return [leaf._data.copy() if isinstance(leaf, Tensor) else leaf for leaf in RESULTS.flatten(result)[0]]
+    return [_array_of(leaf) for leaf in RESULTS.flatten(result)[0]]
+
+
+def _array_of(thing: Any) -> Any:
+    return thing._data.copy() if isinstance(thing, Tensor) else thing
 
 
 def _difference(expected: object, came: object) -> str | None:

@@ -178,7 +178,7 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
             if reads.is_seen_through():
                 raise SeenError
             arguments.refuse_changes((args, kwargs), recorder.stand_ins, floats)
-            kept = [] if once else [read for read in reads if read.is_replaced()]
+            kept = [] if once else [*[read for read in reads if read.is_replaced()], *reads.set]
             results = Results(recorder, result, kept)
             del args, kwargs, result, floats
             if once:

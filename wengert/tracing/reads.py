@@ -112,6 +112,8 @@ class Reads:
         self._within: dict[int, object] = {}
         """The objects of which things are attributes that the collector does not know."""
         self._settings: list[tuple[dict[str, Any], str, Any, Any]] = []
+        self.set: list[Read] = []
+        """Settings of optimisers that the function has set to other floats."""
         self._entering: tuple[types.CodeType, dict[str, Any]] | None = None
         """The code and the globals of the function that is being entered."""
         self._arrays: list[tuple[Read, StandIn]] = []
@@ -179,12 +181,22 @@ class Reads:
                 self._settings.append((group, key, value, stand_in))
                 group[key] = stand_in
 
+    def has_set(self, group: dict[str, Any], key: str) -> bool:
+        """Whether the function has set a setting of an optimiser."""
+        return any(each is group and name == key and group.get(key) is not stand_in
+                   for each, name, _, stand_in in self._settings)
+
     def _put_settings_back(self) -> None:
-        """Takes the quantities out of optimisers' groups; what has been changed stays to be noticed."""
+        """Takes the quantities out of optimisers' groups; what has been changed stays to be noticed. Where it is
+        another float, each call puts that there, whatever was there: nobody has seen that but as a quantity."""
         for group, key, value, stand_in in self._settings:
             if group.get(key) is stand_in:
                 group[key] = value
                 self._places.pop((id(group), key), None)
+            elif type(value) is float and isinstance(group.get(key), float):
+                read = self._places[id(group), key]
+                self._inputs[id(read)] = Same(None, float)
+                self.set.append(read)
         self._settings.clear()
 
     def _watching(self) -> Callable[[types.FrameType, str, Any], None]:

@@ -27,8 +27,9 @@ class Results:
     """The result of a recorded function: the ``form`` of its nest, its ``leaves`` with a `Place` for each tensor, and
     ``where`` each of them is: an output of the graph, or a tensor of the user's.
 
-    ``kept`` are places where it has put another tensor, as ``self.state = new``: these are results too, behind the
-    function's own, and are put there in each call. Raises `TraceError` for what is neither a tensor nor a plain value.
+    ``kept`` are places where it has put another tensor, as ``self.state = new``, or another rate of an optimiser: these
+    are results too, behind the function's own, and are put there in each call. Raises `TraceError` for what is neither
+    a tensor nor a plain value.
     """
 
     def __init__(self, recorder: Recorder, result: object, kept: Sequence[Read] = ()) -> None:
@@ -38,8 +39,8 @@ class Results:
         self._places: dict[int, Place] = {}
         self._recorder = recorder
         held = [read.now() for read in kept]
-        self.kept = [(read, type(edge_of(tensor)) not in (Leaf, type(None)) and not open_ends([tensor]))
-                     for read, tensor in zip(kept, held, strict=True)]
+        self.kept = [(read, isinstance(thing, Tensor) and type(edge_of(thing)) not in (Leaf, type(None))
+                      and not open_ends([thing])) for read, thing in zip(kept, held, strict=True)]
         """With each whether its history is used up, as backward() ran through it."""
         self.begun: list[tuple[int, int | None]] = []
         """Which of the results are leaves that the function has made, and where the gradient of each is, if it has
