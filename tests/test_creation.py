@@ -242,3 +242,8 @@ def test_a_name_that_is_in_another_module(name: str, meant: str) -> None:
     assert not hasattr(torch, name)
     assert not hasattr(torch.ones(1), "nothing") and not hasattr(torch, "nothing")
     assert "nn" in dir(torch) and "zeros" in dir(torch)
+
+
+@pytest.mark.parametrize("data", [range(3), [0, 1, 2], (0, 1, 2), np.arange(3), torch.arange(3), range(0)])
+def test_new_holds_any_sequence(data: Any) -> None:
+    assert torch.ones(2, dtype=torch.float64).new(data).tolist() == list(map(float, data))

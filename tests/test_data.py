@@ -247,3 +247,25 @@ def test_datasets_that_fetch_many_at_once() -> None:
 def test_misuse(call: Any, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         call()
+
+
+def test_loaders_of_other_packages_change_how_they_iterate() -> None:
+    """By `_get_iterator`, as torch-geometric's do, and by another order while it is not settled, as timm's."""
+
+    class Doubled(data.DataLoader[Any]):
+        def _get_iterator(self) -> Any:
+            return (2 * batch for batch in super()._get_iterator())
+
+    class Again(data.DataLoader[Any]):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self._DataLoader__initialized = False
+            self.batch_sampler = [[0], [0, 1]]
+            self._DataLoader__initialized = True
+
+    assert [batch.tolist() for batch in Doubled([1, 2, 3], 2)] == [[2, 4], [6]]
+    again = Again([5, 6], 2)
+    assert again._index_sampler is again.batch_sampler
+    assert ([batch.tolist() for batch in again], len(again)) == ([[5], [5, 6]], 2)
+    with pytest.raises(ValueError, match="should not be set after"):
+        again.batch_sampler = [[1]]

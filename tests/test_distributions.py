@@ -644,3 +644,27 @@ def test_triangular_vectors() -> None:
         vec_to_tril_matrix(torch.ones(4))
     with pytest.raises(ValueError, match="outside"):
         tril_matrix_to_vec(torch.ones(2, 2), 5)
+
+
+def test_a_transform_keeps_its_last_pair_where_other_packages_read_it() -> None:
+    """pyro's flows have the logarithm of the determinant from what they computed with: `_cached_x_y`."""
+
+    class Cube(D.Transform):
+        domain = codomain = constraints.real
+        bijective = True
+
+        def _call(self, x: Any) -> Any:
+            self.slope = 3 * x**2
+            return x**3
+
+        def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
+            x_old, y_old = self._cached_x_y
+            if x is not x_old or y is not y_old:
+                self(x)
+            return self.slope.log()
+
+    cube, x = Cube(cache_size=1), torch.tensor([1.0, 2.0])
+    assert cube._cached_x_y == (None, None)
+    y = cube(x)
+    assert cube._cached_x_y[0] is x and cube._cached_x_y[1] is y
+    assert torch.equal(cube.log_abs_det_jacobian(x, y), torch.tensor([3.0, 12.0]).log())

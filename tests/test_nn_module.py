@@ -615,3 +615,26 @@ def test_a_function_as_an_attribute_of_a_class_is_no_method(name: str) -> None:
 
     assert Holds().held is Inherits().own() is Holds.held is function
     assert Inherits.forward is nn.ReLU.forward
+
+
+def test_what_classes_of_other_packages_call_by_name() -> None:
+    """`super().__setstate__`, `_call_impl` beside a `__call__`, lists' `_get_abs_string_index`, names of weights."""
+
+    class Counted(nn.Linear):
+        def __call__(self, x: Any) -> Any:
+            return self._call_impl(x) + 1
+
+        def __setstate__(self, state: dict[str, Any]) -> None:
+            super().__setstate__(state)
+            self.restored = True
+
+    layer = Counted(2, 3)
+    layer.register_forward_hook(lambda module, args, out: out * 2)
+    x = wengert.ones(1, 2)
+    assert copy.deepcopy(layer).restored
+    assert wengert.equal(layer(x), layer.forward(x) * 2 + 1)
+    assert nn.ModuleList([layer, layer])._get_abs_string_index(-1) == "1"
+    lstm = nn.LSTM(2, 3, num_layers=2, bidirectional=True, proj_size=2)
+    assert lstm._flat_weights_names == [name for name, _ in lstm.named_parameters()]
+    assert [id(p) for p in lstm._flat_weights] == [id(p) for p in lstm.parameters()]
+    assert [len(names) for names in lstm._all_weights] == [5] * 4

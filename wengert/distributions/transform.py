@@ -43,11 +43,11 @@ class Transform:
             raise ValueError("cache_size must be 0 or 1")
         self._cache_size = cache_size
         self._inverted: Any = None  # a weak reference to the inverse, which refers to this one
-        self._last: tuple[Any, Any] = (None, None)
+        self._cached_x_y: tuple[Any, Any] = (None, None)  # transforms of pyro read it
         super().__init__()  # a module's, where a class is both
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_inverted": None, "_last": (None, None)}
+        return {**self.__dict__, "_inverted": None, "_cached_x_y": (None, None)}
 
     @property
     def event_dim(self) -> int:
@@ -84,17 +84,17 @@ class Transform:
     def __call__(self, x: Tensor) -> Tensor:
         if self._cache_size == 0:
             return self._call(x)
-        if self._last[0] is not x:
-            self._last = (x, self._call(x))
-        result: Tensor = self._last[1]
+        if self._cached_x_y[0] is not x:
+            self._cached_x_y = (x, self._call(x))
+        result: Tensor = self._cached_x_y[1]
         return result
 
     def _inv_call(self, y: Tensor) -> Tensor:
         if self._cache_size == 0:
             return self._inverse(y)
-        if self._last[1] is not y:
-            self._last = (self._inverse(y), y)
-        result: Tensor = self._last[0]
+        if self._cached_x_y[1] is not y:
+            self._cached_x_y = (self._inverse(y), y)
+        result: Tensor = self._cached_x_y[0]
         return result
 
     def _call(self, x: Tensor) -> Tensor:

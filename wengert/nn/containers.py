@@ -38,7 +38,7 @@ class _Numbered(Module):
 
     _modules: dict[str, Module]  # type: ignore[assignment]
 
-    def _name_at(self, index: Any) -> str:
+    def _get_abs_string_index(self, index: Any) -> str:
         names = list(self._modules)
         position = operator.index(index)
         if not -len(names) <= position < len(names):
@@ -57,13 +57,13 @@ class _Numbered(Module):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(OrderedDict(list(self._modules.items())[index]))  # type: ignore[call-arg]
-        return self._modules[self._name_at(index)]
+        return self._modules[self._get_abs_string_index(index)]
 
     def __setitem__(self, index: int, module: Module) -> None:
-        setattr(self, self._name_at(index), module)
+        setattr(self, self._get_abs_string_index(index), module)
 
     def __delitem__(self, index: int | slice) -> None:
-        names = list(self._modules)[index] if isinstance(index, slice) else [self._name_at(index)]
+        names = list(self._modules)[index] if isinstance(index, slice) else [self._get_abs_string_index(index)]
         self._renumber(module for name, module in self._modules.items() if name not in names)
 
     def append(self, module: Module) -> Self:
@@ -303,7 +303,7 @@ class ParameterList(Module):
         if values is not None:
             self.extend(values)
 
-    def _name_at(self, index: Any) -> str:
+    def _get_abs_string_index(self, index: Any) -> str:
         position = operator.index(index)
         if not -self._size <= position < self._size:
             raise IndexError(f"index {position} is out of range")
@@ -318,10 +318,10 @@ class ParameterList(Module):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return type(self)(self[position] for position in range(*index.indices(self._size)))
-        return getattr(self, self._name_at(index))
+        return getattr(self, self._get_abs_string_index(index))
 
     def __setitem__(self, index: int, value: Any) -> None:
-        setattr(self, self._name_at(index), _as_parameter(value))
+        setattr(self, self._get_abs_string_index(index), _as_parameter(value))
 
     def append(self, value: Any) -> Self:
         """Adds a value at the end."""

@@ -84,6 +84,11 @@ class Module(Stateful["Module"]):
                 _note_path(error, self)
                 raise
 
+        _call_impl = _wrapped_call_impl = __call__  # PyTorch's names, for classes with a ``__call__`` of their own
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
     # -- conversion ------------------------------------------------------------------------------------------------
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:

@@ -58,7 +58,7 @@ class RNNBase(Module):
         rows, out = _GATES[mode] * hidden_size, proj_size or hidden_size
         check_count(type(self).__name__, "num_layers", num_layers)
         check_room(type(self).__name__, (num_layers, directions), 4 * rows * out + 4 * TENSOR)
-        self._names: list[list[str]] = []
+        self._all_weights: list[list[str]] = []
         for layer in range(num_layers):
             width = input_size if layer == 0 else out * directions
             for direction in range(directions):
@@ -70,7 +70,7 @@ class RNNBase(Module):
                 end = f"_l{layer}{'_reverse' if direction else ''}"
                 for name, shape in shapes.items():
                     setattr(self, name + end, Parameter(empty(shape, **made)))
-                self._names.append([name + end for name in shapes])
+                self._all_weights.append([name + end for name in shapes])
         self.reset_parameters()
 
     def _check_numbers(self, dropout: float) -> None:
@@ -103,13 +103,21 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters, a list for each layer and direction."""
-        return [[getattr(self, name) for name in names] for names in self._names]
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
+
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        return [getattr(self, name) for name in self._flat_weights_names]
 
     def _weights(self, number: int) -> tuple[Tensor | None, ...]:
         """w_ih, w_hh, b_ih, b_hh, w_hr of a layer and direction, None for what is not there."""
-        end = self._names[number][0].removeprefix("weight_ih")
+        end = self._all_weights[number][0].removeprefix("weight_ih")
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-        return tuple([getattr(self, kind + end) if kind + end in self._names[number] else None for kind in kinds])
+        return tuple([getattr(self, kind + end) if kind + end in self._all_weights[number] else None for kind in kinds])
 
     def _initial(self, batch: int, like: Tensor) -> tuple[Tensor, ...]:
         """Zeros for the states: (h,), for an LSTM (h, c)."""

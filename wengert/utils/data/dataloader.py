@@ -61,6 +61,8 @@ class DataLoader(Generic[T]):
     tensor([4.]) tensor([40])
     """
 
+    __initialized = False  # whether its order is settled; timm's loaders unsettle it
+
     def __init__(self, dataset: Dataset[T] | Sequence[T], batch_size: int | None = 1, shuffle: bool | None = None,
                  sampler: Iterable[Any] | None = None, batch_sampler: Iterable[list[Any]] | None = None,
                  num_workers: int = 0, collate_fn: Callable[[Any], Any] | None = None, pin_memory: bool = False,
@@ -97,29 +99,31 @@ class DataLoader(Generic[T]):
         self.in_order = in_order
         self._announced: int | None = None  # what len() of an iterable dataset has answered
         self._iterator: WorkerIterator | None = None  # the one that is kept with its workers
-        self._complete = True
+        self.__initialized = True
         self.check_worker_number_rationality()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in _FIXED and "_complete" in self.__dict__:
+        if self.__initialized and name in _FIXED:
             raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         object.__setattr__(self, name, value)
 
     def __iter__(self) -> Iterator[Any]:
-        if self.num_workers == 0:
-            return SerialIterator(self)
         kept = self._iterator
         if kept is not None and kept.usable:
             kept.restart(self)
             return kept
-        iterator = WorkerIterator(self)
-        if self.persistent_workers:
+        iterator = self._get_iterator()
+        if self.persistent_workers and isinstance(iterator, WorkerIterator):
             self._iterator = iterator
         return iterator
 
+    def _get_iterator(self) -> Iterator[Any]:
+        """A new iterator; loaders of torch-geometric give one of their own."""
+        return WorkerIterator(self) if self.num_workers else SerialIterator(self)
+
     def __len__(self) -> int:
         if not self._iterable:
-            return len(self._order)
+            return len(self._index_sampler)
         length = self._announced = len(self.dataset)
         if self.batch_size is not None:
             whole, rest = divmod(length, self.batch_size)
@@ -132,7 +136,7 @@ class DataLoader(Generic[T]):
         return self.batch_sampler is not None
 
     @property
-    def _order(self) -> Any:
+    def _index_sampler(self) -> Any:
         """What gives the indices of the batches, or of the samples where there are no batches."""
         return self.sampler if self.batch_sampler is None else self.batch_sampler
 

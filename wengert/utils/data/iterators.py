@@ -54,7 +54,7 @@ class Loader(Protocol):
     _announced: int | None
 
     @property
-    def _order(self) -> Any: ...
+    def _index_sampler(self) -> Any: ...
 
 
 class LoaderIterator:
@@ -63,7 +63,7 @@ class LoaderIterator:
     def __init__(self, loader: Loader) -> None:
         if loader.pin_memory:
             _warn_of_pinning(loader.pin_memory_device)
-        self._order = loader._order
+        self._order = loader._index_sampler
         self._dataset = loader.dataset
         self._recipe = Recipe(loader.dataset, loader.batch_sampler is not None, loader.collate_fn, loader.drop_last)
         self._indices = iter(self._order)
