@@ -348,7 +348,8 @@ def new(self: Tensor, *data: Any) -> Tensor:
     >>> torch.tensor([1.0]).new([3, 4])
     tensor([3., 4.])
     """
-    if len(data) == 1 and isinstance(data[0], (list, tuple, range, np.ndarray, Tensor)) and not isinstance(data[0], Size):
+    sequences = (list, tuple, range, np.ndarray, Tensor)
+    if len(data) == 1 and isinstance(data[0], sequences) and not isinstance(data[0], Size):
         return make(array_from(data[0], self.dtype), None)
     return make(np.empty(sizes_of(data, "new") if data else (0,), self._data.dtype), None)
 
