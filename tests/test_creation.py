@@ -247,3 +247,22 @@ def test_a_name_that_is_in_another_module(name: str, meant: str) -> None:
 @pytest.mark.parametrize("data", [range(3), [0, 1, 2], (0, 1, 2), np.arange(3), torch.arange(3), range(0)])
 def test_new_holds_any_sequence(data: Any) -> None:
     assert torch.ones(2, dtype=torch.float64).new(data).tolist() == list(map(float, data))
+
+
+def test_the_class_of_tensors_is_the_default_type() -> None:
+    assert (torch.tensor([1, 2]) < 2).type(torch.Tensor).tolist() == [1.0, 0.0]
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.tensor([True]).type(torch.Tensor).dtype is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_tensor_without_numbers_is_refused_however_it_is_called() -> None:
+    class Mine(torch.Tensor):
+        pass
+
+    for call in (lambda: torch.Tensor._make_wrapper_subclass(Mine, (2,)),
+                 lambda: Mine._make_wrapper_subclass(Mine, size=(2,), dtype=torch.float32)):
+        with pytest.raises(NotImplementedError, match="Mine wants PyTorch's dispatcher"):
+            call()

@@ -111,6 +111,8 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
         if found is None:
             raise ValueError(f"invalid type: '{dtype}'")
         return cast(self, dtypes.by_name(found))
+    if dtype is Tensor:
+        return cast(self, dtypes.get_default_dtype())
     legacy = getattr(dtype, "dtype", None) if isinstance(dtype, type) else None
     return cast(self, legacy if legacy is not None else dtype_of(dtype))  # type: ignore[arg-type]
 

@@ -365,7 +365,7 @@ def _make_wrapper_subclass(cls: type[Tensor], size: Any, *arguments: Any, **opti
                               "TorchDispatchMode")
 
 
-METHODS["_make_wrapper_subclass"] = classmethod(_make_wrapper_subclass)  # type: ignore[assignment]
+METHODS["_make_wrapper_subclass"] = staticmethod(_make_wrapper_subclass)
 
 
 @method("as_subclass")
