@@ -37,6 +37,16 @@ def test_a_training_program_under_both_launchers() -> None:
     numbers_agree(ours, theirs)
 
 
+def test_what_users_ask_holds_of_both() -> None:
+    """Those of the cases that ask for the reference's behaviour alone."""
+    cases = ("sparse_gradients copies what_was_added_up_before graphs_that_change hooks_of_buffers joined "
+             "local_steps").split()
+    for module in ("torch.distributed.run", "wengert launch"):
+        command = [sys.executable, "-m", *module.split(), "--standalone", "--nproc-per-node", "2",
+                   str(PROGRAMS / "users.py"), *cases]
+        assert sorted(said(command)) == sorted(cases), module
+
+
 def launched(module: str, path: str, *arguments: str) -> list[str]:
     """What rank 0, and what is no warning, prints under a launcher, sorted, as ranks print when they like."""
     command = [sys.executable, "-m", *module.split(), "--standalone", "--nproc-per-node", "2", path, *arguments]

@@ -196,7 +196,7 @@ class Watch:
 
     def late(self, text: str, ranks: list[int]) -> None:
         """Says that the others did not come in time; the server asks them where they are, and tells all."""
-        self._tell(op="late", text=f"rank {self.rank} {text}", ranks=ranks)
+        self._tell(op="late", text=f"Timed out waiting: rank {self.rank} {text}", ranks=ranks)
 
     def gone(self, text: str) -> None:
         """Says that this rank fails because another has left."""
@@ -254,11 +254,17 @@ def end(rank: int, text: str) -> None:
     """Ends this process, whatever its threads do, for what another rank did."""
     said = f"[rank {rank}] ended, as another rank failed: {text}\n"
     try:
+        for act in last_acts:
+            act()
         sys.stdout.flush()
         sys.stderr.write(said)
         sys.stderr.flush()
     finally:
         os._exit(FAILED)
+
+
+last_acts: list[Callable[[], None]] = []
+"""What `end` does before."""
 
 
 # --- the end of this process ------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from typing import Any
 
 from .channel import Channel, connect
 from .environment import wanted_size
-from .watch import DistBackendError, DistNetworkError, Watch, _finishes, _watches, install
+from .watch import DistBackendError, DistNetworkError, Watch, _finishes, _watches, install, last_acts
 
 NEEDED = ("[init_process_group] several processes talk by MPI, which needs the packages mpi4py and mpich; install them "
           "with: pip install 'wengert[distributed]'")
@@ -160,14 +160,16 @@ def _keys_by(connection: int, rank: int, size: int) -> Iterator[None]:
 def _begin(mpi: Any, watch: Watch, timeout: float) -> Any:
     """Begins MPI; returns the communicator of all ranks."""
     begun = threading.Event()
+    last_acts.append(_unname_shared_memory)  # if a rank is lost before all have it
     threading.Thread(target=_mind_the_beginning, args=(begun, watch, timeout), daemon=True).start()
     try:
         level = _init(mpi)
         _all_here(mpi.COMM_WORLD.Ibarrier())
     finally:
         begun.set()
+        _unname_shared_memory()
+        last_acts.clear()
     _check_level(mpi, level)
-    _unname_shared_memory()
     return mpi.COMM_WORLD
 
 

@@ -12,44 +12,54 @@ from wengert.distributed import transport
 dist.init_process_group("gloo", timeout=timedelta(seconds=15))
 rank, size = dist.get_rank(), dist.get_world_size()
 assert (rank, size) == (dist.get_rank(dist.group.WORLD), dist.get_world_size(dist.GroupMember.WORLD))
+FLOAT8 = (torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz, torch.float8_e8m0fnu)
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int16, torch.int32,
-          torch.int64, torch.uint8, torch.complex64, torch.complex128, torch.bool)
+          torch.int64, torch.uint8, torch.uint16, torch.uint32, torch.uint64, torch.complex32, torch.complex64,
+          torch.complex128, torch.bool, *FLOAT8)
+WIDER = {torch.float16: torch.float32, torch.bfloat16: torch.float32, torch.complex32: torch.complex64}
 
 
 def value(of, dtype, shape=(2, 3)):
-    """What rank ``of`` has."""
-    return (torch.arange(6).reshape(2, 3) % 3 + of).to(dtype).reshape(shape)
+    """What rank ``of`` has. (Of what has no zero, powers of two.)"""
+    plain = (torch.arange(6).reshape(2, 3) % 3 + of).float()
+    return (2.0**plain if dtype is torch.float8_e8m0fnu else plain).to(dtype).reshape(shape)
 
 
 def strided(tensor):
     """The same values in memory that is not contiguous."""
-    wide = torch.zeros(*tensor.shape[:-1], 2 * tensor.shape[-1], dtype=tensor.dtype)
+    wide = torch.zeros(*tensor.shape[:-1], 2 * tensor.shape[-1]).to(tensor.dtype)
     wide[..., ::2] = tensor
     return wide[..., ::2]
 
 
-def all_values(dtype):
-    return [value(of, dtype) for of in range(size)]
+def turned(tensor):
+    """The same values column by column."""
+    return tensor.t().contiguous().t()
 
 
 def same(found, wanted):
-    assert found.dtype == wanted.dtype and torch.equal(found, wanted), (found, wanted)
+    assert found.dtype == wanted.dtype, (found, wanted)
+    if found.dtype in FLOAT8:
+        found, wanted = found.float(), wanted.float()
+    assert torch.equal(found, wanted), (found, wanted)
 
 
 def put_together(values, op):
-    arrays = [v.to(torch.float32).numpy() if v.dtype in (torch.bfloat16, torch.float16) else v.numpy() for v in values]
+    arrays = [v.to(WIDER.get(v.dtype, v.dtype)).numpy() for v in values]
     total = arrays[0].copy()
     for array in arrays[1:]:
         total = {ReduceOp.SUM: np.add, ReduceOp.AVG: np.add, ReduceOp.PRODUCT: np.multiply, ReduceOp.MIN: np.minimum,
                  ReduceOp.MAX: np.maximum, ReduceOp.BAND: np.bitwise_and, ReduceOp.BOR: np.bitwise_or,
                  ReduceOp.BXOR: np.bitwise_xor}[op](total, array).astype(array.dtype)
     if op is ReduceOp.AVG:
-        total = (total / size).astype(total.dtype)
+        total = (total / len(values)).astype(total.dtype)
     return torch.from_numpy(total).to(values[0].dtype)
 
 
 def ops_of(dtype):
     arithmetic = [ReduceOp.SUM, ReduceOp.PRODUCT]
+    if dtype in FLOAT8:
+        return []
     if dtype.is_complex:
         return [*arithmetic, ReduceOp.AVG]
     if dtype.is_floating_point:
@@ -57,60 +67,88 @@ def ops_of(dtype):
     return [*arithmetic, ReduceOp.MIN, ReduceOp.MAX, ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR]
 
 
-def check_all(shaped):
+def cat(tensors):
+    """``torch.cat``, of what has no arithmetic too."""
+    out = torch.zeros(2 * len(tensors), 3).to(tensors[0].dtype)
+    for at, tensor in enumerate(tensors):
+        out[2 * at : 2 * at + 2] = tensor
+    return out
+
+
+def check_all(shaped, group):
+    if group in (None, dist.GroupMember.NON_GROUP_MEMBER):
+        return
+    me, count = dist.get_rank(group), dist.get_world_size(group)
+    last = count - 1
     for dtype in DTYPES:
-        mine = shaped(value(rank, dtype))
-        everything = all_values(dtype)
+        mine = shaped(value(me, dtype))
+        everything = [value(of, dtype) for of in range(count)]
+
+        def room(dtype=dtype):
+            return shaped(torch.zeros(2, 3).to(dtype))
+
         for op in ops_of(dtype):
             x = shaped(mine.clone())
             before = x._version
-            assert dist.all_reduce(x, op) is None and x._version > before
+            assert dist.all_reduce(x, op, group) is None and x._version > before
             same(x, put_together(everything, op))
             x = shaped(mine.clone())
-            dist.reduce(x, size - 1, op)
-            same(x, put_together(everything, op) if rank == size - 1 else value(rank, dtype))
-            x = shaped(torch.zeros(2, 3, dtype=dtype))
-            dist.reduce_scatter(x, [shaped(value(rank + to, dtype)) for to in range(size)], op)
-            same(x, put_together([value(of + rank, dtype) for of in range(size)], op))
+            dist.reduce(x, op=op, group=group, group_dst=last)
+            same(x, put_together(everything, op) if me == last else value(me, dtype))
+            x = room()
+            dist.reduce_scatter(x, [shaped(value(me + to, dtype)) for to in range(count)], op, group)
+            same(x, put_together([value(of + me, dtype) for of in range(count)], op))
+            x = torch.zeros(2, 3, dtype=dtype)
+            dist.reduce_scatter_tensor(x, torch.cat([value(me + to, dtype) for to in range(count)]), op, group)
+            same(x, put_together([value(of + me, dtype) for of in range(count)], op))
+            x, y = shaped(mine.clone()), mine[:1].clone()
+            dist.all_reduce_coalesced([x, y], op, group)
+            same(x, put_together(everything, op))
+            same(y, put_together([each[:1] for each in everything], op))
         x = shaped(mine.clone())
-        dist.broadcast(x, 1)
-        same(x, everything[1])
-        outs = [shaped(torch.zeros(2, 3, dtype=dtype)) for _ in range(size)]
-        dist.all_gather(outs, mine)
+        dist.broadcast(x, group=group, group_src=last)
+        same(x, everything[last])
+        outs = [room() for _ in range(count)]
+        dist.all_gather(outs, mine, group)
         for found, wanted in zip(outs, everything):
             same(found, wanted)
-        x = torch.zeros(2 * size, 3, dtype=dtype)
-        dist.all_gather_into_tensor(x, mine)
-        same(x, torch.cat(everything))
-        outs = [shaped(torch.zeros(2, 3, dtype=dtype)) for _ in range(size)] if rank == 1 else None
-        dist.gather(mine, outs, dst=1)
+        pairs = [[room(), torch.zeros(1, 3).to(dtype)] for _ in range(count)]
+        dist.all_gather_coalesced(pairs, [mine, mine[:1]], group)
+        for (found, first), wanted in zip(pairs, everything):
+            same(found, wanted)
+            same(first, wanted[:1])
+        x = torch.zeros(2 * count, 3).to(dtype)
+        dist.all_gather_into_tensor(x, mine, group)
+        same(x, cat(everything))
+        outs = [room() for _ in range(count)] if me == last else None
+        dist.gather(mine, outs, group=group, group_dst=last)
         for found, wanted in zip(outs or (), everything):
             same(found, wanted)
-        x = shaped(torch.zeros(2, 3, dtype=dtype))
-        dist.scatter(x, [shaped(v) for v in everything] if rank == 0 else None, src=0)
-        same(x, everything[rank])
-        x = torch.zeros(2, 3, dtype=dtype)
-        dist.reduce_scatter_tensor(x, torch.cat([value(rank + to, dtype) for to in range(size)]))
-        same(x, put_together([value(of + rank, dtype) for of in range(size)], ReduceOp.SUM))
-        outs = [shaped(torch.zeros(2, 3, dtype=dtype)) for _ in range(size)]
-        dist.all_to_all(outs, [shaped(value(rank + 2 * to, dtype)) for to in range(size)])
+        x = room()
+        dist.scatter(x, [shaped(v) for v in everything] if me == 0 else None, group=group, group_src=0)
+        same(x, everything[me])
+        outs = [room() for _ in range(count)]
+        dist.all_to_all(outs, [shaped(value(me + 2 * to, dtype)) for to in range(count)], group)
         for of, found in enumerate(outs):
-            same(found, value(of + 2 * rank, dtype))
-        x = torch.zeros(2 * size, 3, dtype=dtype)
-        dist.all_to_all_single(x, torch.cat([value(rank + 2 * to, dtype) for to in range(size)]))
-        same(x, torch.cat([value(of + 2 * rank, dtype) for of in range(size)]))
-        if rank == 0:
-            dist.send(mine, 1, tag=3)
-        elif rank == 1:
-            x = shaped(torch.zeros(2, 3, dtype=dtype))
-            assert dist.recv(x, tag=3) == 0
+            same(found, value(of + 2 * me, dtype))
+        x = torch.zeros(2 * count, 3).to(dtype)
+        dist.all_to_all_single(x, cat([value(me + 2 * to, dtype) for to in range(count)]), group=group)
+        same(x, cat([value(of + 2 * me, dtype) for of in range(count)]))
+        if count > 1 and me == 0:
+            dist.send(mine, group=group, group_dst=last, tag=3)
+        elif count > 1 and me == last:
+            x = room()
+            assert dist.recv(x, group=group, tag=3) == dist.get_global_rank(group, 0)
             same(x, everything[0])
 
 
-check_all(lambda tensor: tensor)
-check_all(strided)
+WORLD = dist.group.WORLD
+check_all(lambda tensor: tensor, WORLD)
+check_all(strided, dist.new_group([0, size - 1]))
+check_all(lambda tensor: tensor, dist.new_group([size - 1]))
+check_all(turned, dist.split_group(split_ranks=[[1, 0]]))  # in another order
 transport.PIECE = 5  # so that all is sent in pieces
-check_all(lambda tensor: tensor)
+check_all(lambda tensor: tensor, WORLD)
 transport.PIECE = 1 << 30
 
 # Parts of different sizes.
