@@ -57,8 +57,9 @@ def measured(suite: str, side: Side, number: int, cache: str) -> Any:
 
 
 def floor(step: Any) -> float:
-    """The least seconds for what a compiled step computes: its operations in float32 at the rate of independent
-    multiply-adds, or what it is given, keeps and gives at the rate of a copy, whichever is more."""
+    """The least seconds for what a compiled step computes: its operations in float32, those of its graph or of what
+    has been made of that, if these are fewer, at the rate of independent multiply-adds; or what it is given, keeps and
+    gives at the rate of a copy, whichever is more."""
     from wengert.ir.flops import operations
     from wengert.native.limits import limits
 
@@ -66,7 +67,9 @@ def floor(step: Any) -> float:
     results = [effect.value for effect in graph.effects if effect.value is not None]
     values = [*graph.inputs, *graph.states, *results, *graph.outputs]
     moved = sum(prod(value.spec.shape) * value.spec.dtype.numpy.itemsize for value in values)
-    return limits().seconds(sum(operations(instr) or 0 for instr in graph.instrs), moved)
+    asked, done = (sum(found) for found in ([operations(instr) or 0 for instr in graph.instrs],
+                                            [kernel.flops or 0 for kernel in step.kernels]))
+    return limits().seconds(min(asked, done), moved)
 
 
 def goes_to(step: Any) -> str:
