@@ -146,13 +146,22 @@ def test_a_missing_name_in_any_form(
 
 def test_a_file_that_is_no_program_is_said_to_be_none(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# A page\n\nIt's no program.\n")
+    (tmp_path / "parses.md").write_text("# A page\n\ntext\n")
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    (tmp_path / "train.txt").write_text("#!/usr/bin/env python\nprint(1)\n")
     (tmp_path / "numbers.bin").write_bytes(bytes(range(256)))
     (tmp_path / "train").write_text("print(1)\n")  # a script needs no suffix
-    for name, code, said in (("README.md", 2, "wengert run: 'README.md' is no program: "),
+    for name, code, said in (*[(name, 2, f"wengert run: '{name}' is no program: ")
+                               for name in ("README.md", "parses.md", "pyproject.toml")], ("train.txt", 0, ""),
                              ("numbers.bin", 2, "wengert run: 'numbers.bin' is no program: "), ("train", 0, "")):
         done = subprocess.run([*COMMAND, name], cwd=tmp_path, capture_output=True, text=True, timeout=60,
                               env=ENVIRONMENT)
         assert done.returncode == code and done.stderr.startswith(said) and done.stderr.count("\n") <= 1
+    for command in ("graph", "doctor"):
+        done = subprocess.run([*COMMAND[:-1], command, "parses.md"], cwd=tmp_path, capture_output=True, text=True,
+                              timeout=60, env=ENVIRONMENT)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"wengert {command}: 'parses.md' is no program: ")
 
 
 def test_an_option_that_goes_to_the_program_is_told_of(tmp_path: Path) -> None:

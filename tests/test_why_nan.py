@@ -157,7 +157,23 @@ def test_finite_and_freed() -> None:
     assert why_nan(loss).reason == "finite"
     loss.backward()
     assert why_nan(loss).reason == "freed"
+    assert why_nan(loss).text.startswith("the loss is finite, and so are the gradients of its leaves (1 of 1 have one)")
     assert why_nan(torch.tensor(1.0)).reason == "finite"
+
+
+@pytest.mark.parametrize(("function", "said"), [
+    (lambda x: torch.where(x > 0, x.sqrt(), x).sum(), "has NaN (shape [2]), which went into sqrt, where"),
+    (lambda x: (x ** 0.5).sum(), "has Inf (shape [2]), which went into pow"),
+    (lambda x: x.sqrt().sum(), "has Inf (shape [2]), which went into sqrt"),
+])
+def test_after_backward_on_a_finite_loss_it_says_what_is_left(function: Any, said: str) -> None:
+    x = leaf(4.0, 0.0)
+    loss = function(x)
+    loss.backward()
+    answer = why_nan(loss)
+    assert answer.reason == "freed" and f"the loss is finite, but the gradient of a leaf {said}" in answer.text
+    del x
+    assert why_nan(loss).text.startswith("the loss is finite, and no leaf with a gradient is left")
 
 
 def test_watching_changes_no_result_and_leaves_nothing_behind() -> None:

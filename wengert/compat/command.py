@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .compare import compare
 from .notebook import NotebookError, code_of, read_notebook, run_notebook
-from .program import ProgramError, find_program, names_of_imported_modules, run_script
+from .program import ProgramError, find_program, is_document, names_of_imported_modules, run_script
 from .report import describe, names_asked
 
 BAD_ARGUMENTS = 2
@@ -75,6 +75,8 @@ def run(options: argparse.Namespace) -> int:
             sys.stderr.write(describe(uses, path))
         elif not is_notebook:
             source = Path(path).read_bytes()
+            if is_document(path):
+                raise ValueError(path)
             if Path(path).suffix not in PROGRAMS:
                 compile(source, path, "exec", dont_inherit=True)
     except NotebookError as error:

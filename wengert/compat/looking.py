@@ -20,7 +20,7 @@ from ..tensors.tape import Leaf, ancestors
 from ..tensors.tensor import Tensor
 from ..view.graph import Graph
 from ..view.record import Recording
-from .program import run_script
+from .program import is_document, run_script
 
 FORMATS = (".html", ".svg", ".png", ".dot", ".json")
 BAD_ARGUMENTS = 2
@@ -110,6 +110,8 @@ def _run(command: str, options: argparse.Namespace, around: Any) -> int:
     """Runs the program inside a context; its exit code, whichever way it ends."""
     path = options.program
     try:
+        if is_document(path):
+            raise ValueError(path)
         compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
     except OSError as error:
         return _refuse(command, f"cannot read {path!r}: {error.strerror}")

@@ -46,6 +46,18 @@ def find_program(name: str) -> ModuleSpec:
     return spec
 
 
+DOCUMENTS = frozenset({
+    ".md", ".markdown", ".rst", ".txt", ".toml", ".cfg", ".ini", ".json", ".yaml", ".yml", ".csv", ".html", ".xml",
+    ".tex",
+})
+"""Endings of files that are no programs, though Python could read some of them as one."""
+
+
+def is_document(path: str) -> bool:
+    """Whether a file's name says that it holds no program; one that says to whom it is to be given does."""
+    return Path(path).suffix.lower() in DOCUMENTS and not Path(path).read_bytes().startswith(b"#!")
+
+
 class ProgramError(ValueError):
     """A name of a module that cannot be run."""
 

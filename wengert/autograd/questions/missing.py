@@ -218,7 +218,8 @@ def _gone(node: Node, which: str) -> Answer:
     return Answer(
         "replaced",
         f"the loss was computed with a leaf that no longer exists: {which} was replaced by assignment after it was used"
-        f"{' at ' + short(used) if used else ''}",
+        f"{' at ' + short(used) if used else ''}"
+        + (", or it was made of numbers that left the tape (detach, item, tensor(x))" if which != "it" else ""),
         _KEEP,
         used,
     )

@@ -8,10 +8,10 @@ import numpy as np
 
 from ...core.primitive import evaluate
 from ...tensors.alias import edge_of
-from ...tensors.tape import Edge, Leaf, Node, Out, ancestors, is_data
+from ...tensors.tape import Edge, Leaf, Node, Out, ancestors, is_data, node_of
 from ...tensors.tensor import Tensor
 from ..flow import Flow
-from .answers import WATCH, Answer, finite
+from .answers import WATCH, Answer, finite, step
 from .numbers import Finding, backward_finding, forward_finding
 
 
@@ -58,10 +58,29 @@ def why_nan(loss: Tensor) -> Answer:
     if found is not None:
         return _answer(found)
     if freed:
-        return Answer("freed", "what operations saved was freed by backward()", f"ask before backward(), or {WATCH}")
+        return Answer("freed", f"{_left_behind(order, loss)}; what operations saved was freed by backward()",
+                      f"ask before backward(), or {WATCH}")
     if not finite(loss):
         return Answer("forward", "the loss is not finite, but the values in between were not kept", WATCH)
     return Answer("finite", "the loss and every gradient behind it are finite")
+
+
+def _left_behind(order: list[Node | Leaf], loss: Tensor) -> str:
+    """What can be said when the graph is gone: of the loss, of the gradients of the leaves, and of the operations that
+    took those leaves."""
+    said = "the loss is finite" if finite(loss) else "the loss is not finite"
+    leaves = {node: node.variable for node in order if type(node) is Leaf and node.variable is not None}
+    grads = {node: variable.grad for node, variable in leaves.items() if variable.grad is not None}
+    if not grads:
+        return f"{said}, and no leaf with a gradient is left"
+    wrong = [node for node, grad in grads.items() if not finite(grad)]
+    if not wrong:
+        return f"{said}, and so are the gradients of its leaves ({len(grads)} of {len(leaves)} have one)"
+    kind = "NaN" if any(np.isnan(grads[node]._data).any() for node in wrong) else "Inf"
+    took = dict.fromkeys(step(node) for node in reversed(order) if type(node) is not Leaf
+                         and any(edge is not None and node_of(edge) in wrong for edge in node.edges))
+    shapes = ", ".join(str(list(leaves[node].shape)) for node in wrong[:3])
+    return f"{said}, but the gradient of a leaf has {kind} (shape {shapes}), which went into {', '.join([*took][:3])}"
 
 
 def _answer(finding: Finding) -> Answer:
