@@ -56,6 +56,7 @@ for n, mk, args in [
     ("GENConv", lambda: gn.GENConv(6, 4), ()),
     ("DNA", lambda: gn.ClusterGCNConv(6, 4), ()),
     ("Res", lambda: gn.ResGatedGraphConv(6, 4), ()),
+    ("Dir", lambda: gn.DirGNNConv(gn.GATv2Conv(6, 4, add_self_loops=False)), ()),
 ]:
 
     @seeded

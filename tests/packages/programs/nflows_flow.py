@@ -5,6 +5,7 @@ from nflows.distributions.normal import StandardNormal
 from nflows.flows.base import Flow
 from nflows.transforms import (
     CompositeTransform,
+    LeakyReLU,
     MaskedAffineAutoregressiveTransform,
     MaskedPiecewiseRationalQuadraticAutoregressiveTransform,
     ReversePermutation,
@@ -19,8 +20,8 @@ KINDS = {
 }
 for name, make in KINDS.items():
     torch.manual_seed(1)
-    flow = Flow(CompositeTransform([part for _ in range(2) for part in (ReversePermutation(2), make())]),
-                StandardNormal([2]))
+    parts = [part for _ in range(2) for part in (ReversePermutation(2), make(), LeakyReLU(0.5))]
+    flow = Flow(CompositeTransform(parts), StandardNormal([2]))
     optimizer = torch.optim.Adam(flow.parameters(), lr=1e-2)
     for _ in range(4):
         optimizer.zero_grad()

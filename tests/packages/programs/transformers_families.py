@@ -139,6 +139,7 @@ for name, cls, cfg in [
         "DebertaV2ForMaskedLM",
         T.DebertaV2Config(relative_attention=True, position_buckets=8, pos_att_type=["p2c", "c2p"], **bc),
     ),
+    ("deberta-1", "DebertaForMaskedLM", T.DebertaConfig(relative_attention=True, pos_att_type=["c2p", "p2c"], **bc)),
     ("gpt_neox", "GPTNeoXForCausalLM", T.GPTNeoXConfig(**bc)),
     (
         "opt",
