@@ -176,7 +176,8 @@ def main(folder: Path) -> None:
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>wengert: gallery of graphs</title>",
         '<meta name=viewport content="width=device-width,initial-scale=1">',
-        "<style>body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}"
+        "<style>:root{color-scheme:light dark}"
+        "body{font:16px/1.5 system-ui;max-width:70rem;margin:2rem auto;padding:0 1rem}"
         "div{overflow-x:auto}img{max-width:100%}@media(max-width:700px){img{max-width:none}}</style>"
         "<main><h1>Gallery of graphs</h1>",
     ]

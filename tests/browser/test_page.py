@@ -79,7 +79,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     step.profile(x, rounds=2)
     film = adaline_film()
     compared = torch.graph.compare(adaline(False), adaline(True)).save(folder / "compared.html")
-    return {"film": film.save(folder / "film.html"), "compared": compared, "small": small, "right": right,
+    twice = torch.tensor(2.0, requires_grad=True)
+    torch.graph((twice * twice + 1) * twice).save(folder / "twice.html")
+    return {"twice": folder / "twice.html", "film": film.save(folder / "film.html"), "compared": compared,
+            "small": small, "right": right,
             "large": g.save(folder / "large.html"),
             "compiled": torch.graph(step).save(folder / "compiled.html")}
 
@@ -240,6 +243,9 @@ def test_step_forward_and_back(browser: Any, pages: dict[str, Path]) -> None:
         click(browser, "#forth")
         said.append(browser.find_element("css selector", "#step").text)
         visible.append(seen(browser))
+        names = browser.execute_script(
+            "return [...document.querySelectorAll('#picture .node')].map(g => g.getAttribute('aria-label')).join(' ')")
+        assert ("grad" in names) == any(text.startswith("grad") for text in visible[-1])
         assert len(browser.find_elements("css selector", "#picture .node.lit")) == 1
         assert browser.find_elements("css selector", "#picture path.e.lit")
     assert said[0] == "u = x · w = 3 · 2 = 6" and counted(browser) == "back 3 of 3"
@@ -564,17 +570,20 @@ AXE = os.environ.get("AXE_CORE", "")
 
 @pytest.mark.skipif(not AXE, reason="needs axe-core: npm install axe-core, and its axe.min.js in AXE_CORE")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("state", ["", "expand", "quiz", "slides", "step"])
+@pytest.mark.parametrize("state", ["", "expand", "quiz", "slides", "step", "search"])
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], scheme: str, state: str) -> None:
     browser.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     try:
-        for page in ("small", "large", "film", "compared"):
+        for page in ("small", "twice", "large", "film", "compared"):
             load(browser, pages[page]) if page != "compared" else browser.get(pages[page].as_uri())
             if state and page != "compared":
                 browser.execute_script("""const button = document.getElementById(arguments[0]);
                     if (arguments[0] === 'step') for (let i = 0; i < 5; i++) document.getElementById('forth').click();
-                    else button.click();""", state)
+                    else if (arguments[0] === 'search') {
+                        button.value = 'v';
+                        button.dispatchEvent(new Event('input'));
+                    } else button.click();""", state)
             browser.execute_script(Path(AXE).read_text("utf-8"))
             found = browser.execute_async_script(
                 "const done = arguments[0]; axe.run().then(r => done(r.violations.map(v => [v.id, v.nodes.length])))")

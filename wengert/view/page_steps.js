@@ -33,6 +33,9 @@ function unveil() {                      // what can be seen of the boxes and th
         text.textContent = there === all ? `${text.dataset.text} ` : `grad: ${there} of ${all} `;
       }
     }
+    // (its name is what can be seen of it: no answer that is still to be given)
+    const said = [...g.children].filter(part => part.tagName === "text" && !part.classList.contains("veiled"));
+    g.setAttribute("aria-label", said.map(text => text.textContent.trim()).join(" "));
   }
   for (const label of world.querySelectorAll(".l")) {
     const target = Number(label.dataset.t.slice(1)), first = label.firstChild, hidden = !computed(target), asks = quizHides(label);
