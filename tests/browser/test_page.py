@@ -280,6 +280,17 @@ def test_contributions_that_have_not_all_arrived_are_counted(browser: Any, tmp_p
     assert "dv3/dw = 5 + 4 + 4 = 13" in browser.find_element("css selector", "#step").text
 
 
+def test_what_is_broken_is_red_when_it_is_seen(browser: Any, tmp_path: Path) -> None:
+    x = torch.tensor([0.0, 4.0], requires_grad=True)
+    root = torch.sqrt(x)
+    load(browser, torch.graph((root * 0).sum()).save(tmp_path / "g.html"))
+    found = []
+    for _ in range(7):
+        found.append(len(browser.find_elements("css selector", "#picture .broken")))
+        press(browser, "n")
+    assert found == [1, 0, 0, 0, 0, 0, 1], "x, by its gradient: at first all is shown, and at last it arrives"
+
+
 def test_slides_and_the_printed_pages(browser: Any, pages: dict[str, Path]) -> None:
     load(browser, pages["small"])
     press(browser, "s")

@@ -163,6 +163,7 @@ function box(item, parent) {
   if (item.inner) parent = el("g", {"class": "frame"}, parent);
   const g = el("g", {"class": classes.filter(Boolean).join(" "), "data-key": key, tabindex: 0, role: "button", "aria-label": label}, parent);
   if (item.k === "module") g.setAttribute("aria-expanded", String(!!item.inner));
+  if (item.bad) g.dataset.bad = "yes";
   const r = item.k === "leaf" ? Math.min(item.h / 2, 18) : item.k === "output" ? 14 : 7;
   if (item.k === "module" && !item.inner) el("rect", {"class": "b", x: x + 4, y: y + 4, width: item.w, height: item.h, rx: 6}, g);
   el("rect", {"class": "b", x, y, width: item.w, height: item.h, rx: r}, g);

@@ -90,7 +90,7 @@ function ask() {
   const node = data.nodes[now.n], step = data.steps[now.at - 1], target = data.nodes[now.to];
   const many = now.want.length > 1 ? ` (${now.want.length} numbers, with commas between them.)` : "";
   const label = tag("label", form, now.edge ? `What is the local derivative ${now.ask} of ${node.f || node.s}?${many}`
-    : `What is the gradient ${now.ask}, all that comes to ${target.s}? (At ${node.s} ${step.name}${worth(step.ct)}.)${many}`);
+    : `What is the gradient ${now.ask}, all that comes to ${target.s}? (At ${node.s}: ${step.name}${worth(step.ct)}.)${many}`);
   label.htmlFor = "answer";
   const row = tag("div", form, undefined, "row");
   tag("b", row, `${now.ask} = `);

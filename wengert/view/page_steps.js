@@ -35,6 +35,7 @@ function unveil() {                      // what can be seen of the boxes and th
     }
     // (its name is what can be seen of it: no answer that is still to be given)
     const said = [...g.children].filter(part => part.tagName === "text" && !part.classList.contains("veiled"));
+    if (g.dataset.bad) g.classList.toggle("broken", step === 0 || step === data.steps.length || said.some(text => /NaN|Inf|∞/.test(text.textContent)));
     g.setAttribute("aria-label", said.map(text => text.textContent.trim()).join(" "));
   }
   for (const label of world.querySelectorAll(".l")) {
