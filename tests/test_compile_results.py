@@ -229,3 +229,76 @@ def test_a_gradient_with_regard_to_another_result_is_refused() -> None:
     y, loss = torch.compile(f, fullgraph=True)(torch.ones(3, requires_grad=True))
     with pytest.raises(RuntimeError, match="not have been used"):
         torch.autograd.grad(loss, y)
+
+
+@pytest.mark.parametrize("what", ["argument", "buffer", "constant argument"])
+def test_what_the_way_back_reads_may_not_be_written_before_it(what: str) -> None:
+    """As in eager mode; what it does not read may be."""
+    buffer, w = torch.arange(3.0), torch.ones(3, requires_grad=True)
+    f = torch.compile(lambda x, y: (w * x * buffer + y).sum(), fullgraph=True)
+    for _ in range(4):
+        x, y = torch.ones(3), torch.ones(3)
+        loss = f(x, y)
+        {"argument": x, "buffer": buffer, "constant argument": y}[what].add_(1)
+        if what == "constant argument":
+            loss.backward()
+            assert w.grad is not None and w.grad.tolist() == buffer.tolist()
+            w.grad = None
+        else:
+            with pytest.raises(RuntimeError, match="has been modified|overwritten|in-?place"):
+                loss.backward()
+
+
+def test_a_result_may_be_written_where_the_way_back_does_not_read_it() -> None:
+    f = torch.compile(lambda x: (x.exp(), x.sin(), x * 3), fullgraph=True)
+    for _ in range(4):
+        x = torch.arange(3.0, requires_grad=True)
+        a, b, c = f(x)
+        with torch.no_grad():
+            b.mul_(2)
+        c.mul_(2)
+        (a.sum() + b.sum() + c.sum()).backward()
+        torch.testing.assert_close(x.grad, (x.exp() + x.cos() + 6).detach())
+
+
+def test_hooks_on_saved_tensors_see_what_eager_mode_saves() -> None:
+    """Calls within them run as they are, and others compiled."""
+    packed: list[Any] = []
+
+    def pack(tensor: Any) -> Any:
+        packed.append(tensor)
+        return tensor * 2
+
+    f = torch.compile(lambda x: (x.sin() * x).sum(), fullgraph=True)
+    x = torch.arange(3.0, requires_grad=True)
+    for number in range(6):
+        x.grad = None
+        packed.clear()
+        if number % 2:
+            with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t / 2):
+                loss = f(x)
+        else:
+            loss = f(x)
+        loss.backward()
+        torch.testing.assert_close(x.grad, (x.sin() + x * x.cos()).detach())
+        assert len(packed) == 3 * (number % 2)
+    assert len(f.programs) == 1
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_compiled_function_in_a_checkpoint(reentrant: bool) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Dropout(0.5), torch.nn.Linear(3, 1))
+
+    def run(function: Any) -> list[Any]:
+        torch.manual_seed(0)
+        found = []
+        for _ in range(3):
+            model.zero_grad()
+            x = torch.randn(2, 3, requires_grad=True)
+            loss = torch.utils.checkpoint.checkpoint(function, x, use_reentrant=reentrant).sum()
+            loss.backward()
+            found += [loss.detach(), x.grad, model[0].weight.grad.clone()]
+        return found
+
+    for expected, came in zip(run(model), run(torch.compile(model)), strict=True):
+        torch.testing.assert_close(came, expected)

@@ -195,6 +195,11 @@ def in_force() -> list[Any]:
     return found
 
 
+def saves_are_hooked() -> bool:
+    """Whether `saved_tensors_hooks` are in force."""
+    return any(type(watcher) is _Hooked for watcher in in_force())
+
+
 def is_anomaly_enabled() -> bool:
     """Whether `detect_anomaly` is in force in this thread.
 

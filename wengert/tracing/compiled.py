@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.watchers import saves_are_hooked
 from ..core.errors import TraceError
 from ..core.forks import in_child
 from ..ir import InstructionGraph
@@ -105,7 +106,7 @@ class Compiled:
 
     def _looked_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """`__call__` for a call that is not like the last one."""
-        if self.eager is not None or tracing():
+        if self.eager is not None or tracing() or saves_are_hooked():  # hooks see each tensor that eager mode saves
             return self.function(*args, **kwargs)
         with _LOCK:
             for place, known in enumerate(self.programs):

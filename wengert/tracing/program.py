@@ -280,21 +280,31 @@ class Program:
                     wholes.append((value, edges[-1]))
                     cell = version_cell(tensor)
                     guards.append((cell, cell[0]))
-        node = CompiledNode(COMPILED, {}, tuple(edges), (tuple([arrays[value] for value, _ in wholes]), None), guards,
-                            (), ())
+        read = [*zip(self.graph.inputs, tensors, strict=False)]
+        read += [(value, self._bindings[value.name][0].find(tensors)) for value in self.graph.states]
+        guarded = [arrays[value] for value, _ in wholes]
+        for value, tensor in read:
+            if value in backward.keeps and value.name not in written:
+                cell = version_cell(tensor)
+                guards.append((cell, cell[0]))
+                guarded.append(arrays[value])
+        node = CompiledNode(COMPILED, {}, tuple(edges), (tuple(guarded), None), guards, (), ())
         node.backward, node.arrays, node.wholes = backward, arrays, wholes
         return node
 
     def _attach(self, node: CompiledNode, places: list[int], made: dict[int, Any]) -> None:
-        """Makes results those of a node."""
+        """Makes results those of a node, which notices writes into those that the way back reads."""
+        assert self.backward is not None
+        kept = [node.arrays[value] for value in self.backward.kept]
         node.shape = tuple([made[place]._data.shape for place in places])
         node.dtype = tuple([made[place]._data.dtype for place in places])
         for number, place in enumerate(places):
             tensor = made[place]
             tensor._edge = Out(node, number)
-            cell = version_cell(tensor)
-            node.guards = (*node.guards, (cell, cell[0]))
-            node.saved = ((*node.saved[0], tensor._data), None)
+            if any(array is tensor._data or array.base is tensor._data for array in kept):
+                cell = version_cell(tensor)
+                node.guards = (*node.guards, (cell, cell[0]))
+                node.saved = ((*node.saved[0], tensor._data), None)
 
     def _apply(
         self, values: list[np.ndarray | None], tensors: Sequence[Tensor], wholes: dict[str, np.ndarray],
