@@ -249,6 +249,21 @@ def test_what_the_way_back_reads_may_not_be_written_before_it(what: str) -> None
                 loss.backward()
 
 
+@pytest.mark.parametrize("wrap", [torch.capture, torch.compile])
+def test_a_view_that_the_way_back_reads_is_as_it_was_or_an_error(wrap: Any) -> None:
+    f = wrap(lambda x, w: (x.reshape(2, 3).t() @ w).sum())
+    for _ in range(3):
+        x, w = torch.arange(6.0), torch.ones(2, 2, requires_grad=True)
+        loss = f(x, w)
+        x.fill_(100.0)
+        try:
+            loss.backward()
+        except RuntimeError as error:
+            assert "modified" in str(error) or "in-place" in str(error)
+        else:
+            assert w.grad is not None and w.grad.tolist() == [[3.0, 3.0], [12.0, 12.0]]
+
+
 def test_a_result_may_be_written_where_the_way_back_does_not_read_it() -> None:
     f = torch.compile(lambda x: (x.exp(), x.sin(), x * 3), fullgraph=True)
     for _ in range(4):

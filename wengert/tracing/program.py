@@ -288,6 +288,14 @@ class Program:
                 cell = version_cell(tensor)
                 guards.append((cell, cell[0]))
                 guarded.append(arrays[value])
+        views = [array for array in [arrays[value] for value in backward.kept] if array.base is not None]
+        owners = {id(root_of(tensor._data)): tensor for _, tensor in read} if views else {}
+        for array in views:  # as numpy leaves them where it runs the graph
+            owner = owners.get(id(root_of(array)))
+            if owner is not None:
+                cell = version_cell(owner)
+                guards.append((cell, cell[0]))
+                guarded.append(array)
         node = CompiledNode(COMPILED, {}, tuple(edges), (tuple(guarded), None), guards, (), ())
         node.backward, node.arrays, node.wholes = backward, arrays, wholes
         return node
