@@ -173,6 +173,24 @@ def test_in_ipython_the_drawing_is_printed_or_shown(parts: dict[str, Any], monke
     assert page == picture(caught.value) and page.count("#c0392b") == 4 and "<code>the first operand" in page
 
 
+def test_a_line_of_a_notebook_is_named_by_its_cell(monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """In a finding, in an answer about gradients, and in what compiling says."""
+    compiler = types.SimpleNamespace(format_code_name=lambda name: ("Cell", "In[7]") if name == "/tmp/k/1.py" else None)
+    monkeypatch.setitem(sys.modules, "IPython",
+                        types.SimpleNamespace(get_ipython=lambda: types.SimpleNamespace(compile=compiler)))
+    space: dict[str, Any] = {"torch": torch, "nn": nn}
+    source = ("report = torch.doctor(nn.Linear(3, 1), (torch.ones(4, 3), torch.ones(4)), nn.functional.mse_loss)\n"
+              "w = torch.ones(2, requires_grad=True)\n"
+              "with torch.autograd.watch():\n    loss = (w * 2).detach().sum()\n"
+              "why = torch.autograd.why_none(w, loss)\n"
+              "def f(x):\n    print(x * 2)\n    return x\ntorch.compile(f)(torch.ones(2))\n")
+    with pytest.warns(UserWarning, match=r"In\[7\]:7 prints while f is recorded"):
+        exec(compile(source, "/tmp/k/1.py", "exec"), space)
+    assert "(In[7]:1)" in str(space["report"]) and "In[7]:4" in str(space["why"])
+    assert "made at In[7]:7" in capsys.readouterr().out
+
+
 def test_a_hook_of_the_programs_own_stays(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import sys\nsys.excepthook = lambda *a: print('mine', file=sys.stderr)\n"
                                          "import wengert\nwengert.ones(2) + wengert.ones(3)\n")

@@ -43,6 +43,14 @@ def user_line() -> str:
     return "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
+def as_cell(line: str) -> str:
+    """A line as a person knows it: of a notebook, the cell (``In[3]:2``) for the file that stands for it."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    file, _, number = line.rpartition(":")
+    cell = None if shell is None else shell.compile.format_code_name(file)  # ("Cell", "In[3]")
+    return line if cell is None else f"{cell[1]}:{number}"
+
+
 def user_trace(trace: TracebackType | None) -> TracebackType | None:
     """The innermost entry of a traceback outside this package; None where all are inside."""
     found = None

@@ -16,6 +16,7 @@ SETTINGS = {
     "nb_execution_mode": "force",
     "nb_execution_timeout": 120,
     "nb_execution_raise_on_error": True,
+    "nb_merge_streams": True,
     "nb_code_prompt_show": "Solution",
     "nb_code_prompt_hide": "Hide the solution",
 }

@@ -21,6 +21,7 @@ from typing import Any
 from ..autograd.watchers import saves_are_hooked
 from ..core.errors import TraceError
 from ..core.forks import in_child
+from ..core.frames import as_cell
 from ..ir import InstructionGraph
 from ..native import Stages, StepInfo, table, told
 from ..tensors.evaluation import tracing
@@ -228,7 +229,7 @@ class Compiled:
         program.stages = stages
         program.compile(whole=self.fullgraph == "native")
         for line in program.printed:
-            _warn(f"[compile] {line} prints while {self.name} is recorded, and not when it runs compiled")
+            _warn(f"[compile] {as_cell(line)} prints while {self.name} is recorded, and not when it runs compiled")
         if "recompile" in _wanted_logs() or ("compile" in _wanted_logs() and reason is None):
             log.warning("%s recorded in %.3f s%s: %r", self.name, stages.total,
                         "" if reason is None else f" again, as {reason}", program)

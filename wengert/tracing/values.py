@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..core.errors import TraceError
+from ..core.frames import as_cell
 from ..ir import Value
 from ..tensors.evaluation import Unseen
 from .sizes import SizeNotes
@@ -78,8 +79,8 @@ class TracedArray(Unseen):
     def memory(self) -> Memory:
         if self._memory is None:
             raise TraceError(
-                f"[capture] a tensor of this moment was expected; got one that was made at {self.line} while a "
-                f"function was recorded, and has no value outside it; return it from the function, or copy it into a "
+                f"[capture] a tensor of this moment was expected; got one that was made at {as_cell(self.line)} while "
+                f"a function was recorded, and has no value outside it; return it from the function, or copy it into a "
                 f"tensor that is there before (state.copy_(x))"
             )
         return self._memory
@@ -146,4 +147,4 @@ class TracedArray(Unseen):
         )
 
     def __repr__(self) -> str:
-        return f"{self._value!r} made at {self.line}" if self.alive else f"dead, made at {self.line}"
+        return f"{self._value!r} made at {as_cell(self.line)}" if self.alive else f"dead, made at {as_cell(self.line)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core.eighths import in_numpy
+from ...core.frames import as_cell
 from ...core.operands import Array
 from ...core.state import state
 from ...tensors.tape import Leaf, Node
@@ -57,11 +57,7 @@ def short(line: str | None) -> str:
     """A line with the folder left out where it is the working directory: ``train.py:12``; in a notebook, the cell."""
     if line is None:
         return ""
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if shell is not None:
-        file, _, number = line.rpartition(":")
-        cell = shell.compile.format_code_name(file)  # ("Cell", "In[3]")
-        return f"{cell[1]}:{number}" if cell is not None else line
+    line = as_cell(line)
     folder = os.getcwd() + os.sep
     return line[len(folder) :] if line.startswith(folder) else line
 
