@@ -211,7 +211,9 @@ from .ops.statistics import (
     bincount as bincount, corrcoef as corrcoef, cov as cov, histc as histc, histogram as histogram,
     histogramdd as histogramdd, mode as mode, nanquantile as nanquantile, quantile as quantile,
 )
-from .ops.storage import TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage
+from .ops.storage import (
+    TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, from_file as from_file, is_storage as is_storage,
+)
 from .ops.windows import (
     bartlett_window as bartlett_window, blackman_window as blackman_window, hamming_window as hamming_window,
     hann_window as hann_window, istft as istft, kaiser_window as kaiser_window, stft as stft,

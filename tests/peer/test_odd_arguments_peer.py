@@ -257,3 +257,41 @@ def test_odd_dimensions(what: str) -> None:
         if wrong and (name, what) not in OTHERWISE:
             differing.append(f"{name}: {wrong}"[:200])
     assert differing == []
+
+
+SPARSE: dict[str, Any] = {
+    **{name: lambda m, a, out, name=name: getattr(m, name)(a, out=out) for name in
+       "neg sqrt abs sin floor sign log1p".split()},
+    **{name: lambda m, a, out, name=name: getattr(m, name)(a, a, out=out) for name in "add sub mul".split()},
+    **{name: lambda m, a, out, name=name: getattr(m, name)(a, m.ones(2, 2), out=out) for name in "mm matmul".split()},
+    "div": lambda m, a, out: m.div(a, 2, out=out), "pow": lambda m, a, out: m.pow(a, 2, out=out),
+    "addmm": lambda m, a, out: m.addmm(m.ones(2, 2), a, m.ones(2, 2), out=out),
+}
+
+
+@pytest.mark.parametrize("name", SPARSE)
+def test_out_of_sparse_operands_is_written(name: str) -> None:
+    found = []
+    for lib in (wengert, torch):
+        dense = name in ("mm", "matmul", "addmm")
+        out = lib.zeros(2, 2) if dense else lib.zeros(2, 2).to_sparse()
+        assert SPARSE[name](lib, lib.eye(2).to_sparse(), out) is out
+        found.append(out if dense else out.to_dense())
+        with pytest.raises(RuntimeError):
+            SPARSE[name](lib, lib.eye(2).to_sparse(), lib.zeros(2, 2) if not dense else lib.zeros(2, 2).to_sparse())
+    same(*found)
+
+
+def test_tensors_of_files(tmp_path: Any) -> None:
+    (tmp_path / "numbers").write_bytes(bytes(range(64)))
+    for lib in (wengert, torch):
+        whole = lib.from_file(str(tmp_path / "numbers"), size=16)
+        part = lib.from_file(str(tmp_path / "numbers"), shared=False, size=4, dtype=lib.int32)
+        assert whole.dtype is lib.float32 and part.tolist() == [50462976, 117835012, 185207048, 252579084]
+        part.fill_(1)  # which is not written to the file
+        made = lib.from_file(str(tmp_path / lib.__name__), shared=True, size=3, dtype=lib.int16).fill_(7)
+        assert made.tolist() == [7, 7, 7] and (tmp_path / lib.__name__).read_bytes() == b"\7\0" * 3
+        for name, size in (("nothing", 8), ("numbers", 1000)):
+            with pytest.raises(RuntimeError):
+                lib.from_file(str(tmp_path / name), size=size)
+    assert (tmp_path / "numbers").read_bytes() == bytes(range(64))

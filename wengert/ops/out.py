@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DTypeError, InplaceError
+from ..core.errors import DTypeError, InplaceError, needs_strided
 from ..core.frames import warn
 from ..core.state import state
 from ..tensors.alias import castable, check_writable, edge_of, type_name
@@ -92,6 +92,8 @@ class Out:
     def write(self, result: Any, target: Any, op: str, casts: bool) -> Any:
         """Writes one result into its target, checked, resized and cast."""
         if type(target) not in TENSORS:
+            if isinstance(target, Tensor):
+                raise needs_strided(f"{op}(out=)", target.layout)
             raise TypeError(f"{op}(): argument 'out' must be Tensor, not {type(target).__name__}")
         if state.grad and (edge_of(target) is not None or edge_of(result) is not None):
             raise RuntimeError(f"{op}(): functions with out=... arguments don't support automatic differentiation, but "

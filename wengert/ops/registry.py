@@ -116,6 +116,7 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
 
     @functools.wraps(plain)
     def full(*args: Any, **kwargs: Any) -> Any:
+        target = None
         try:
             if not kwargs and args and type(args[0]) in TENSORS:
                 return plain(*args)
@@ -135,7 +136,7 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
         except (TypeError, AttributeError) as error:
             if type(error) is NoDataError and not tracing():
                 return nowhere(plain, *args, **kwargs)
-            found = of_sparse(name, args, kwargs)
+            found = of_sparse(name, args, kwargs if target is None else {**kwargs, "out": target})
             if found is not NotImplemented:
                 return found
             if rescued(args, kwargs):

@@ -21,10 +21,10 @@ from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_ou
 from ..tensors.absent import Absent, absent
 from ..tensors.alias import check_writable, is_inference, version_cell, wrote
 from ..tensors.tape import Leaf
-from ..tensors.tensor import Tensor, root_of
+from ..tensors.tensor import Tensor, make, root_of
 from .arguments import check_options, dtype_of, integer, integers, sizes_of
 from .conversion import TYPE_NAMES
-from .registry import METHODS, method
+from .registry import METHODS, function, method
 from .shapes import view
 
 UINT8: np.dtype[Any] = np.dtype(np.uint8)
@@ -572,3 +572,28 @@ def _placed(storage: UntypedStorage, dtype: np.dtype[Any], offset: Any, size: An
         grown[: memory.nbytes] = memory
         storage._root = memory = grown
     return laid_out("set_", memory, dtype, shape, [step * dtype.itemsize for step in steps], start * dtype.itemsize)
+
+
+@function(method=False, out=False, takes_tensor=False)
+def from_file(filename: str, shared: bool | None = None, size: int | None = 0, *, dtype: Any = None, layout: Any = None,
+              device: Any = None, pin_memory: bool | None = False) -> Tensor:
+    """The first ``size`` elements of a file as a 1-d tensor, mapped and not read.
+
+    With ``shared`` what is written to the tensor is written to the file, which is made and lengthened where it has to
+    be. Raises RuntimeError for a file that is not there or shorter.
+
+    >>> import tempfile, os
+    >>> path = os.path.join(tempfile.mkdtemp(), "numbers")
+    >>> torch.from_file(path, shared=True, size=3, dtype=torch.int32).fill_(7)
+    tensor([7, 7, 7], dtype=torch.int32)
+    >>> torch.from_file(path, size=2, dtype=torch.int32)
+    tensor([7, 7], dtype=torch.int32)
+    """
+    if check_options(device, layout):
+        raise NotImplementedError("[from_file] the CPU was expected as device; got 'meta', on which there is no data")
+    kind = dtype_of(dtype) or get_default_dtype()
+    try:
+        memory = UntypedStorage.from_file(filename, bool(shared), (size or 0) * kind.itemsize)
+    except OSError as error:
+        raise RuntimeError(f"[from_file] unable to open file <{filename}>: {error}") from error
+    return make(memory._flat.view(kind.numpy), None)

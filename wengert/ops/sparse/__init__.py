@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...core.errors import needs_strided
+from ...core.errors import DTypeError, needs_strided
+from ...core.state import state
+from ...tensors.alias import castable
 from ...tensors.sparse import SparseTensor, refusal
 from ...tensors.tensor import Tensor
 from .. import registry
+from ..out import CASTS, COMPUTED
 from . import arithmetic, making, operation, products, reductions as reductions, shapes as shapes
 
 _KEPT = frozenset("""
@@ -85,9 +88,24 @@ def _of_sparse(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return getattr(sparse, name)(*args[1:], **kwargs)
     if run is None:
         raise needs_strided(name, sparse.layout)
-    if kwargs.pop("out", None) is not None:
-        raise needs_strided(f"{name}(out=)", sparse.layout)
-    return run(*args, **kwargs)
+    target = kwargs.pop("out", None)
+    return run(*args, **kwargs) if target is None else _into(target, run(*args, **kwargs), name)
+
+
+def _into(target: Any, result: Any, name: str) -> Any:
+    """What ``out=`` means where a result or its target is sparse: they have one layout, and no history."""
+    if not isinstance(target, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
+    if not isinstance(result, SparseTensor) and not isinstance(target, SparseTensor):
+        return COMPUTED.put(result, target, name, name in CASTS)
+    if result.layout is not target.layout:
+        raise needs_strided(f"{name}(out=)", result.layout if isinstance(result, SparseTensor) else target.layout)
+    if state.grad and (result.requires_grad or target.requires_grad):
+        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, but "
+                           "one of the arguments requires grad.")
+    if not castable(result._data.dtype, target._data.dtype):
+        raise DTypeError(f"[{name}] result type {result.dtype} can't be cast to the desired output type {target.dtype}")
+    return target.replace(arithmetic.cast(result, target.dtype), name)
 
 
 _install()
