@@ -493,26 +493,6 @@ vit_b_32 vit_h_14 vit_l_16 vit_l_32
     "torchvision.ops": """
 ciou_loss diou_loss drop_block focal_loss giou_loss
 """,
-    "torchvision.transforms.v2.functional": """
-adjust_brightness_image adjust_brightness_video adjust_contrast_image adjust_contrast_video adjust_gamma_image
-adjust_gamma_video adjust_hue_image adjust_hue_video adjust_saturation_image adjust_saturation_video
-adjust_sharpness_image adjust_sharpness_video affine_bounding_boxes affine_image affine_keypoints affine_mask
-affine_video autocontrast_image autocontrast_video center_crop_bounding_boxes center_crop_image center_crop_keypoints
-center_crop_mask center_crop_video crop_bounding_boxes crop_image crop_keypoints crop_mask crop_video
-elastic_bounding_boxes elastic_image elastic_keypoints elastic_mask elastic_video equalize_image equalize_video
-erase_image erase_video five_crop_image five_crop_video gaussian_blur_image gaussian_blur_video gaussian_noise_image
-gaussian_noise_video get_dimensions_image get_dimensions_video get_image_size get_num_channels_image
-get_num_channels_video get_num_frames_video get_size_bounding_boxes get_size_image get_size_keypoints get_size_mask
-get_size_video grayscale_to_rgb_image horizontal_flip_bounding_boxes horizontal_flip_image horizontal_flip_keypoints
-horizontal_flip_mask horizontal_flip_video invert_image invert_video jpeg_image jpeg_video normalize_image
-normalize_video pad_bounding_boxes pad_image pad_keypoints pad_mask pad_video permute_channels_image
-permute_channels_video perspective_bounding_boxes perspective_image perspective_keypoints perspective_mask
-perspective_video posterize_image posterize_video register_kernel resize_bounding_boxes resize_image resize_keypoints
-resize_mask resize_video resized_crop_bounding_boxes resized_crop_image resized_crop_keypoints resized_crop_mask
-resized_crop_video rgb_to_grayscale_image rotate_bounding_boxes rotate_image rotate_keypoints rotate_mask rotate_video
-solarize_image solarize_video ten_crop_image ten_crop_video to_dtype_video to_tensor uniform_temporal_subsample_video
-vertical_flip_bounding_boxes vertical_flip_image vertical_flip_keypoints vertical_flip_mask vertical_flip_video
-""",
     "torchvision.utils": """
 draw_bounding_boxes draw_keypoints draw_segmentation_masks flow_to_image
 """,
@@ -561,7 +541,8 @@ save_on_cpu saved_tensors_hooks set_default_mmap_options set_detect_anomaly skip
 torch.autograd.forward_ad torch.autograd.functional torch.distributions torch.func torch.hub torch.linalg
 torch.nn.init torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize torch.nn.utils.prune
 torch.optim.lr_scheduler torch.optim.swa_utils torch.quasirandom torch.special torch.testing torch.types
-torchvision.transforms torchvision.transforms.functional torchvision.transforms.v2 torchvision.tv_tensors
+torchvision.transforms torchvision.transforms.functional torchvision.transforms.v2
+torchvision.transforms.v2.functional torchvision.tv_tensors
 """
 
 INSIDE = """

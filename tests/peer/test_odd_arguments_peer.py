@@ -295,3 +295,10 @@ def test_tensors_of_files(tmp_path: Any) -> None:
             with pytest.raises(RuntimeError):
                 lib.from_file(str(tmp_path / name), size=size)
     assert (tmp_path / "numbers").read_bytes() == bytes(range(64))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_halves_that_are_expanded_give_rows(dtype: str) -> None:
+    for call in (lambda x: x.sin(), lambda x: x * 2, lambda x: x.lgamma(), lambda x: 1 / x, lambda x: x.logaddexp(-x)):
+        strides = [call(lib.ones(1, 3, dtype=getattr(lib, dtype)).expand(3, 3)).stride() for lib in (wengert, torch)]
+        assert strides[0] == strides[1]

@@ -232,7 +232,8 @@ def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any])
     for x in values:
         if type(x) is ndarray and x.dtype.char in HALVES and primitive.widens:
             narrow = narrow or x.dtype
-            x = cast_array(x, _WIDE[x.dtype.char])
+            # An expanded array is laid in rows first: numpy would lay its copy by the strides of 0.
+            x = cast_array(np.array(x, order="C") if 0 in x.strides else x, _WIDE[x.dtype.char])
         wide.append(x)
     found = run_large(primitive, wide) if primitive.lower is not None and not params else None
     if found is None:
