@@ -302,3 +302,21 @@ def test_halves_that_are_expanded_give_rows(dtype: str) -> None:
     for call in (lambda x: x.sin(), lambda x: x * 2, lambda x: x.lgamma(), lambda x: 1 / x, lambda x: x.logaddexp(-x)):
         strides = [call(lib.ones(1, 3, dtype=getattr(lib, dtype)).expand(3, 3)).stride() for lib in (wengert, torch)]
         assert strides[0] == strides[1]
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("odd_number", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_spoils_only_what_it_meets(rank: int, odd_number: float) -> None:
+    for options in ({}, {"stride": 2, "padding": 1}, {"dilation": 2, "groups": 2}, {"stride": 2}):
+        found = []
+        for lib in (wengert, torch):
+            F, sizes = lib.nn.functional, (7, 6, 5)[:rank]
+            x = (lib.arange(2.0 * 4 * np.prod(sizes)).reshape(2, 4, *sizes) * 0.7).sin()
+            weight = lib.arange(4.0 * (4 // options.get("groups", 1)) * 3**rank).cos()
+            weight[1] = odd_number
+            weight = weight.reshape(4, -1, *(3,) * rank)
+            spread = getattr(F, f"conv_transpose{rank}d")(x, weight, **options)
+            leaf = x.clone().requires_grad_()
+            out = getattr(F, f"conv{rank}d")(leaf, weight, **options)
+            found.append([spread, lib.autograd.grad(total(lib, out), leaf)[0]])
+        same(*found)

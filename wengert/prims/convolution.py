@@ -148,9 +148,38 @@ def _spread(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dim
     for places, edges, apart, inputs in found:
         part = _direct(ct, turned[places], (1,) * rank, edges, apart, groups)
         if result is None:
-            return part
+            result = part
+            break
         result[inputs] = part
-    return result
+    if result is None or not _is_spoilt(result, stride) or np.isfinite(weight).all():
+        return result
+    return _scattered(ct, weight, stride, padding, dilation, groups, sizes)
+
+
+def _is_spoilt(result: Array, stride: Dims) -> bool:
+    """Whether the outermost places of an adjoint hold NaN, where the padding of the cotangent met a weight that is not
+    finite: 0 times infinity."""
+    ends = [result[(0, slice(None), *slices)] for slices in (
+        [slice(None, s) for s in stride], [slice(-s, None) for s in stride])] if result.size else []
+    return any([bool(np.isnan(end).any()) for end in ends])
+
+
+def _scattered(ct: Array, weight: Array, stride: Dims, padding: Dims, dilation: Dims, groups: int, sizes: Dims
+               ) -> Array:
+    """`_spread` without a product by padding: what each window gets is added where it lies."""
+    kernel, out, inner = weight.shape[2:], ct.shape[2:], weight.shape[1]
+    parts = _times(_rows(ct, groups), weight.reshape(groups, weight.shape[0] // groups, -1))
+    parts = parts.reshape(groups, len(ct), prod(out), inner, *kernel).swapaxes(0, 1).swapaxes(2, 3)
+    room = [max(n + p, (count - 1) * s + (k - 1) * d + 1) for n, p, count, s, k, d in
+            zip(sizes, padding, out, stride, kernel, dilation, strict=True)]
+    whole = np.zeros((len(ct), groups * inner, *room), ct.dtype)
+    for place in np.ndindex(*kernel):
+        where: list[Any] = [slice(t * d, t * d + (count - 1) * s + 1, s) for t, d, count, s in
+                 zip(place, dilation, out, stride, strict=True)]
+        taken: Any = (..., *place)
+        whole[(..., *where)] += parts[taken].reshape(len(ct), groups * inner, *out)
+    inputs: Any = (..., *[slice(p, p + n) for p, n in zip(padding, sizes, strict=True)])
+    return np.ascontiguousarray(whole[inputs])
 
 
 @lru_cache(maxsize=1024)
