@@ -320,3 +320,25 @@ def test_a_weight_that_is_not_finite_spoils_only_what_it_meets(rank: int, odd_nu
             out = getattr(F, f"conv{rank}d")(leaf, weight, **options)
             found.append([spread, lib.autograd.grad(total(lib, out), leaf)[0]])
         same(*found)
+
+
+COMPOSED = "floor ceil round trunc sign sgn lgamma digamma nan_to_num sigmoid erf expm1 logit i0 sinc".split()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "int64", "bool"])
+def test_what_is_computed_of_each_element_lies_as_the_operand(dtype: str) -> None:
+    differing = []
+    for name in COMPOSED:
+        for how in ("transposed", "expanded", "permuted"):
+            strides = []
+            for lib in (wengert, torch):
+                x = lib.ones(1, 3, 4).to(getattr(lib, dtype))
+                x = {"transposed": lambda x: x[0].t(), "expanded": lambda x: x[0, :1].expand(3, 4),
+                     "permuted": lambda x: x.repeat(2, 1, 1).permute(2, 0, 1)}[how](x)
+                try:
+                    strides.append(getattr(lib, name)(x).stride() if hasattr(lib, name) else ())
+                except (RuntimeError, TypeError):
+                    strides.append("refused")
+            if strides[0] != strides[1]:
+                differing.append((name, how, *strides))
+    assert differing == []

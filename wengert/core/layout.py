@@ -160,8 +160,10 @@ def in_order(result: Array, *operands: Any) -> Array:
     """What is computed element by element of ``operands``, laid as PyTorch's iterator would: numpy decides otherwise
     where these lie differently."""
     arrays = [x for x in operands if type(x) is np.ndarray and x.ndim]
-    if len(arrays) < 2 or all([x.flags.c_contiguous for x in arrays]):
+    if all([x.flags.c_contiguous for x in arrays]):
         return result
+    if len(arrays) == 1:
+        return iterated(result, arrays[0].strides) if result.shape == arrays[0].shape else result
     shape, first = result.shape, arrays[0]
     if first.shape == shape and 1 not in shape and 0 not in first.strides:  # which decides alone
         laid = np.empty_like(first, result.dtype)

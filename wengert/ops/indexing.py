@@ -303,7 +303,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
     >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
     tensor([2., 0., 1.])
     """
-    return _put_along(input, dim, index, source, "index_copy", accumulate=False)
+    return _put_along(input.contiguous(), dim, index, source, "index_copy", accumulate=False)
 
 
 @function(inplace=True)

@@ -57,7 +57,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
             data = here["quiet"](primitive.run, *values, **params)
     except FAILURES as error:
         return refused(primitive, operands, params, error)
-    if primitive.kind == "elementwise" and primitive.arity > 1:
+    if primitive.kind == "elementwise":
         data = in_order(data, *values)
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])
@@ -111,7 +111,7 @@ def _intercepted(watcher: Watcher, primitive: Primitive, operands: tuple[Any, ..
     except FAILURES as error:
         said = reworded(primitive, operands, params, error)
         raise said from (None if said is error else error)
-    if tracer is None and primitive.kind == "elementwise" and primitive.arity > 1:
+    if tracer is None and primitive.kind == "elementwise":
         data = in_order(data, *[x._data if type(x) in TENSORS else x for x in operands])
     out: Any = tuple([bare(part) for part in data]) if primitive.multiple else bare(data)
     node = None

@@ -61,6 +61,7 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
     chars = "".join([char for char in chars if char not in primitive.refuses])
     records = primitive.records and primitive.promotion != "compare"
     elementwise, view = primitive.kind == "elementwise", primitive.kind == "view"
+    composed = elementwise and not isinstance(primitive.eval, str)  # of steps that may lay their result otherwise
     places, wants_shapes = primitive.plan((True,))
     saves_x, saves_out = 0 in places, 1 in places
 
@@ -78,6 +79,8 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
             return refused(primitive, (x,), params, error)
         if type(data) is not ndarray:
             data = np.asarray(data)
+        if composed and not value.flags.c_contiguous:
+            data = in_order(data, value)
         out = new(Tensor)
         out._data = data
         out._edge = out._alias = out._cell = out._rare = None
