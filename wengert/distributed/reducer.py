@@ -10,7 +10,7 @@ none. Reduced with the rest, they say which parameters any rank used, and no col
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -135,9 +135,9 @@ def cut(parameters: Sequence[Tensor], order: Sequence[int], limits: Sequence[int
     return buckets
 
 
-@dataclass
+@dataclass(slots=True)
 class Times:
-    """When a pass did what, in nanoseconds, and the sums over all passes that are over."""
+    """When the last pass did what, in nanoseconds, and the sums of these moments over all passes that are over."""
 
     forward: int = 0
     backward: int = 0
@@ -148,20 +148,36 @@ class Times:
     """When backward was over."""
     ended: int = 0
     count: int = 0
-    sums: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
-    """Of forward, backward, communication, and of what of it went on during backward."""
+    all_forward: int = 0
+    all_backward: int = 0
+    all_sent: int = 0
+    all_computed: int = 0
+    all_ended: int = 0
+    all_overlaps: int = 0
 
     def end(self) -> None:
         """Ends a pass."""
         self.ended = perf_counter_ns()
         self.count += 1
-        for index, each in enumerate(self.last()):
-            self.sums[index] += each
+        self.all_forward += self.forward
+        self.all_backward += self.backward
+        self.all_sent += self.sent
+        self.all_computed += self.computed
+        self.all_ended += self.ended
+        if self.sent < self.computed:
+            self.all_overlaps += self.computed - self.sent
 
     def last(self) -> tuple[int, int, int, int]:
-        """What the sums are of, of one pass."""
+        """How long forward, backward and communication took in the last pass, and how much of the last went on during
+        backward."""
         return (self.backward - self.forward, self.computed - self.backward, self.ended - self.sent,
                 max(0, self.computed - self.sent))
+
+    def mean(self) -> tuple[int, int, int, int]:
+        """The same on the average of all passes."""
+        sums = (self.all_backward - self.all_forward, self.all_computed - self.all_backward,
+                self.all_ended - self.all_sent, self.all_overlaps)
+        return tuple(each // self.count for each in sums)  # type: ignore[return-value]
 
 
 class Reducer:
@@ -196,6 +212,9 @@ class Reducer:
         self.divide_by: int | None = None
         """By what sums are divided, where that is not the number of ranks: some have no inputs any more."""
         self.warned = False
+        self.unused: list[int] | None = None
+        """What the last pass did not use, and whether all passes were alike in that."""
+        self.always_alike = True
         self._fill([*reversed(self.dense)])
         self.first_sizes = self._sizes()
         self.handles = [parameter.register_post_accumulate_grad_hook(self._arrives(index))
@@ -345,7 +364,8 @@ class Reducer:
         if self.static and self.counts is None:
             for index in self.arrived:
                 self._ready(index, self.parameters[index].grad, True)
-        missing = [index for index, place in self.places.items() if index not in place.bucket.ready]
+        missing = [index for bucket in self.buckets if not bucket.is_full()
+                   for index in bucket.indices if index not in bucket.ready]
         if self.counts is not None and missing:
             raise RuntimeError(
                 "[DistributedDataParallel] Expected to have finished reduction: a graph that stays the same was "
@@ -353,9 +373,12 @@ class Reducer:
                 f"{', '.join(self.names[index] for index in missing)} was used less often than in the first pass")
         if self.static and self.counts is None:
             self.counts = dict(self.left)
-        for index in missing:  # what was added up before stays a part of the sum
-            self._ready(index, self.parameters[index].grad, index in self.unsent)
-        missing = [index for index in missing if index not in self.unsent]
+        if missing != self.unused:
+            self.always_alike, self.unused = self.unused is None, missing
+        if missing:  # what was added up before stays a part of the sum
+            for index in missing:
+                self._ready(index, self.parameters[index].grad, index in self.unsent)
+            missing = [index for index in missing if index not in self.unsent]
         self.unsent.clear()
         self._send_last()
         used = self._flags_of_hooked() if self.hook is not None and self.buckets else None
@@ -470,6 +493,8 @@ class Reducer:
             "iteration": max(0, self.passes - 1), "num_buckets_reduced": self.reduced,
             "has_rebuilt_buckets": int(self.order_is_known),
         }
+        if self.find_unused and self.passes > 1:
+            found["can_set_static_graph"] = int(self.always_alike)
         if self.hook_name:
             found["comm_hook"] = self.hook_name
         if self.order_is_known:
@@ -478,7 +503,7 @@ class Reducer:
                 " ".join(map(str, bucket.indices)) for bucket in self.buckets)
             found["prev_iteration_grad_ready_order_indices"] = ", ".join(map(str, self.arrived))
         if times.count:
-            found |= {f"avg_{name}_time": total // times.count for name, total in zip(names, times.sums, strict=True)}
+            found |= {f"avg_{name}_time": one for name, one in zip(names, times.mean(), strict=True)}
             found |= {f"{name}_time": one for name, one in zip(names, times.last(), strict=True)}
             found |= {"forward_compute_time_start": times.forward, "backward_compute_time_start": times.backward,
                       "backward_comm_time_start": times.sent, "backward_compute_time_end": times.computed,

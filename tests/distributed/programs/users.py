@@ -128,6 +128,11 @@ def case_descriptions():
     static = DDP(mlp())
     static._set_static_graph()
     assert static.static_graph and static._get_ddp_logging_data()["static_graph"] == 1
+    for passes, may in (([0, 0, 0], 1), ([0, 1, 0], 0)):
+        chooses = DDP(Chooses(), find_unused_parameters=True)
+        for which in passes:
+            chooses(torch.ones(1, 1), which).sum().backward()
+        assert chooses._get_ddp_logging_data()["can_set_static_graph"] == may
     for wrong in (lambda state, bucket: 1, 3):
         if callable(wrong):
             wrong.__annotations__["bucket"] = int
