@@ -401,7 +401,11 @@ function search() {
     if (node.home) tag("small", row, `  ${node.home}`);
     row.onclick = () => found(i);
   });
-  if (text && !hits.length) tag("li", list, "nothing found");
+  if (text && !hits.length) {
+    const none = tag("li", list, "nothing found");
+    none.setAttribute("role", "option");
+    none.setAttribute("aria-disabled", "true");
+  }
   list.hidden = !text;
 }
 function found(i) {
