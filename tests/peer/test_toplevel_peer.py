@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -112,6 +113,33 @@ FOUND: dict[str, Any] = {
         T.testing.make_tensor(shape, dtype=getattr(T, dtype), device="cpu", noncontiguous=True)
         for shape in ((3, 4), (5,), (2, 1), (0, 3)) for dtype in ("float32", "int64", "bool")],
 }
+
+SIZES: dict[str, Any] = {
+    "floats": lambda T: T.Size([1.5]), "a tensor of floats": lambda T: T.Size(T.ones(3)),
+    "a tensor of integers": lambda T: T.Size(T.tensor([2, 3])), "a list of tensors": lambda T: T.Size([T.tensor(2)]),
+    "a number": lambda T: T.Size(3), "text": lambda T: T.Size(["2"]), "nothing": lambda T: T.Size([None]),
+    "numpy's": lambda T: T.Size([np.int32(4)]), "a sum": lambda T: type((1,) + T.Size([2])).__name__,
+    "joined": lambda T: (0,) + T.Size([1, 2]) + (3,), "of a tensor": lambda T: T.ones(2, 3).shape + T.ones(1).size(),
+}
+REFUSED: dict[str, Any] = {
+    "a dict": lambda T: T.tensor({}), "a complex number in a real tensor": lambda T: T.tensor(1j, dtype=T.float32),
+    "a class of an old type": lambda T: type("Own", (T.FloatTensor,), {}),
+    "means and deviations that do not meet": lambda T: T.normal(T.ones(120), T.ones(2, 3, 4, 5)),
+    "a stride of nothing": lambda T: T.nn.functional.conv1d(T.ones(1, 1, 4), T.ones(1, 1, 2), stride=0),
+    "a fill beside mirrors": lambda T: T.nn.functional.pad(T.ones(1, 4), (1, 1), "reflect", value=2.0),
+    "a buffer over an attribute": lambda T: setattr(with_attribute(T), "name", T.nn.Buffer(T.ones(1))),
+}
+
+
+def with_attribute(T: Any) -> Any:
+    module = T.nn.Module()
+    module.name = 5
+    return module
+
+
+@pytest.mark.parametrize("name", [*SIZES, *REFUSED])
+def test_sizes_and_refusals(name: str) -> None:
+    both({**SIZES, **REFUSED}[name])
 
 
 @pytest.mark.parametrize("name", FOUND)

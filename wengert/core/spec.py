@@ -6,10 +6,28 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, NamedTuple, SupportsIndex
 
+import numpy as np
+
 from .dtypes import DType
 from .errors import OutOfRangeError, ShapeError
 
 Shape = tuple[int, ...]
+
+
+_made = tuple.__new__
+
+
+def _size(place: int, n: Any) -> Any:
+    """One size as an int; what stands for one while a program is recorded stays as it is."""
+    if isinstance(n, int):
+        return n
+    try:
+        whole = n.__index__() if hasattr(n, "_data") or isinstance(n, np.integer) else n
+    except TypeError:
+        whole = None
+    if whole is None or isinstance(whole, (float, complex, str, bytes, tuple, list)):
+        raise TypeError(f"torch.Size() takes an iterable of 'int' (item {place} is '{type(n).__name__}')")
+    return whole
 
 
 class Size(tuple[int, ...]):
@@ -23,6 +41,13 @@ class Size(tuple[int, ...]):
     """
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
+        found = _made(cls, sizes)
+        for n in found:
+            if type(n) is not int:
+                return _made(cls, [_size(place, n) for place, n in enumerate(found)])
+        return found
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
@@ -41,6 +66,9 @@ class Size(tuple[int, ...]):
 
     def __add__(self, other: tuple[Any, ...]) -> Size:
         return Size(tuple.__add__(self, tuple(other)))
+
+    def __radd__(self, other: tuple[Any, ...]) -> Size:
+        return Size((*other, *self))
 
     def __mul__(self, times: SupportsIndex) -> Size:
         return Size(tuple.__mul__(self, times))

@@ -22,9 +22,9 @@ def check_window(op: str, kernel: Dims, stride: Dims, padding: Dims, dilation: D
     windows over memory relies on it."""
     for (name, least), values in zip(_LEAST.items(), (kernel, stride, dilation, padding, extra), strict=True):
         if min(values) < least or max(values) > LARGEST:
-            what = "non-negative" if least == 0 else "greater than zero"
-            raise ShapeError(f"[{op}] {name} should be {what} (non-positive stride and negative padding are not "
-                             f"supported); got {tuple(values)}")
+            what = ("non-negative", "negative") if least == 0 else ("greater than zero", "non-positive")
+            raise ShapeError(f"[{op}] {name} should be {what[0]}: {what[1]} {name} is not supported; got "
+                             f"{tuple(values)}")
 
 
 def out_sizes(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,

@@ -71,6 +71,8 @@ class ModuleTree(Generic[Child]):
         elif isinstance(value, ModuleTree):
             self._adopt("_modules", "module", name, value)
         elif isinstance(value, Buffer):
+            if name in self.__dict__:
+                raise KeyError(f"attribute '{name}' already exists")
             if type(self).register_buffer is _OWN["buffer"]:
                 self._adopt("_buffers", "buffers", name, value)
             else:

@@ -25,6 +25,11 @@ class TensorType(type):
 
     dtype: DType
 
+    def __new__(meta, name: str, bases: tuple[type, ...], body: dict[str, Any]) -> TensorType:  # noqa: N804
+        if bases:
+            raise TypeError(f"type 'torch.{bases[0].__name__}' is not an acceptable base type: derive from Tensor")
+        return super().__new__(meta, name, bases, body)
+
     def __call__(cls, *data: Any, device: Any = None) -> Tensor:  # noqa: N805
         require_cpu(device)
         if len(data) == 1 and isinstance(data[0], Tensor):

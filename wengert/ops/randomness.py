@@ -16,6 +16,7 @@ from ..core import dtypes
 from ..core.errors import worded
 from ..core.geometry import check_room
 from ..core.primitive import P
+from ..core.spec import broadcast_shapes
 from ..core.state import state
 from ..prims.draws import SAMPLERS
 from ..sampling import integers, reals
@@ -275,6 +276,8 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     if not isinstance(mean, Tensor) and not isinstance(std, Tensor):
         raise TypeError("normal(): a size was expected beside a mean and a std that are numbers; or give a tensor "
                         "of them")
+    if isinstance(mean, Tensor) and isinstance(std, Tensor):
+        broadcast_shapes(mean._data.shape, std._data.shape, op="normal")
     given = [x if isinstance(x, Tensor) else real(x, "normal") for x in (mean, std)]
     return _constant_in(drawn("normal_around", generator, *given), *given)
 

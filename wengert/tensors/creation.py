@@ -36,6 +36,8 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
         raise TypeError(f"[tensor] new(): invalid data type {type(data).__name__!r}: a number, sequence or array was "
                         f"expected; got {data!r:.40}")
     if not isinstance(data, (bool, int, float, complex, Sequence)):
+        if isinstance(data, dict):
+            raise _no_number(data)
         if hasattr(data, "__array__"):
             return np.array(data, dtype=None if dtype is None else dtype.numpy)
         if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
@@ -146,8 +148,8 @@ def _check_fits(plain: np.ndarray, dtype: DType) -> None:
     else:
         beyond = plain.dtype.kind == "c" and dtype.kind != "c"
     if beyond:
-        raise RuntimeError(f"[tensor] value cannot be converted to type {dtype.name} without overflow; choose a "
-                           f"wider dtype")
+        kind = DTypeError if plain.dtype.kind == "c" else RuntimeError
+        raise kind(f"[tensor] value cannot be converted to type {dtype.name} without overflow; choose a wider dtype")
 
 
 def _shape(data: Any) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ from .printing import tensor_format, tensor_repr
 from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
 
 ndarray = np.ndarray
+new_tuple = tuple.__new__
 
 
 class Tensor:
@@ -117,7 +118,7 @@ class Tensor:
         >>> torch.ones(2, 3).shape
         torch.Size([2, 3])
         """
-        return Size(self._data.shape)
+        return new_tuple(Size, self._data.shape)
 
     @property
     def dtype(self) -> DType:
@@ -196,7 +197,7 @@ class Tensor:
         (torch.Size([2, 3]), 3)
         """
         if dim is None:
-            return Size(self._data.shape)
+            return new_tuple(Size, self._data.shape)
         shape = self._data.shape
         if not shape:
             raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")

@@ -89,15 +89,24 @@ def _amp_update_scale_(scale: Any, growth_tracker: Any, found_inf: Any, scale_gr
     return update_scale(scale, growth_tracker, found_inf, scale_growth_factor, scale_backoff_factor, growth_interval)
 
 
-def _check_with(error: type[Exception], cond: bool, message: Callable[[], str]) -> None:
-    """Raises ``error``, with what ``message()`` gives, unless ``cond`` holds."""
-    if not cond:
-        raise error(message())
+def _check_with(error: type[Exception], cond: bool, message: Callable[[], str] | None = None) -> None:
+    """Raises ``error``, with what ``message()`` gives, unless ``cond`` holds; TypeError for what is no bool."""
+    if not isinstance(cond, bool):
+        raise TypeError(f"cond must be a bool, but got {type(cond)}")
+    if cond:
+        return
+    if message is not None and not callable(message):
+        raise TypeError("message must be a callable")
+    raise error("Expected cond to be True, but got False" if message is None else str(message()))
 
 
 def _check_tensor_all_with(error: type[Exception], cond: Any, message: Callable[[], str] | None = None) -> None:
     """Raises ``error`` unless every element of a tensor of booleans is true."""
-    _check_with(error, bool(cond.all()), message or (lambda: "Expected cond to be True, but got False"))
+    if not isinstance(cond, wengert.Tensor):
+        raise TypeError(f"cond must be a tensor, but got {type(cond)}")
+    if cond.dtype is not wengert.bool:
+        raise TypeError(f"cond tensor must have dtype torch.bool, but got {cond.dtype}")
+    _check_with(error, bool(cond.all()), message)
 
 
 def _check_tensor_all(cond: Any, message: Callable[[], str] | None = None) -> None:
@@ -107,14 +116,27 @@ def _check_tensor_all(cond: Any, message: Callable[[], str] | None = None) -> No
 
 def _check(cond: bool, message: Callable[[], str] | None = None) -> None:
     """Raises RuntimeError, with what ``message()`` gives, unless ``cond`` holds."""
-    if not cond:
-        raise RuntimeError("Expected cond to be True, but got False" if message is None else message())
+    _check_with(RuntimeError, cond, message)
 
 
 def _check_value(cond: bool, message: Callable[[], str] | None = None) -> None:
     """Raises ValueError unless ``cond`` holds."""
-    if not cond:
-        raise ValueError("Expected cond to be True, but got False" if message is None else message())
+    _check_with(ValueError, cond, message)
+
+
+def _check_index(cond: bool, message: Callable[[], str] | None = None) -> None:
+    """Raises IndexError unless ``cond`` holds."""
+    _check_with(IndexError, cond, message)
+
+
+def _check_type(cond: bool, message: Callable[[], str] | None = None) -> None:
+    """Raises TypeError unless ``cond`` holds."""
+    _check_with(TypeError, cond, message)
+
+
+def _check_not_implemented(cond: bool, message: Callable[[], str] | None = None) -> None:
+    """Raises NotImplementedError unless ``cond`` holds."""
+    _check_with(NotImplementedError, cond, message)
 
 
 def _check_is_size(i: int, message: Callable[[], str] | None = None) -> None:
