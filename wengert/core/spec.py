@@ -14,7 +14,7 @@ from .errors import OutOfRangeError, ShapeError
 Shape = tuple[int, ...]
 
 
-_made = tuple.__new__
+new_tuple = tuple.__new__
 
 
 def _size(place: int, n: Any) -> Any:
@@ -43,10 +43,10 @@ class Size(tuple[int, ...]):
     __slots__ = ()
 
     def __new__(cls, sizes: Iterable[Any] = ()) -> Size:
-        found = _made(cls, sizes)
+        found = new_tuple(cls, sizes)
         for n in found:
             if type(n) is not int:
-                return _made(cls, [_size(place, n) for place, n in enumerate(found)])
+                return new_tuple(cls, [_size(place, n) for place, n in enumerate(found)])
         return found
 
     def numel(self) -> int:

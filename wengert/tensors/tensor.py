@@ -22,7 +22,7 @@ from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
-from ..core.spec import Size, wrap_dim
+from ..core.spec import Size, new_tuple, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
@@ -34,7 +34,6 @@ from .printing import tensor_format, tensor_repr
 from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
 
 ndarray = np.ndarray
-new_tuple = tuple.__new__
 
 
 class Tensor:
