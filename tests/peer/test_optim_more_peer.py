@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
+
+import wengert
 
 torch = pytest.importorskip("torch")
 from tests.peer.side_by_side import both  # noqa: E402
@@ -194,3 +198,29 @@ def test_arguments_that_choose_an_implementation(name: str, argument: str, value
         both(lambda T: make(T, net(T).parameters()).defaults)
     else:
         both(lambda T: walk(T, make, "float64", ((3, 4), (4,)))[-1], rtol=1e-6)
+
+
+ODD_SETTINGS: dict[str, Any] = {
+    "a rate of NaN": ("SGD", {"lr": math.nan}), "a decay of NaN": ("SGD", {"lr": 0.1, "weight_decay": math.nan}),
+    "a negative rate": ("SGD", {"lr": -1.0}), "a rate of NaN for Adam": ("Adam", {"lr": math.nan}),
+    "a whole beta": ("Adam", {"betas": (0, 0.9)}), "another whole beta": ("AdamW", {"betas": (0.5, 0)}),
+    "whole betas of NAdam": ("NAdam", {"betas": (0, 0.9)}), "no amsgrad": ("Adam", {"amsgrad": None}),
+    "an amsgrad of 1": ("Adam", {"amsgrad": 1}), "numpy's momentum": ("RMSprop", {"momentum": np.float64(0.1)}),
+    "a decay exponent of NaN": ("Adafactor", {"beta2_decay": math.nan}),
+    "an epsilon of NaN": ("Adafactor", {"eps": (None, math.nan)}), "a d of NaN": ("Adafactor", {"d": math.nan}),
+}
+
+
+@pytest.mark.parametrize("what", ODD_SETTINGS)
+def test_odd_settings_are_taken_or_refused_as_in_pytorch(what: str) -> None:
+    name, settings = ODD_SETTINGS[what]
+    found = []
+    for lib in (wengert, torch):
+        parameter = lib.nn.Parameter(lib.ones(2))
+        parameter.grad = lib.ones(2)
+        try:
+            getattr(lib.optim, name)([parameter], **settings).step()
+            found.append(str(parameter.tolist()))
+        except ValueError:
+            found.append("refused")
+    assert found[0] == found[1]

@@ -44,7 +44,7 @@ class Adam(StatefulOptimizer):
     _no_sparse = "Adam does not support sparse gradients, please consider SparseAdam instead"
 
     def _averages(self, group: Group) -> tuple[str, ...]:
-        return "exp_avg", "exp_avg_sq", *["max_exp_avg_sq"] * group["amsgrad"]
+        return "exp_avg", "exp_avg_sq", *["max_exp_avg_sq"] * bool(group["amsgrad"])
 
     def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
         # Both corrections are pulled together, as section 2 of the paper does.
@@ -64,7 +64,7 @@ def _check_tensors(settings: Group) -> None:
     """Raises ValueError for settings that are tensors, as rates of a schedule on a device are, where PyTorch does."""
     listed = settings["foreach"] and not settings["capturable"]
     betas = settings["betas"]
-    if isinstance(betas[0], Tensor) != isinstance(betas[1], Tensor):
+    if not any([all([isinstance(beta, kind) for beta in betas]) for kind in (float, Tensor)]):
         raise ValueError("betas must be either both floats or both Tensors")
     for name, value in (("lr", settings["lr"]), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
         if isinstance(value, Tensor):

@@ -429,16 +429,18 @@ _NOT_NEGATIVE = {
 }
 
 
-def check_settings(settings: Group) -> None:
-    """Raises ValueError for settings outside their range, RuntimeError for those that exclude each other."""
+def check_settings(settings: Group, nan: bool = False) -> None:
+    """Raises ValueError for settings outside their range, NaN among them unless ``nan``, RuntimeError for those that
+    exclude each other."""
     lr = settings["lr"]
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
-    if not 0.0 <= lr:
+    if not 0.0 <= lr and not (nan and lr != lr):
         raise ValueError(f"Invalid learning rate: {lr}")
     for name, word in _NOT_NEGATIVE.items():
-        if not 0.0 <= settings.get(name, 0.0):
-            raise ValueError(f"Invalid {word} value: {settings[name]}")
+        value = settings.get(name, 0.0)
+        if not 0.0 <= value and not (nan and value != value):
+            raise ValueError(f"Invalid {word} value: {value}")
     for index, beta in enumerate(settings.get("betas", ())):
         if not 0.0 <= beta < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")

@@ -39,7 +39,7 @@ class RMSprop(StatefulOptimizer):
         super().__init__(params, defaults)
 
     def _averages(self, group: Group) -> tuple[str, ...]:
-        return "square_avg", *["momentum_buffer"] * (group["momentum"] > 0), *["grad_avg"] * bool(group["centered"])
+        return "square_avg", *["momentum_buffer"] * bool(group["momentum"] > 0), *["grad_avg"] * bool(group["centered"])
 
     def _numbers(self, group: Group, lr: Any, step: Any) -> tuple[Any, ...]:
         return lr, group["alpha"], 1 - group["alpha"], group["eps"], group["momentum"]

@@ -36,7 +36,7 @@ class SGD(StatefulOptimizer):
             "nesterov": nesterov, "maximize": maximize, "foreach": foreach, "differentiable": differentiable,
             "fused": fused,
         }
-        check_settings(defaults)
+        check_settings(defaults, nan=True)  # as PyTorch, which asks here alone whether they are negative
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, defaults)
