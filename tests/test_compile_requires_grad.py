@@ -119,6 +119,37 @@ def gradients_that_rest_are_added_to(compile: Any) -> Iterator[Any]:
 
 
 @program
+def a_frozen_layer_has_its_gradient_now_and_then(compile: Any) -> Iterator[Any]:
+    """The optimiser moves what has a gradient, whether it requires one or not; what is read of it follows."""
+    model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 1))
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    model(torch.ones(2, 3)).sum().backward()
+    model[0].requires_grad_(False)
+
+    def step(x: Any) -> Any:
+        model[1].zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        seen = model[0].weight.grad
+        found = loss.detach(), None if seen is None else seen * 2
+        optimizer.zero_grad(set_to_none=False)
+        return found
+
+    step = compile(step)
+    for number in range(12):
+        if number in (3, 8):
+            model[0].weight.grad = torch.full((3, 3), float(number))
+        if number == 6:
+            model[0].weight.grad = None
+        if number == 10:
+            model[0].requires_grad_(True)
+        found = step(torch.randn(4, 3))
+        grads = [None if p.grad is None else p.grad.clone() for p in model.parameters()]
+        yield found, [p.detach().clone() for p in model.parameters()], grads
+
+
+@program
 def gradients_are_read_and_dropped_while_a_leaf_rests(compile: Any) -> Iterator[Any]:
     d = nn.Linear(4, 1)
 

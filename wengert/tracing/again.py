@@ -28,7 +28,7 @@ from .memory import root_of, whole_of
 from .outside import Binding, hooks_of
 from .program import Program
 from .questions import Questions
-from .sources import Argument, Gradient, QuantitySource, Setting, Source
+from .sources import Argument, Gradient, QuantitySource, Setting, Source, resting_grad_of
 
 NOT = object()
 """The answer of `Again.call` where a call is not like the last one."""
@@ -104,10 +104,14 @@ class Again:
                     tensor = binding.find(())
                     if not any(tensor._cell is other._cell for other in self._written):
                         self._written.append(tensor)
-            elif at is None:
-                self._cleared.append(_fixed(program._targets[effect.target])._edge)
+                continue
+            leaf = _fixed(program._targets[effect.target])._edge
+            if type(leaf) is not Leaf:
+                raise Unlike("it sets the gradient of what requires none")
+            if at is None:
+                self._cleared.append(leaf)
             else:
-                self._set.append((_fixed(program._targets[effect.target])._edge, at))
+                self._set.append((leaf, at))
 
     def _results(self) -> None:
         program, native = self.program, self.native
@@ -279,10 +283,11 @@ def _questions(program: Program) -> Questions:
     ask.same(f"{ask(dtypes)}._default", dtypes.get_default_dtype())
     for read in program._reads:
         ask.add(*read.questions(ask))
-    for source, there in program._guards:
+    for source, there, wants in program._guards:
         _same_tensor(ask, source)
         if there is not None:
-            ask.add(f"{ask(_fixed(source)._edge)}.grad is {'not ' if there else ''}None")
+            found = f"{ask(_fixed(source)._edge)}.grad" if wants else f"{ask(resting_grad_of)}({ask(_fixed(source))})"
+            ask.add(f"{found} is {'not ' if there else ''}None")
     for bound in program._bindings.values():
         for binding in bound:
             _same_tensor(ask, binding.source, binding)
@@ -295,7 +300,9 @@ def _same_tensor(ask: Questions, source: Source, binding: Binding | None = None)
     tensor = _fixed(source)
     if isinstance(source, Gradient):
         _same_tensor(ask, source.owner)
-        ask.same(f"{ask(_fixed(source.owner)._edge)}.grad", tensor)
+        owner = _fixed(source.owner)
+        ask.same(f"{ask(owner._edge)}.grad" if type(owner._edge) is Leaf else f"{ask(resting_grad_of)}({ask(owner)})",
+                 tensor)
     ask.same(f"{ask(tensor)}._data", tensor._data)
     ask.same(f"{ask(tensor)}._edge", tensor._edge)
     if type(tensor._edge) is Leaf and tensor._edge.rare is None:

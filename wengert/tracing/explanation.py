@@ -30,7 +30,7 @@ class Explained(Protocol):
     _modes: tuple[Any, ...]
     _conditions: list[Condition]
     _reads: Reads
-    _guards: list[tuple[Owner, bool | None]]
+    _guards: list[tuple[Owner, bool | None, bool]]
     _bindings: dict[str, list[Binding]]
     _results: Results
     _run: Interpreter | Runner
@@ -77,7 +77,7 @@ def guards(program: Explained) -> Iterator[str]:
             yield f"{read.words} = {read.value!r:.60}"
         else:
             others.append(read.words)
-    for source, there in program._guards:
+    for source, there, _ in program._guards:
         if there is not None:
             yield f"{source.name}.grad is {'there' if there else 'None'}"
     if others:

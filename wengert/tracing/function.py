@@ -200,8 +200,10 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
         shared = sharing(graph, bindings, arguments.tensors)
         called = arguments.names
         _check_sharing(graph, shared, [(called[i], called[j]) for i, j in key[3]])
+        begins = {source.name for source, before, _ in turned if not before}
         guards = [
-            (slot.source, slot.was is not None if slot.looked else None)
+            (slot.source, slot.was is not None if slot.looked else None,
+             slot.leaf is not None and slot.source.name not in begins)
             for slot in recorder.every_slot()
             if slot.source is not None and (slot.looked or slot.assigned)
         ]

@@ -59,7 +59,7 @@ class Program:
         names: list[str],
         key: tuple[Any, ...],
         bindings: dict[str, list[Binding]],
-        guards: list[tuple[Owner, bool | None]],
+        guards: list[tuple[Owner, bool | None, bool]],
         results: Results,
         shared: set[tuple[str, str]],
         leaks: list[str],
@@ -77,7 +77,7 @@ class Program:
         self._names, self._key, self._modes = names, key, modes()
         self._bindings, self._shared = bindings, shared
         self._guards, self._reads, self._quantities, self._conditions = guards, reads, quantities, conditions
-        self._targets = {f"{source.name}.grad": source for source, _ in guards}
+        self._targets = {f"{source.name}.grad": source for source, *_ in guards}
         self._results, self.backward, self._generators = results, backward, generators
         self._layouts, self._assigned, self._turned = layouts, assigned, turned
         self.printed = reads.printed
@@ -337,9 +337,12 @@ class Program:
                         wrote(tensor)
                         cells.append(tensor._cell)
             else:
-                leaf = self._targets[effect.target].find(tensors)._edge
-                assert isinstance(leaf, Leaf), leaf
-                leaf.grad = None if array is None else make(array, None)
+                tensor = self._targets[effect.target].find(tensors)
+                gradient = None if array is None else make(array, None)
+                if isinstance(tensor._edge, Leaf):
+                    tensor._edge.grad = gradient
+                else:
+                    tensor._rarely()["grad"] = gradient
 
     # --- does a call fit ----------------------------------------------------------------------------------------------
 
@@ -367,11 +370,9 @@ class Program:
         for read in self._reads:
             if not read.holds():
                 return read.change()
-        begins = {source.name for source, before, _ in self._turned if not before}
-        for source, there in self._guards:
-            tensor = source.find(tensors)
-            if source.name not in begins and type(tensor._edge) is not Leaf:
-                return f"{source.name} required a gradient then and does not now"
+        for source, there, wants in self._guards:
+            if (type(source.find(tensors)._edge) is Leaf) is not wants:
+                return f"{source.name} {'required a gradient' if wants else 'required no gradient'} then"
             if there is not None and (Gradient(source).find(tensors) is not None) is not there:
                 return f"{source.name}.grad was {'there then and is None' if there else 'None then and is there'} now"
         for value in self.graph.states:

@@ -288,9 +288,7 @@ class Recorder(Capturing):
         if id(tensor) in self.stale and id(tensor) not in self.resting:
             return False
         if edge is None and id(tensor) not in self.resting and has_resting_grad(tensor):
-            source, was = self.source_of(tensor), resting_grad_of(tensor)
-            self.resting[id(tensor)] = Slot(None, source, was)
-            self.gradients[id(was)] = Gradient(source)
+            self._rest(tensor)
         if isinstance(edge, Leaf):
             self.resting[id(tensor)] = self.slot(edge, tensor)
             del self.slots[id(edge)]
@@ -381,8 +379,21 @@ class Recorder(Capturing):
         return self.slot(leaf, tensor).current
 
     def resting_grad(self, tensor: Tensor) -> Tensor | None:
+        if id(tensor) in self.stale and id(tensor) not in self.resting:
+            raise TraceError("[grad] an argument that has no gradient was expected, as it requires none; got one with "
+                             "a gradient from when it did; clear that, or pass it as an argument of its own")
         slot = self.resting.get(id(tensor))
+        if slot is None and self.is_outside(tensor):
+            slot = self._rest(tensor)
         return super().resting_grad(tensor) if slot is None else slot.current
+
+    def _rest(self, tensor: Tensor) -> Slot:
+        """The slot of a tensor of the user's that requires no gradient, and may have one from when it did."""
+        source, was = self.source_of(tensor), resting_grad_of(tensor)
+        slot = self.resting[id(tensor)] = Slot(None, source, was)
+        if was is not None:
+            self.gradients[id(was)] = Gradient(source)
+        return slot
 
     def set_grad(self, tensor: Tensor, value: Tensor | None) -> None:
         if type(tensor._edge) is Leaf:
