@@ -1379,6 +1379,24 @@ def inference_mode(compile: Any) -> Any:
 
 
 @works
+def a_table_made_in_inference_mode(compile: Any) -> Any:
+    w = torch.ones(3, requires_grad=True)
+    with torch.inference_mode():
+        table = torch.arange(3.0)
+
+    def f(x: Any) -> Any:
+        return (x * w + table).sum()
+
+    f, found = compile(f), []
+    for _ in range(3):
+        w.grad = None
+        loss = f(x3)
+        loss.backward()
+        found += [loss, w.grad]
+    return found
+
+
+@works
 def grad_mode_left_switched(compile: Any) -> Any:
     def f(x: Any) -> Any:
         torch.set_grad_enabled(False)

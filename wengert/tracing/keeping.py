@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensors.alias import edge_of
+from ..tensors.alias import edge_of, is_inference
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
 
@@ -28,7 +28,7 @@ class Keeper:
             cell,
             None if rare is None else dict(rare),
         )
-        if cell is not None:
+        if cell is not None and not is_inference(tensor):  # of which nothing is counted
             self._cells.setdefault(id(cell), (cell, list(cell)))
         if alias is not None:
             storage = alias.storage
