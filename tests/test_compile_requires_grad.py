@@ -150,6 +150,23 @@ def a_frozen_layer_has_its_gradient_now_and_then(compile: Any) -> Iterator[Any]:
 
 
 @program
+def an_argument_takes_another_shape_and_begins(compile: Any) -> Iterator[Any]:
+    w = torch.ones(3, requires_grad=True)
+
+    def step(x: Any) -> Any:
+        x.unsqueeze_(0)
+        x.requires_grad_()
+        loss = (x * w).square().sum()
+        loss.backward()
+        return loss.detach()
+
+    step = compile(step)
+    for _ in range(4):
+        x = torch.randn(3)
+        yield step(x), x.detach().clone(), x.grad.clone(), x.requires_grad, x.is_leaf, w.grad.clone()
+
+
+@program
 def gradients_are_read_and_dropped_while_a_leaf_rests(compile: Any) -> Iterator[Any]:
     d = nn.Linear(4, 1)
 

@@ -175,9 +175,10 @@ class Program:
             assert isinstance(leaf, Leaf), leaf
             leaf.grad = source.find(tensors)
         for source, grad, change, (args, kwargs) in self._layouts:
-            before, state.grad = state.grad, grad
+            tensor = source.find(tensors)  # a leaf, if it is to begin one when it has taken its shape
+            before, state.grad = state.grad, grad and type(tensor._edge) is not Leaf
             try:
-                change(source.find(tensors), *args, **kwargs)
+                change(tensor, *args, **kwargs)
             finally:
                 state.grad = before
         for source, _, now in self._turned:
