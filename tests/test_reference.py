@@ -165,6 +165,7 @@ def test_what_a_function_takes_is_found_by_calling_it():
     (wengert.nn.AvgPool2d, "`input` `(n, m, k)` → `(n, ⌊m / 2⌋, ⌊k / 2⌋)`."),
     (wengert.nn.Upsample, "`input` `(n, m, k)` → `(n, m, k·scale_factor)`."),
     (wengert.kron, "`input` `(n, m)`, `other` `(k, p)` → `(n·k, m·p)`."),
+    (wengert.nn.TripletMarginWithDistanceLoss, "`anchor` `(n, m)`, `positive` `(n, m)`, `negative` `(n, m)` → `()`."),
     (wengert.nonzero, "`input` `(n, m)` → `(…,)`, `(…,)`, where the values decide how many `…` are."),
     (wengert.distributions.Dirichlet, "`concentration` `(*, n)` → samples `(*, n)`."),
     (wengert.get_default_dtype, ""),

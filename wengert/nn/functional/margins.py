@@ -95,7 +95,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
 
     ``swap`` takes the smaller of d(a, n) and d(p, n) (Balntas et al., 2016). Raises ValueError unless margin > 0.
 
-    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), torch.full((2, 2), 0.75)
     >>> F.triplet_margin_loss(anchor, near, far)
     tensor(0.5000)
     """
@@ -115,7 +115,7 @@ def triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative
                                       margin: float = 1.0, swap: bool = False, reduction: str = "mean") -> Tensor:
     """`triplet_margin_loss` with a distance of one's own; `pairwise_distance` if None.
 
-    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), torch.full((2, 2), 0.75)
     >>> F.triplet_margin_with_distance_loss(anchor, near, far, distance_function=lambda a, b: (a - b).abs().sum(1))
     tensor(0.5000)
     """

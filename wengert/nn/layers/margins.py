@@ -115,7 +115,7 @@ class MultiMarginLoss(WeightedLoss):
 class TripletMarginLoss(Loss):
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference.
 
-    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), torch.full((2, 2), 0.75)
     >>> nn.TripletMarginLoss()(anchor, near, far)
     tensor(0.5000)
     """
@@ -138,7 +138,7 @@ class TripletMarginLoss(Loss):
 class TripletMarginWithDistanceLoss(Loss):
     """`TripletMarginLoss` with a distance of one's own.
 
-    >>> anchor, near, far = torch.tensor([[0.0]]), torch.tensor([[1.0]]), torch.tensor([[1.5]])
+    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), torch.full((2, 2), 0.75)
     >>> nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: (a - b).abs().sum(1))(anchor, near, far)
     tensor(0.5000)
     """
