@@ -115,3 +115,49 @@ def test_other_threads_go_on_while_a_program_is_traced() -> None:
 
     fx.symbolic_trace(program)
     assert [tuple(shape) for shape in found] == [(1, 2)]
+
+
+def test_a_tracer_that_traces_by_itself() -> None:
+    """As torch-geometric's, which calls what PyTorch's tracer is made of by its private names."""
+    st = fx._symbolic_trace
+
+    class Tracer(fx.Tracer):
+        @st.compatibility(is_backward_compatible=True)
+        def trace(self, root: Any, concrete_args: Any = None) -> fx.Graph:
+            self.root = root
+            self.submodule_paths = {module: name for name, module in root.named_modules()}
+            self.graph, self.tensor_attrs = fx.Graph(tracer_cls=type(self)), {root.held: "held"}
+            function, args = self.create_args_for_root(type(root).forward, True, concrete_args)
+            read: dict[str, Any] = {}
+
+            @st.functools.wraps(st._orig_module_getattr)
+            def getattr_of(module: Any, name: str) -> Any:
+                return self.getattr(name, st._orig_module_getattr(module, name), read)
+
+            @st.functools.wraps(st._orig_module_call)
+            def call_of(module: Any, *args: Any, **kwargs: Any) -> Any:
+                return self.call_module(module, lambda *a, **k: st._orig_module_call(module, *a, **k), args, kwargs)
+
+            with st._Patcher() as patcher:
+                patcher.patch_method(nn.Module, "__getattr__", getattr_of, deduplicate=False)
+                patcher.patch_method(nn.Module, "__call__", call_of, deduplicate=False)
+                st._patch_wrapped_functions(patcher)
+                st._autowrap_check(patcher, function.__globals__, self._autowrap_function_ids)
+                self.create_node("output", "output", (self.create_arg(function(*args)),), {})
+            assert not isinstance(root.held, st.ScriptObject)
+            return self.graph
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.weight, self.held = nn.Linear(2, 2), nn.Parameter(torch.ones(2)), torch.ones(2) * 3
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(x) * self.weight + self.held
+
+    net, x = Net(), torch.ones(1, 2)
+    graph = Tracer().trace(net)
+    assert [node.op for node in graph.nodes] == ["placeholder", "call_module", "get_attr", "call_function", "get_attr",
+                                                 "call_function", "output"]
+    assert torch.equal(fx.GraphModule(net, graph)(x), net(x))
+    assert nn.Module.__call__ is st._orig_module_call

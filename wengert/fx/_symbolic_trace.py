@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import functools as functools
 import inspect
 import math
 import threading
@@ -19,11 +20,21 @@ import wengert as torch
 from wengert import nn
 
 from ..core.forks import in_child
+from ._compatibility import compatibility as compatibility
 from .graph import Graph
 from .graph_module import GraphModule
 from .leaves import WRAPPED, wrap
 from .node import BASE_TYPES, Node, is_from_torch
 from .proxy import Proxy, TracerBase, proxy_in
+
+# By these names, and those of the functions below, torch-geometric's tracer is written.
+_orig_module_call, _orig_module_getattr = nn.Module.__call__, nn.Module.__getattr__
+
+
+
+class ScriptObject:
+    """An attribute of TorchScript's; nothing is one here."""
+
 
 _lock = threading.RLock()
 """Held while a program is traced: what is patched for one tracer is brought back before another patches it."""
@@ -52,8 +63,8 @@ def _leaf(function: Callable[..., Any]) -> Callable[..., Any]:
     return noted
 
 
-class _Patches:
-    """Names set in namespaces for a while."""
+class _Patcher:
+    """Names set in namespaces for a while, as a context."""
 
     def __init__(self) -> None:
         self._before: list[tuple[Any, str, Any, bool]] = []
@@ -64,8 +75,8 @@ class _Patches:
         self._before.append((namespace, name, namespace.get(name), name in namespace))
         namespace[name] = value
 
-    def attribute(self, owner: type, name: str, value: Any) -> None:
-        """Sets an attribute of a class."""
+    def patch_method(self, owner: type, name: str, value: Any, deduplicate: bool = True) -> None:
+        """Sets an attribute of a class; ``deduplicate`` is PyTorch's and changes nothing."""
         self._before.append((owner, name, vars(owner).get(name), name in vars(owner)))
         setattr(owner, name, value)
 
@@ -77,7 +88,10 @@ class _Patches:
                 if not name.startswith("_") and callable(value) and id(value) in leaves:
                     self.item(namespace, name, _leaf(value))
 
-    def undo(self) -> None:
+    def __enter__(self) -> _Patcher:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
         """Brings everything back."""
         for owner, name, value, there in reversed(self._before):
             if isinstance(owner, dict):
@@ -89,6 +103,19 @@ class _Patches:
                 setattr(owner, name, value)
             else:
                 delattr(owner, name)
+
+
+def _patch_wrapped_functions(patcher: _Patcher) -> None:
+    """Makes leaves of the functions that programs have named by `wrap`."""
+    for (_, name), place in WRAPPED.items():
+        function = place.get(name, getattr(builtins, name, None))
+        if function is not None:
+            patcher.item(place, name, _leaf(function))
+
+
+def _autowrap_check(patcher: _Patcher, frame_dict: dict[str, Any], function_ids: set[int]) -> None:
+    """Makes leaves of the globals that are among these functions."""
+    patcher.search(frame_dict, function_ids)
 
 
 def _only_positional(function: Callable[..., Any], count: int) -> Callable[..., Any]:
@@ -119,12 +146,12 @@ class Tracer(TracerBase):
     def __init__(self, autowrap_modules: Sequence[ModuleType] = (math,),
                  autowrap_functions: Sequence[Callable[..., Any]] = (), param_shapes_constant: bool = False) -> None:
         self._autowrap_search = list(autowrap_modules)
-        self._leaves = {id(value) for module in autowrap_modules for name, value in vars(module).items()
+        self._autowrap_function_ids = {id(value) for module in autowrap_modules for name, value in vars(module).items()
                         if not name.startswith("_") and callable(value)} | set(map(id, autowrap_functions))
         self.submodule_paths: dict[nn.Module, str] | None = None
         self.param_shapes_constant = param_shapes_constant
         self.root_module_name = ""
-        self.tensor_attrs: dict[int, str] = {}
+        self.tensor_attrs: dict[torch.Tensor, str] = {}
 
     # --- what derived classes say -------------------------------------------------------------------------------------
 
@@ -177,12 +204,12 @@ class Tracer(TracerBase):
         return super().create_arg(a)
 
     def _constant(self, tensor: torch.Tensor) -> str:
-        name = self.tensor_attrs.get(id(tensor))
+        name = self.tensor_attrs.get(tensor)
         if name is None:
             number = 0
             while hasattr(self.root, f"_tensor_constant{number}"):
                 number += 1
-            name = self.tensor_attrs[id(tensor)] = f"_tensor_constant{number}"
+            name = self.tensor_attrs[tensor] = f"_tensor_constant{number}"
             setattr(self.root, name, tensor)
         return name
 
@@ -198,7 +225,7 @@ class Tracer(TracerBase):
         else:
             self.root, function = nn.Module(), root
         self.graph = Graph(tracer_cls=type(self))
-        self.tensor_attrs = {id(value): f"{path}.{name}".lstrip(".") for path, module in self.root.named_modules()
+        self.tensor_attrs = {value: f"{path}.{name}".lstrip(".") for path, module in self.root.named_modules()
                              for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
         plain = inspect.unwrap(function)
         called, arguments = self.create_args_for_root(plain, isinstance(root, nn.Module), concrete_args)
@@ -212,33 +239,28 @@ class Tracer(TracerBase):
     @contextlib.contextmanager
     def _patched(self, namespace: dict[str, Any]) -> Iterator[None]:
         """Modules' calls and parameters pass by this tracer, and leaves are leaves."""
-        patches, cache = _Patches(), dict[str, Any]()
+        patches, cache = _Patcher(), dict[str, Any]()
         call, read = nn.Module.__call__, nn.Module.__getattr__
         here = threading.get_ident()
 
         def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if threading.get_ident() != here:
                 return call(module, *args, **kwargs)
-            patches.search(getattr(type(module).forward, "__globals__", {}), self._leaves)
+            patches.search(getattr(type(module).forward, "__globals__", {}), self._autowrap_function_ids)
             return self.call_module(module, lambda *a, **k: call(module, *a, **k), args, kwargs)
 
         def seen(module: nn.Module, name: str) -> Any:
             value = read(module, name)
             return value if threading.get_ident() != here else self.getattr(name, value, cache)
 
-        try:
-            patches.attribute(nn.Module, "__call__", called)
-            patches.attribute(nn.Module, "__getattr__", seen)
-            for (_, name), place in WRAPPED.items():
-                function = place.get(name, getattr(builtins, name, None))
-                if function is not None:
-                    patches.item(place, name, _leaf(function))
-            patches.search(namespace, self._leaves)
+        with patches:
+            patches.patch_method(nn.Module, "__call__", called)
+            patches.patch_method(nn.Module, "__getattr__", seen)
+            _patch_wrapped_functions(patches)
+            _autowrap_check(patches, namespace, self._autowrap_function_ids)
             for module in self._autowrap_search:
-                patches.search(vars(module), self._leaves)
+                _autowrap_check(patches, vars(module), self._autowrap_function_ids)
             yield
-        finally:
-            patches.undo()
 
     def create_args_for_root(self, root_fn: Callable[..., Any], is_module: bool,
                              concrete_args: dict[str, Any] | None = None) -> tuple[Callable[..., Any], list[Any]]:

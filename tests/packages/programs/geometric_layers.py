@@ -135,9 +135,9 @@ def het():
         {("a", "to", "b"): gn.SAGEConv(6, 4), ("b", "rev", "a"): gn.GATConv((6, 6), 4, add_self_loops=False)}
     )
     o = h(d.x_dict, d.edge_index_dict)
-    gn.to_hetero(gn.GraphSAGE(6, 4, 1), d.metadata()) if False else None
     g = gn.HGTConv(6, 4, d.metadata(), 2)(d.x_dict, d.edge_index_dict)
-    return o["a"], o["b"], g["a"]
+    made = gn.to_hetero(gn.GraphSAGE((6, 6), 4, 1), d.metadata())(d.x_dict, d.edge_index_dict)
+    return o["a"], o["b"], g["a"], made["a"], made["b"]
 
 
 attempt("pyg_hetero", het)
