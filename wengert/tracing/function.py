@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
@@ -209,6 +210,8 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
         ]
         reads.settle()
         recorder.release()
+        if recorder.living():
+            gc.collect()  # an error that was caught may have its own frames
         living = recorder.living()
         leaks = sorted({traced.line for traced in living})
         known = recorder.give_numbers(living)
