@@ -557,3 +557,21 @@ def test_a_module_below_one_that_is_no_package_is_missing() -> None:
         with torch_is_wengert(), pytest.raises((MissingModuleError, ModuleNotFoundError)):
             util.find_spec(name)
     assert missing_part("torch.nested.inner.Module") is not None
+
+
+@pytest.mark.parametrize("missing", [
+    "libtorch_cpu.so: cannot open shared object file: No such file or directory",
+    "package/_C.so: undefined symbol: _ZN3c106detail14torchCheckFailEPKc",
+    "dlopen(package/_C.so, 0x0002): Library not loaded: @rpath/libc10.dylib",
+])
+def test_an_extension_for_pytorch_s_libraries_is_one_line(tmp_path: Path, missing: str,
+                                                          capsys: pytest.CaptureFixture[str]) -> None:
+    package = tmp_path / "package"
+    package.mkdir()
+    error = f"raise ImportError({missing!r}, name='package._C', path='package/_C.so')\n"
+    (package / "__init__.py").write_text(error)
+    (tmp_path / "train.py").write_text("import package\n")
+    assert cli.main(["run", str(tmp_path / "train.py")]) == 1
+    err = capsys.readouterr().err
+    assert err == (f"{package / '__init__.py'}:1: package._C is compiled code that wants PyTorch's own libraries, "
+                   "which are not in wengert\n")

@@ -58,6 +58,10 @@ def is_document(path: str) -> bool:
     return Path(path).suffix.lower() in DOCUMENTS and not Path(path).read_bytes().startswith(b"#!")
 
 
+_OF_LIBTORCH = re.compile(r"\blib(torch|c10)|_ZN?K?(2at|3c10|5torch)")
+"""What the loader of an extension says is missing: a library of PyTorch's, or a symbol of its namespaces."""
+
+
 class ProgramError(ValueError):
     """A name of a module that cannot be run."""
 
@@ -170,6 +174,8 @@ def missing_name(error: BaseException) -> str | None:
             return missing_name(cause)
         except AttributeError:
             return f"{_in_torchs_terms(module)}.{name} is not in wengert yet"
+    if isinstance(error, ImportError) and error.path and _OF_LIBTORCH.search(str(error)):
+        return f"{module} is compiled code that wants PyTorch's own libraries, which are not in wengert"
     if isinstance(error, ModuleNotFoundError) and str(module).partition(".")[0] in PACKAGES:
         # A module below one that is no package.
         return f"{module} is not in wengert yet"
