@@ -147,7 +147,7 @@ def test_numbers_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_buckets_keep_their_order_and_size() -> None:
     parameters = [torch.zeros(size) for size in (300_000, 10, 20, 100_000, 100_000)]
     parameters.append(torch.zeros(5, dtype=torch.float64))
-    buckets = cut(parameters, [5, 4, 3, 2, 1, 0], MEGABYTE // 2, MEGABYTE)
+    buckets = cut(parameters, [5, 4, 3, 2, 1, 0], [MEGABYTE // 2, MEGABYTE])
     assert [bucket.indices for bucket in buckets] == [[4], [3, 2, 1], [5], [0]]
     assert [bucket.array.dtype.name for bucket in buckets] == ["float32", "float32", "float64", "float32"]
 

@@ -11,7 +11,9 @@ import pytest
 
 import wengert as torch
 from wengert import nn
+from wengert.examination import losses
 from wengert.nn import functional as F
+from wengert.tensors import overrides
 
 
 def line_of(thing: Any, text: str) -> str:
@@ -482,3 +484,14 @@ def test_the_loss_may_come_before_the_batch() -> None:
             torch.doctor(*arguments)
     with pytest.raises(ZeroDivisionError):  # a mistake of the program's own
         torch.doctor(CLASSIFIER, batch, lambda out, y: 1 / 0)
+
+
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+def test_losses_are_known_when_functions_ask_for_torch_function(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then what a function's name has is code that hands over to the function as it was."""
+    overrides.arm()
+    monkeypatch.setattr(losses, "_NAMED", {})
+    assert F.nll_loss.__code__ not in losses._named()
+    assert name in losses._named().values()
+    report = torch.doctor(nn.Linear(3, 3), (torch.randn(4, 3), CLASSES), lambda out, y: getattr(F, name)(y, out))
+    assert "swapped" in report.kinds

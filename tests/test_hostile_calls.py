@@ -231,7 +231,7 @@ INSIDE: dict[str, Callable[[], Any]] = {
     "a matrix of no dimension": lambda: torch.lu_unpack(torch.ones(3), torch.ones(3)),
     "a norm of order 0": lambda: F.lp_pool2d(X, 0, 2),
     "frequencies of -1 numbers": lambda: torch.fft.fftfreq(-1),
-    "a window of a word": lambda: nn.ConstantPad1d("x", 0.5),
+    "a window of a word": lambda: nn.ConstantPad1d("x", 0.5)(X),
     "a ratio without end": lambda: F.fractional_max_pool2d(X, 2, output_ratio=math.inf),
     "a kernel below 0": lambda: F.fractional_max_pool2d(X, -5, output_size=3),
     "the size of no dimension": lambda: torch.tensor(1.0).size(0),
@@ -283,7 +283,8 @@ INSIDE: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("case", INSIDE)
 def test_errors_from_inside_are_worded(case: str) -> None:
-    with pytest.raises((RuntimeError, IndexError, TypeError, ValueError), match=r"^\[|\(\): argument"):
+    kinds = (RuntimeError, IndexError, TypeError, ValueError, ZeroDivisionError)
+    with pytest.raises(kinds, match=r"^\[|\(\): argument"):
         INSIDE[case]()
 
 

@@ -333,7 +333,7 @@ def test_what_has_no_text_of_its_own_is_not_kept() -> None:
 
 
 def test_large_constants_are_not_kept(folder: Path) -> None:
-    many = np.ones(keeping.LARGEST // 4 + 1, np.float32)
+    many = [1.0] * (keeping.LARGEST // 4 + 1)
     program_of(lambda x: x + torch.tensor(many), torch.rand(len(many)))
     assert plans(folder) == []
 

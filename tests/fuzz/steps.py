@@ -90,7 +90,7 @@ F.interpolate(<1,2,4>, size=7, mode="linear") | F.interpolate(<1,1,4,4>, size=(6
 F.grid_sample(<1,2,4,4>, <1,3,3,2>, align_corners=False) | F.affine_grid(<1,2,3>, (1, 1, 3, 3), align_corners=False)
 F.embedding(<i5:2,3>, <5,4>) | F.embedding(<i5:3>, <5,4>, padding_idx=1) | F.embedding_bag(<i5:2,3>, <5,4>, mode="sum")
 F.embedding_bag(<i5:6>, <5,4>, torch.tensor([0, 2])) | F.cosine_similarity(<3,4>, <3,4>) | F.pdist(<4,3>) | torch.cdist(<3,4>, <2,4>)
-F.pairwise_distance(<3,4>, <3,4>) | F.cross_entropy(<4,5>, <i5:4>) | F.cross_entropy(<4,5>, <i5:4>, <p5>, label_smoothing=0.1)
+F.pairwise_distance(<3,4>, <3,4>) | F.cross_entropy(<4,5>, <i5:4>) | F.cross_entropy(<4,5>, <i5:4>, <p5>.detach(), label_smoothing=0.1)
 F.cross_entropy(<4,5>, <4,5>.softmax(1)) | F.cross_entropy(<2,5,3>, <i5:2,3>, reduction="sum") | F.nll_loss(<4,5>, <i5:4>)
 F.nll_loss(<4,5>, <i5:4>, reduction="none") | F.mse_loss(<3,4>, <3,4>) | F.l1_loss(<3,4>, <3,4>, reduction="sum")
 F.smooth_l1_loss(<3,4>, <3,4>) | F.huber_loss(<3,4>, <3,4>, delta=0.5) | F.kl_div(<3,4>, <p3,4>, reduction="batchmean")

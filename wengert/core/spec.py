@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from .dtypes import DType
-from .errors import OutOfRangeError, ShapeError
+from .errors import KindError, OutOfRangeError, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -127,7 +127,7 @@ def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
 def _whole_dim(dim: Any, op: str) -> int:
     """A dimension that is no plain int: an index of another library, a tensor without dimensions."""
     if isinstance(dim, bool) or not hasattr(dim, "__index__") or getattr(dim, "ndim", None):
-        raise TypeError(f"{op}(): argument 'dim' must be int, not {type(dim).__name__}")
+        raise KindError(f"{op}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")
     return int(dim.__index__())
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.frames import is_inside
 from ..nn import functional as F
+from ..tensors.overrides import innermost
 from ..tensors.tensor import Tensor
 
 UNSURE = 0.05
@@ -108,7 +109,7 @@ _NAMED: dict[CodeType, str] = {}
 
 def _named() -> dict[CodeType, str]:
     if not _NAMED:
-        _NAMED.update({inspect.unwrap(getattr(F, name)).__code__: name for name in ORDERED})
+        _NAMED.update({innermost(inspect.unwrap(getattr(F, name))).__code__: name for name in ORDERED})
     return _NAMED
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.dtypes import DType, float64, from_numpy
+from ..core.geometry import check_room
 from ..core.operands import Array, Dims
 from ..core.primitive import Primitive, register
 from ..core.spec import Spec, broadcast_shapes
@@ -52,8 +53,11 @@ def _filled(sample: Callable[..., Any]) -> Draw:
 
 
 def _plain(sample: Callable[..., Any]) -> Draw:
-    return Draw(
-        lambda generator, *, size, dtype, numbers=(): sample(generator, size, dtype.numpy, *numbers), _of_size)
+    def run(generator: MersenneTwister, *, size: Dims, dtype: DType, numbers: tuple[Any, ...] = ()) -> Any:
+        check_room("draw", size, dtype.itemsize)  # as the numbers are counted, whatever their shape
+        return sample(generator, size, dtype.numpy, *numbers)
+
+    return Draw(run, _of_size)
 
 
 def _normal_filled(generator: MersenneTwister, *, size: Dims, dtype: DType, numbers: tuple[float, float]) -> Any:

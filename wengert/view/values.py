@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.eighths import in_numpy
+from ..core.sparse import SparseArray
 from ..core.state import state
 
 SHOWN = 100
@@ -99,7 +100,7 @@ _NUMPY = {"bfloat16": "V2", "bool": "bool_"}
 
 def summarize(array: Any, histogram: bool = False) -> Summary:
     """The summary of an array, or of a Python number."""
-    array = np.asarray(array)
+    array = array.dense() if isinstance(array, SparseArray) else np.asarray(array)
     dtype, shape = from_numpy(array.dtype).name, tuple(array.shape)
     array = in_numpy(array)
     few = array.size <= SHOWN

@@ -95,7 +95,7 @@ def triplet_margin_loss(anchor: Tensor, positive: Tensor, negative: Tensor, marg
 
     ``swap`` takes the smaller of d(a, n) and d(p, n) (Balntas et al., 2016). Raises ValueError unless margin > 0.
 
-    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), torch.full((2, 2), 0.75)
+    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), 1.5 * torch.eye(2)
     >>> F.triplet_margin_loss(anchor, near, far)
     tensor(0.5000)
     """

@@ -11,7 +11,6 @@ from ...core.dtypes import DType
 from ...core.frames import warn
 from ...core.layout import contiguous_format
 from ...ops import empty_like, zeros_like
-from ...ops.arguments import integer
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
 
@@ -62,9 +61,9 @@ def _dim(op: str, input: Tensor, dim: Any) -> int:
     """The dimension that is meant by what is not plainly a number."""
     if dim is None:
         return _implicit_dim(op, input.dim())
-    if isinstance(dim, Tensor) and dim.dim():
-        raise TypeError(f"{op}(): argument 'dim' (position 2) must be int, not Tensor")
-    return integer(dim, op)
+    if isinstance(dim, bool) or not hasattr(dim, "__index__") or isinstance(dim, Tensor) and dim.dim():
+        raise TypeError(f"{op}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")
+    return int(dim.__index__())
 
 
 @asking

@@ -115,7 +115,7 @@ class MultiMarginLoss(WeightedLoss):
 class TripletMarginLoss(Loss):
     """max(0, d(a, p) − d(a, n) + margin), d the p-norm of the difference.
 
-    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), torch.full((2, 2), 0.75)
+    >>> anchor, near, far = torch.zeros(2, 2), torch.eye(2), 1.5 * torch.eye(2)
     >>> nn.TripletMarginLoss()(anchor, near, far)
     tensor(0.5000)
     """

@@ -30,6 +30,7 @@ from . import boxes as moved
 from .boxes import Moved
 from .kernels import by_kind as _by_kind
 from .kernels import kernel_called as _kernel_called
+from .kernels import kernel_names as _kernel_names
 from .kernels import register_kernel as register_kernel
 
 
@@ -735,5 +736,8 @@ def __getattr__(name: str) -> Any:
     function = _kernel_called(name, globals())
     if function is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = function
     return function
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_kernel_names()})

@@ -158,9 +158,19 @@ _KINDS = {"image": {*COLOURS, *MOVING, "get_size", "grayscale_to_rgb", "rgb_to_g
           "bounding_boxes": {*MOVING}}
 
 
+def kernel_names() -> list[str]:
+    """The names of all functions for one kind each."""
+    return [f"{name}_{kind}" for kind, names in _KINDS.items() for name in names]
+
+
 def kernel_called(name: str, functions: dict[str, Callable[..., Any]]) -> Callable[..., Any] | None:
     """The kernel of that name, of ``functions`` by theirs; None where there is none."""
     for kind, names in _KINDS.items():
         if name.endswith(f"_{kind}") and name.removesuffix(f"_{kind}") in names:
-            return kernel(functions[name.removesuffix(f"_{kind}")], kind)
+            if name not in _MADE:
+                _MADE[name] = kernel(functions[name.removesuffix(f"_{kind}")], kind)
+            return _MADE[name]
     return None
+
+
+_MADE: dict[str, Callable[..., Any]] = {}
