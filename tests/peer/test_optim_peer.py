@@ -173,7 +173,7 @@ WRONG: list[Callable[[Any, list[Any]], Any]] = [
     lambda lib, p: lib.optim.SGD([], lr=0.1),
     lambda lib, p: lib.optim.SGD(p[0], lr=0.1),
     lambda lib, p: lib.optim.SGD(p, lr=-1),
-    lambda lib, p: lib.optim.SGD(p, lr=float("nan")) if lib is wengert else lib.optim.SGD(p, lr=-1.0),
+    lambda lib, p: lib.optim.SGD(p, lr=-1.0),
     lambda lib, p: lib.optim.SGD(p, momentum=-1.0),
     lambda lib, p: lib.optim.SGD(p, weight_decay=-1.0),
     lambda lib, p: lib.optim.SGD(p, nesterov=True),

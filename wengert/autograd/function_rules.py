@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ..core.batching import spread
 from ..core.primitive import P
 from ..core.state import state
@@ -235,7 +237,8 @@ def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
         for x, its in zip(primals, tangents, strict=True):
             if its is None or not isinstance(out, Tensor):
                 continue
-            if out is not x and type(x) in TENSORS and tangent is not None and same_memory(out, x):
+            if (out is not x and type(x) in TENSORS and tangent is not None and same_memory(out, x)
+                    and type(tangent._data) is type(its._data) is np.ndarray):  # under no other level
                 _check_view(cls, its, tangent)
             if out is x and any(out is written for written in dirty) and (tangent is not its or counts[its] == (
                     version_cell(its)[0])):

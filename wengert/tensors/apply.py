@@ -348,7 +348,7 @@ def _meet(x: Any, target: DType, compares: bool) -> Any:
         raise OverflowError(f"an integer of 64 bits was expected; got {x}, which is too big to convert")
     if x is None or (compares and target.kind in "fc" and target.itemsize > 2):
         return x
-    if compares and target.kind == "f":  # with the number that the dtype can hold
+    if compares and target.kind == "f" and target.itemsize == 2:  # with the number that the dtype can hold
         return float(state.quiet(np.asarray, float(x), target.numpy))
     return number_for(x, target)
 
