@@ -1,11 +1,12 @@
 """Products of matrices of any sizes by code of ours, where OpenBLAS does not use the vectors that the machine has.
 
-The one idea to know: OpenBLAS chooses its kernels by the processor's name, and on one that it does not know the vectors
-are half as wide as the machine's. So the function here takes what ``cblas_sgemm`` takes, is called in its place by all
-who call that, and hands on to it what is too small to gain. Its tiles and panels are those of `products`, with steps
-that are known when it runs alone: of the right operand a part of the depth and the columns of a tile are laid out on
-the stack; the left one is read where it stands, if it lies in rows that do not fall on each other in the cache, else
-blocks of it are laid out too. An element is a sum for each part of the depth, in its order, wherever its tile lies.
+The one idea to know: OpenBLAS chooses its kernels by the processor's name, and where that is unknown to it, or another
+one given by ``OPENBLAS_CORETYPE``, their vectors are half as wide as the machine's. There the function here takes what
+``cblas_sgemm`` takes, is called in its place by all who call that, and hands on to it what is too small to gain. Its
+tiles and panels are those of `products`, with steps that are known when it runs alone: of the right operand a part of
+the depth and the columns of a tile are laid out on the stack; the left one is read where it stands, if it lies in rows
+that do not fall on each other in the cache, else blocks of it are laid out too. An element is a sum for each part of
+the depth, in its order, wherever its tile lies.
 """
 
 from __future__ import annotations
