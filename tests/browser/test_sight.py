@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import wengert as torch
 from tests.browser import test_page
 from tests.browser.graphs import TEN
 from tests.browser.test_page import click, lines_through_boxes, load, outside, overlaps, press
@@ -89,12 +90,23 @@ def through_steps(browser: Any, most: int) -> list[str]:
             const [tall, wide] = [strip.scrollHeight - strip.clientHeight, strip.scrollWidth - strip.clientWidth];
             const much = strip.querySelectorAll('figure').length > 2;  // (several products of matrices may be scrolled)
             if (tall > 1 && !much || wide > 1) found.push(`step ${step}: ${tall} too tall, ${wide} too wide`);
+            for (const text of document.querySelectorAll('#picture text[data-row="g"]:not(.veiled)')) {
+                const room = text.parentNode.querySelector('rect').width.baseVal.value;
+                if (text.getComputedTextLength() > room - 6) found.push(`${text.textContent}is too wide for its box`);
+            }
             for (const bg of document.querySelectorAll('#picture rect.bg')) {
                 const label = bg.nextElementSibling;
                 if (label.classList.contains('veiled') !== bg.classList.contains('veiled')) found.push('a hole');
             }
         }
         return found;""", most)
+
+
+def test_what_has_come_of_a_gradient_stays_in_a_small_box(browser: Any, tmp_path: Path) -> None:
+    x, w = (torch.tensor(value, requires_grad=True) for value in (3.0, 2.0))
+    with window(browser, WIDE):
+        load(browser, torch.graph(x * w + w, gradients=True).save(tmp_path / "graph.html"))
+        assert through_steps(browser, 10) == []
 
 
 @pytest.mark.parametrize("make", TEN, ids=lambda make: make.__name__)

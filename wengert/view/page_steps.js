@@ -31,6 +31,12 @@ function unveil() {                      // what can be seen of the boxes and th
       if (text.dataset.row === "g") {
         text.classList.toggle("veiled", !there);
         text.textContent = there === all ? `${text.dataset.text} ` : `grad: ${there} of ${all} `;
+        text.removeAttribute("textLength");
+        const room = g.querySelector("rect").width.baseVal.value - 12;  // of a box made for what comes in the end
+        if (there && there < all && text.getComputedTextLength() > room) {
+          text.setAttribute("textLength", room);
+          text.setAttribute("lengthAdjust", "spacingAndGlyphs");
+        }
       }
     }
     // (its name is what can be seen of it: no answer that is still to be given)
