@@ -101,6 +101,18 @@ class Future:
             callback(self)
 
 
+def settled(result: Any) -> Future:
+    """A future that has its result already.
+
+    >>> from wengert.futures import settled
+    >>> settled(42).wait()
+    42
+    """
+    future = Future()
+    future.set_result(result)
+    return future
+
+
 def collect_all(futures: Iterable[Future]) -> Future:
     """A future of the list of ``futures``, done when all of them are.
 

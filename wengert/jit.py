@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from ._public import publish as _publish
 from .core.frames import warn
-from .futures import Future
+from .futures import Future, settled
 from .nn import Module
 
 __all__ = [
@@ -243,9 +243,7 @@ def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
     >>> torch.jit.wait(future)
     tensor(3)
     """
-    future = Future()
-    future.set_result(func(*args, **kwargs))
-    return future
+    return settled(func(*args, **kwargs))
 
 
 def wait(future: Future) -> Any:

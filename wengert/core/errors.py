@@ -170,7 +170,7 @@ def allocation_failed(op: str, error: Exception) -> Exception:
     if isinstance(error, MemoryError):
         return OutOfMemoryError(f"[{op}] can't allocate memory: {str(error) or 'none is left'}; ask for less, or free "
                                 "some first")
-    if str(error).startswith("Maximum allowed dimension"):  # one of them
+    if str(error).startswith("Maximum allowed dimension"):  # a size, not the product of several
         return TypeError(f"{op}(): a tuple of ints of 64 bits was expected; got a larger one")
     return ShapeError(f"[{op}] sizes whose product can be counted were expected; Storage size calculation overflowed: "
                       f"{error}")

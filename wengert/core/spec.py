@@ -113,7 +113,7 @@ def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
     """``dim`` counted from the front. A 0-d tensor counts as having one dimension. Raises `OutOfRangeError`."""
     limit = rank or 1
     if type(dim) is not int:
-        dim = _whole_dim(dim, op)
+        dim = whole_dim(dim, op)
     if not -limit <= dim < limit:
         if not -2**63 <= dim < 2**63:
             raise ValueError(f"[{op}] a dimension in the range of int64 was expected; got {dim}")
@@ -124,7 +124,7 @@ def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
     return dim + limit if dim < 0 else dim
 
 
-def _whole_dim(dim: Any, op: str) -> int:
+def whole_dim(dim: Any, op: str) -> int:
     """A dimension that is no plain int: an index of another library, a tensor without dimensions."""
     if isinstance(dim, bool) or not hasattr(dim, "__index__") or getattr(dim, "ndim", None):
         raise KindError(f"{op}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")

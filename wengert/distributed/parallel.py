@@ -251,11 +251,15 @@ class DistributedDataParallel(Module, Joinable):
     @property
     def named_module_buffers(self) -> dict[str, Tensor]:
         """The buffers that are sent, by name."""
-        return {name: b for name, b in self.module.named_buffers() if name not in self.parameters_to_ignore}
+        return dict(self._sent_buffers())
+
+    def _sent_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, b) for name, b in self.module.named_buffers() if name not in self.parameters_to_ignore)
 
     def will_sync_module_buffers(self) -> bool:
         """Whether the next forward pass makes buffers the same on all ranks."""
-        return self.require_forward_param_sync and self.forward_sync_buffers and bool(self.named_module_buffers)
+        return self.require_forward_param_sync and self.forward_sync_buffers and any(
+            True for _ in self._sent_buffers())
 
     def _send_buffers(self) -> None:
         if self.buffer_hook is None:

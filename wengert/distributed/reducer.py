@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from operator import add
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
@@ -137,7 +138,7 @@ def cut(parameters: Sequence[Tensor], order: Sequence[int], limits: Sequence[int
 
 @dataclass(slots=True)
 class Times:
-    """When the last pass did what, in nanoseconds, and the sums of these moments over all passes that are over."""
+    """When the last pass did what, in nanoseconds, and what all passes that are over took together."""
 
     forward: int = 0
     backward: int = 0
@@ -148,36 +149,23 @@ class Times:
     """When backward was over."""
     ended: int = 0
     count: int = 0
-    all_forward: int = 0
-    all_backward: int = 0
-    all_sent: int = 0
-    all_computed: int = 0
-    all_ended: int = 0
-    all_overlaps: int = 0
+    total: tuple[int, ...] = (0, 0, 0, 0)
 
     def end(self) -> None:
         """Ends a pass."""
         self.ended = perf_counter_ns()
         self.count += 1
-        self.all_forward += self.forward
-        self.all_backward += self.backward
-        self.all_sent += self.sent
-        self.all_computed += self.computed
-        self.all_ended += self.ended
-        if self.sent < self.computed:
-            self.all_overlaps += self.computed - self.sent
+        self.total = tuple(map(add, self.total, self.last()))
 
-    def last(self) -> tuple[int, int, int, int]:
+    def last(self) -> tuple[int, ...]:
         """How long forward, backward and communication took in the last pass, and how much of the last went on during
         backward."""
         return (self.backward - self.forward, self.computed - self.backward, self.ended - self.sent,
                 max(0, self.computed - self.sent))
 
-    def mean(self) -> tuple[int, int, int, int]:
+    def mean(self) -> tuple[int, ...]:
         """The same on the average of all passes."""
-        sums = (self.all_backward - self.all_forward, self.all_computed - self.all_backward,
-                self.all_ended - self.all_sent, self.all_overlaps)
-        return tuple(each // self.count for each in sums)  # type: ignore[return-value]
+        return tuple([each // self.count for each in self.total])
 
 
 class Reducer:
@@ -457,7 +445,6 @@ class Reducer:
     def shadow(self) -> None:
         """What a rank without inputs does while the others run backward: its gradients are zero."""
         self.prepare()
-        self.arrived = []
         for index in self.dense:
             if index not in self.places[index].bucket.ready:
                 self._ready(index, None, False)

@@ -10,6 +10,7 @@ from typing import Any
 from ...core.dtypes import DType
 from ...core.frames import warn
 from ...core.layout import contiguous_format
+from ...core.spec import whole_dim
 from ...ops import empty_like, zeros_like
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
@@ -61,9 +62,7 @@ def _dim(op: str, input: Tensor, dim: Any) -> int:
     """The dimension that is meant by what is not plainly a number."""
     if dim is None:
         return _implicit_dim(op, input.dim())
-    if isinstance(dim, bool) or not hasattr(dim, "__index__") or isinstance(dim, Tensor) and dim.dim():
-        raise TypeError(f"{op}(): argument 'dim' (position 2) must be int, not {type(dim).__name__}")
-    return int(dim.__index__())
+    return whole_dim(dim, op)
 
 
 @asking

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ....futures import Future
+from ....futures import Future, settled
 from ....tensors.tensor import make
 from ...collectives import all_reduce, group_of
 from ...reducer import GradBucket
@@ -74,12 +74,6 @@ def _approximated(state: PowerSGDState, group: Any, key: tuple[int, int], matrix
     return p @ q.T
 
 
-def _done(buffer: Any) -> Future:
-    done = Future()
-    done.set_result(buffer)
-    return done
-
-
 def powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
     """The mean of the ranks' gradients, its matrices approximated by products of rank
     ``state.matrix_approximation_rank``.
@@ -127,7 +121,7 @@ def powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
     if before is not None:
         state.error_dict[number] = error
     state.iter += bucket.is_last()
-    return _done(buffer)
+    return settled(buffer)
 
 
 def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
@@ -161,4 +155,4 @@ def batched_powerSGD_hook(state: PowerSGDState, bucket: GradBucket) -> Future:
         state.error_dict[number] = square - made
     flat[...] = made[:flat.size]
     state.iter += bucket.is_last()
-    return _done(buffer)
+    return settled(buffer)
