@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import wengert as torch
-from tests.fuzz import guard
+from tests.fuzz import guard, processes
 from tests.fuzz.processes import run_apart
 from tests.fuzz.programs import _judged
 from tests.fuzz.registry import targets
@@ -55,7 +55,7 @@ def test_the_watch_sees_code_that_runs() -> None:
 OUTSIDE = """
 import ctypes
 import numpy as np
-from tests.fuzz import guard
+from tests.fuzz import guard, processes
 guard.start()
 x = np.zeros(1000, np.float32)
 place = ctypes.c_float.from_address(x.ctypes.data + {offset})
@@ -92,3 +92,12 @@ def test_what_rounding_alone_makes_another_is_no_fault() -> None:
     other[1][0] = other[1][0] + np.float32(0.5)  # the loss, which is well posed
     with pytest.raises(Fault, match="was expected"):
         _judged(step, other, expected, 1e-8)
+
+
+def test_a_run_says_how_far_it_is_and_ends_in_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases beyond the time are left, and are neither faults nor counted."""
+    monkeypatch.setattr(processes, "TELLING", 0.1)
+    told: list[int] = []
+    report = run_apart("threads", 0, 10**9, 3.0, lambda report: told.append(report.done))
+    assert report.stopped and report.faults == []
+    assert len(told) > 3 and told == sorted(told) and told[-1] <= report.done < 10**9

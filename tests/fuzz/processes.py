@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import faulthandler
 import json
+import math
 import os
 import signal
 import subprocess
@@ -11,9 +12,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -24,59 +26,78 @@ ROOT = Path(__file__).parents[2]
 MOST_FAULTS = 20
 COMPUTING = 60.0  # seconds of processor time that one case may take, or the start of a child
 WAITING = 600.0  # seconds in all, on a machine however busy: a child that computes nothing waits for something
+TELLING = 10.0  # seconds between two words on how far it is
 MOST_MEMORY = 8 << 30  # more than any case may take; it protects the machine
 
 
 @dataclass
 class Report:
-    """How many cases came to what, and the seeds of those that broke a promise."""
+    """How many cases came to what, the seeds of those that broke a promise, and whether it ended as its time was up."""
 
     results: Counter[str] = field(default_factory=Counter)
     faults: list[tuple[int, str]] = field(default_factory=list)
+    stopped: bool = False
+    told: int = 0  # faults that have been told of
+
+    @property
+    def done(self) -> int:
+        return sum(self.results.values()) + len(self.faults)
 
 
-def run_apart(name: str, seed: int, count: int) -> Report:
-    """Runs cases ``seed`` to ``seed + count - 1`` of a target in child processes."""
-    report, end = Report(), seed + count
+def run_apart(name: str, seed: int, count: int, seconds: float = math.inf,
+              tell: Callable[[Report], None] = lambda report: None) -> Report:
+    """Runs cases ``seed`` to ``seed + count - 1`` of a target in child processes, for so many seconds at most; every
+    `TELLING` seconds ``tell`` hears what has come of them so far."""
+    report, end, until = Report(), seed + count, time.monotonic() + seconds
     environment = {**os.environ, **targets()[name]().environment()}
     with tempfile.TemporaryDirectory() as folder:
         progress = Path(folder, "progress")
-        while seed < end and len(report.faults) < MOST_FAULTS:
+        while seed < end and len(report.faults) < MOST_FAULTS and not report.stopped:
             progress.write_text("")
             command = [sys.executable, "-m", f"{__package__}.processes", name, str(seed), str(end), str(progress)]
-            with open(Path(folder, "errors"), "w+") as errors:
+            with open(Path(folder, "errors"), "w+") as errors, open(progress) as lines:
                 child = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=errors)
-                ended = _wait(child, progress)
+                seed, ended = _follow(child, lines, report, seed, until, tell)
                 errors.seek(0)
                 said = errors.read()[-2000:]
-            lines = [json.loads(line) for line in progress.read_text().splitlines() if line.endswith("]")]
-            for number, word, fault in lines:
-                if fault is None:
-                    report.results[word] += 1
-                else:
-                    report.faults.append((number, fault))
-            if child.returncode == 0:
+            if child.returncode == 0 or report.stopped:
                 break
-            seed = lines[-1][0] + 1 if lines else seed
-            report.faults.append((seed, f"{ended}; {said}"))
+            report.faults.append((seed, f"{ended or f'the process ended with {child.returncode}'}; {said}"))
             seed += 1
     return report
 
 
-def _wait(child: subprocess.Popen[Any], progress: Path) -> str:
-    """Waits for the child, as long as it gets on. Returns how it ended."""
-    size, moved, computed = 0, time.monotonic(), 0.0
-    while child.poll() is None:
-        time.sleep(0.05)
-        now = progress.stat().st_size
-        waited, spent = time.monotonic() - moved, _spent(child.pid) - computed
-        if now != size:
-            size, moved, computed = now, time.monotonic(), computed + spent
-        elif spent > COMPUTING or waited > WAITING:
+def _follow(child: subprocess.Popen[Any], lines: TextIO, report: Report, seed: int, until: float,
+            tell: Callable[[Report], None]) -> tuple[int, str]:
+    """Reports what the child writes, from a seed on, as long as it gets on. Returns the seed at which it ended, and why
+    where it was ended."""
+    told = moved = time.monotonic()
+    computed, ended, rest, running = 0.0, "", "", True
+    while running:
+        running = child.poll() is None
+        *whole, rest = (rest + lines.read()).split("\n")
+        for number, word, fault in map(json.loads, whole):
+            seed = number + 1
+            if fault is None:
+                report.results[word] += 1
+            else:
+                report.faults.append((number, fault))
+        now, spent = time.monotonic(), _spent(child.pid) - computed
+        if whole:
+            moved, computed = now, computed + spent
+        elif running and (spent > COMPUTING or now - moved > WAITING):
             child.send_signal(signal.SIGABRT)  # which makes it say where it is
+            ended = f"it hung: it computed for {spent:.0f} s of {now - moved:.0f}"
             child.wait()
-            return f"it hung: it computed for {spent:.0f} s of {waited:.0f}"
-    return f"the process ended with {child.returncode}"
+        if running and now > until:
+            report.stopped = True
+            child.kill()
+            child.wait()
+        if now - told > TELLING:
+            told = now
+            tell(report)
+        time.sleep(0.05 if running else 0)
+    return seed, ended
 
 
 def _spent(pid: int) -> float:
