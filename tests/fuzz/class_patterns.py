@@ -175,7 +175,7 @@ for _text in (
     "ConcatDataset([Rows({2}), Rows({3})])",
     "StackDataset({t(3)}, {t(3)})",
     "DataChunk({[1, 2]})",
-    "functional_datapipe({'a_name'})({IterDataPipe})",
+    "functional_datapipe({'a_name'})({data.IterDataPipe})",
     "DataLoader({t(5, 2)}, batch_size={2}, drop_last={False}, shuffle={True})",
     "DataLoader({t(5, 2)}, batch_size={2}, num_workers={0}, prefetch_factor={None}, timeout={0})",
     "DataLoader(Rows({5}), sampler=data.RandomSampler(Rows({4}), num_samples={3}), batch_size={2})",
