@@ -317,3 +317,83 @@ def test_a_compiled_function_in_a_checkpoint(reentrant: bool) -> None:
 
     for expected, came in zip(run(model), run(torch.compile(model)), strict=True):
         torch.testing.assert_close(came, expected)
+
+
+LAYOUTS: dict[str, Callable[..., Any]] = {
+    "transposed": lambda x: (x * 2).mT,
+    "permuted": lambda x: (x * 2).permute(2, 0, 3, 1),
+    "sliced": lambda x: (x * 2)[:, ::2, 1:],
+    "one of each": lambda x: (x * 2)[..., 1],
+    "expanded": lambda x: (x * 2).sum(1, keepdim=True).expand(2, 3, 4, 5),
+    "windows": lambda x: (x * 2).unfold(2, 2, 1),
+    "a diagonal": lambda x: (x * 2).diagonal(0, 2, 3),
+    "of what lies otherwise": lambda x: (x.transpose(1, 3) * 2).relu(),
+    "a part of what lies otherwise": lambda x: (x.transpose(1, 3) * 2)[:, 1:],
+    "transposed and copied": lambda x: (x * 2).mT.contiguous(),
+    "channels last": lambda x: (x * 2).to(memory_format=torch.channels_last),
+    "a convolution of channels last": lambda x: torch.conv2d(x.to(memory_format=torch.channels_last),
+                                                             torch.ones(2, 3, 2, 2)),
+    "chunks": lambda x: tuple((x * 2).chunk(2, 2)),
+    "a view and what it is of": lambda x: ((y := x.mT * 2), y[:, 1:], y.mT),
+    "unbound": lambda x: (x * 2).unbind(3),
+    "a product's": lambda x: torch.einsum("abcd,bd->acb", x, x[0, :, 0]),
+    "sorted": lambda x: tuple((x * 2).sort(1)),
+    "in a dict": lambda x: {"a": (x * 2).mT, "b": [x.sum(), (x + 1).mT]},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_results_lie_as_those_of_eager_mode_do(name: str, wrap: str) -> None:
+    """Strides, values, whose views they are, whether writes are counted; with a history, without one, inferred."""
+    def world(wrap: Callable[[Any], Any]) -> list[Any]:
+        f, found = wrap(LAYOUTS[name]), []
+        for seed in range(5):
+            torch.manual_seed(seed)
+            for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+                x = torch.randn(2, 3, 4, 5).requires_grad_(mode is torch.enable_grad)
+                with mode():
+                    results = f(x)
+                for y in torch.utils._pytree.tree_leaves(results):
+                    found.append((y.stride(), y.is_inference(), y.requires_grad, y.tolist()))
+                    if y.requires_grad and y.dim():
+                        y[..., :1].square().sum().backward(retain_graph=True)
+                found.append(None if x.grad is None else (x.grad.stride(), x.grad.tolist()))
+        return found
+
+    for came, wanted in zip(world(WRAPS[wrap]), world(lambda f: f), strict=True):
+        if wanted is None:
+            assert came is None
+        else:
+            assert came[:-1] == wanted[:-1]
+            torch.testing.assert_close(torch.tensor(came[-1]), torch.tensor(wanted[-1]))
+
+
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_gradients_that_a_step_sets_lie_as_those_of_eager_mode_do(wrap: str) -> None:
+    """In the place of none, and of ones that are there."""
+    def world(wrap: Callable[[Any], Any]) -> list[Any]:
+        torch.manual_seed(0)
+        weights = [torch.randn(4, 3).t(), torch.randn(2, 3, 2, 2).to(memory_format=torch.channels_last),
+                   torch.randn(3, 2)[:, :1]]
+        for weight in weights:
+            weight.requires_grad_()
+
+        def step(x: Any) -> Any:
+            for weight in weights:
+                weight.grad = None
+            a, b, c = weights
+            y = torch.conv2d(x, b).sum((2, 3))
+            ((x.sum((0, 2, 3)) @ a).square().sum() + y.square().sum() + (c * c).sum()).backward()
+
+        step, found = wrap(step), []
+        for _ in range(4):
+            step(torch.randn(2, 3, 4, 5))
+            found.append([(w.grad.stride(), w.grad.numpy().round(2).tolist()) for w in weights])
+        return found
+
+    came, wanted = world(WRAPS[wrap]), world(lambda f: f)
+    assert [[s for s, _ in each] for each in came] == [[s for s, _ in each] for each in wanted]
+    for one, other in zip(came, wanted, strict=True):
+        for (_, x), (_, y) in zip(one, other, strict=True):
+            torch.testing.assert_close(torch.tensor(x), torch.tensor(y), rtol=1e-3, atol=0.02)

@@ -28,7 +28,7 @@ from .memory import root_of, whole_of
 from .outside import Binding, hooks_of
 from .program import Program
 from .questions import Questions
-from .sources import Argument, Gradient, QuantitySource, Setting, Source, resting_grad_of
+from .sources import Among, Argument, Gradient, QuantitySource, Setting, Source, resting_grad_of
 
 NOT = object()
 """The answer of `Again.call` where a call is not like the last one."""
@@ -93,7 +93,7 @@ class Again:
     def _effects(self) -> None:
         """What effects do that native code does not: gradients that are set or cleared, and versions."""
         program = self.program
-        self._set: list[tuple[Leaf, int]] = []
+        self._set: list[tuple[Leaf, int, tuple[int, ...] | None]] = []
         self._cleared: list[Leaf] = []
         self._written: list[Tensor] = []
         for effect, at in zip(program.graph.effects, self.native.effects_at, strict=True):
@@ -111,20 +111,24 @@ class Again:
             if at is None:
                 self._cleared.append(leaf)
             else:
-                self._set.append((leaf, at))
+                assert effect.value is not None, effect
+                self._set.append((leaf, at, program._results.orders.get(effect.value)))
 
     def _results(self) -> None:
         program, native = self.program, self.native
-        where = program._results.where
-        if not all(type(w) is Value for w in where) or program._results.begun:
+        results = program._results
+        if not all(type(w) in (Value, Among) for w in results.where) or results.begun:
             raise Unlike("it gives tensors that were there before, or that begin histories")
-        found = [native.outputs_at[program.graph.outputs.index(w)] for w in where if type(w) is Value]
+        self._of_values = [place for place, w in enumerate(results.where) if type(w) is Value]
+        self._views = [(place, w) for place, w in enumerate(results.where) if type(w) is Among]
+        found = [native.outputs_at[program.graph.outputs.index(results.given(w))]
+                 for w in results.where if type(w) is Value]
         self._made = [at for at in found if at is not None]
-        taken = [*self._made, *[at for _, at in self._set]]
+        taken = [*self._made, *[at for _, at, _ in self._set]]
         if None in found or len(set(taken)) < len(taken):
             raise Unlike("two of its results are one array")
-        self._leaves, self._form = program._results.leaves, program._results.form
-        self._single = self._form is LEAF and type(self._leaves[0]) is Place
+        self._leaves, self._form = results.leaves, results.form
+        self._single = self._form is LEAF and type(self._leaves[0]) is Place and not self._views
         self._nothing = self._form is LEAF and self._leaves[0] is None
 
     # --- the function -------------------------------------------------------------------------------------------------
@@ -217,17 +221,25 @@ class Again:
             lines += [f"cell = {ask(tensor)}._cell", f"if cell is None: {ask(tensor)}._cell = [1, None]",
                       "else: cell[0] += 1"]
         lines += [f"{ask(leaf)}.grad = None" for leaf in self._cleared]
-        lines += [f"{ask(leaf)}.grad = make({fresh.format(at)}, None)" for leaf, at in self._set]
+        results = self.program._results
+        lines += [f"{ask(leaf)}.grad = make({fresh.format(at)}{_turned(order)}, None)" for leaf, at, order in self._set]
         if self._nothing:
             return [*lines, "return None"]
-        made = [f"make({fresh.format(at)}, None)" for at in self._made]
+        made = [f"make({fresh.format(at)}{_turned(results.orders.get(results.where[place]))}, None)"
+                if place not in results.uncounted else f"{ask(results)}.make({place}, {fresh.format(at)})"
+                for place, at in zip(self._of_values, self._made, strict=True)]
         return [*lines, f"return {made[0]}" if self._single else f"return {ask(self)}._built([{', '.join(made)}])"]
 
     # --- what it asks for ---------------------------------------------------------------------------------------------
 
     def _built(self, made: list[Any]) -> Any:
         """The results, as the function returns them."""
-        return self._form.build(filled(self._leaves, made.__getitem__, lambda i: made[i].item()))
+        found: Any = made
+        if self._views:
+            found = dict(zip(self._of_values, made, strict=True))
+            for place, view in self._views:
+                found[place] = view.find(found)
+        return self._form.build(filled(self._leaves, found.__getitem__, lambda i: found[i].item()))
 
     def _cut(self, tensors: list[Tensor], floats: list[float]) -> Any:
         """Runs the forward half, and puts a node on the tape."""
@@ -264,6 +276,11 @@ class Again:
         return True
 
 
+def _turned(order: tuple[int, ...] | None) -> str:
+    """What is said of an array to have its dimensions in another order."""
+    return "" if order is None else f".transpose{order}"
+
+
 def _watched() -> bool:
     """Whether somebody watches who has to see what a compiled function does: others than `inference_mode`."""
     watcher = state.watcher
@@ -280,6 +297,7 @@ def _questions(program: Program) -> Questions:
     ask = Questions()
     ask.same(f"{ask(state)}.grad", state.grad)
     ask.same(f"{ask(state)}.casting", state.casting)
+    ask.same(f"{ask(state)}.inference", state.inference)
     ask.same(f"{ask(dtypes)}._default", dtypes.get_default_dtype())
     for read in program._reads:
         ask.add(*read.questions(ask))

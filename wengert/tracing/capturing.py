@@ -24,6 +24,7 @@ from ..core.forks import in_child
 from ..core.frames import user_line
 from ..core.primitive import Primitive
 from ..core.spec import Spec
+from ..core.state import state
 from ..ir import InstructionGraph, Value
 from ..tensors.absent import Absent
 from ..tensors.alias import edge_of
@@ -176,7 +177,9 @@ class Capturing(Tracer, ABC):
 
     def fresh(self, value: Value, array: np.ndarray) -> TracedArray:
         """A traced array for a value on a memory of its own."""
-        return self.traced_array(Memory(value, array), (), value, array)
+        memory = Memory(value, array)
+        memory.counts = not state.inference
+        return self.traced_array(memory, (), value, array)
 
     def place(self, tensor: Tensor) -> TracedArray:
         """The traced array of a tensor; one of the user's is captured when it is first touched."""

@@ -186,8 +186,8 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
                 reads.undo()
             else:
                 reads.refuse_changes(kept)
-            effects(recorder, {argument for argument, tensor in zip(arguments.names, arguments.tensors, strict=True)
-                               if not tensor.is_leaf})
+            named = zip(arguments.names, arguments.tensors, strict=True)
+            effects(recorder, results, {argument for argument, tensor in named if not tensor.is_leaf})
             cut = _recorded_backward(recorder, results, arguments)
             results.tensors.clear()
             turned = recorder.turns()

@@ -124,7 +124,7 @@ class Program:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
         reads, the states are written last, from copies, as that wants them as they were. If it must be native as a
         ``whole``, what numpy would compute raises `TraceError` when it first runs."""
-        shown = {where for where in self._results.where if type(where) is Value}
+        shown = {self._results.given(where) for where in self._results.where if type(where) is Value}
         loose = frozenset() if self.backward is None else frozenset([
             number for number, value in enumerate(self.graph.outputs)
             if value in self.backward.keeps and value not in shown])
@@ -165,7 +165,8 @@ class Program:
             node = self._node(arguments, dict(zip((*self.graph.inputs, *self.graph.states, *self.graph.outputs),
                                                   (*inputs, *wholes.values(), *outputs), strict=True)))
         made: dict[int, Any] = {
-            i: make(_own(outputs[self.graph.outputs.index(where)], memories, given), None)
+            i: self._results.make(i, _own(outputs[self.graph.outputs.index(self._results.given(where))], memories,
+                                          given))
             for i, where in enumerate(self._results.where)
             if type(where) is Value
         }
@@ -186,9 +187,6 @@ class Program:
         if node is not None and self.backward is not None:
             node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
             self._attach(node, self.backward.places, made)
-        for i in self._results.retained:
-            if made[i].requires_grad:
-                made[i].retain_grad()
         for i, gradient in self._results.begun:
             leaf = made[i]._edge = Leaf(made[i])
             leaf.grad = None if gradient is None else made[gradient]
@@ -197,6 +195,9 @@ class Program:
                 made[i] = where.find(made)
             elif not isinstance(where, Value):  # a tensor of the user's, found when the effects have been applied
                 made[i] = where.find(tensors)
+        for i in self._results.retained:
+            if made[i].requires_grad:
+                made[i].retain_grad()
         return self._results.handed_out(self._results.form.build(
             filled(self._results.leaves, made.__getitem__, lambda i: made[i].item())))
 
@@ -259,7 +260,9 @@ class Program:
             leaf = self._results.leaves[int(number)]
             where = self._results.where[leaf.number] if isinstance(leaf, Place) else None
             return where if type(where) is Value else None
-        return next((effect.value for effect in self.graph.effects if effect.target == place), None)
+        given = {output: value for value, (output, _) in self._results.laid.items()}
+        return next((given.get(effect.value, effect.value) for effect in self.graph.effects  # type: ignore[arg-type]
+                     if effect.target == place), None)
 
     # --- differentiation outside --------------------------------------------------------------------------------------
 
@@ -339,7 +342,8 @@ class Program:
                         cells.append(tensor._cell)
             else:
                 tensor = self._targets[effect.target].find(tensors)
-                gradient = None if array is None else make(array, None)
+                order = self._results.orders.get(effect.value)
+                gradient = None if array is None else make(array if order is None else array.transpose(order), None)
                 if isinstance(tensor._edge, Leaf):
                     tensor._edge.grad = gradient
                 else:
@@ -412,7 +416,7 @@ def like(array: np.ndarray) -> np.ndarray:
 def modes() -> tuple[Any, ...]:
     """The switches under which a function was recorded."""
     return (f"grad mode {'on' if state.grad else 'off'}", f"default dtype {get_default_dtype().name}",
-            f"autocast {state.casting or 'off'}")
+            f"autocast {state.casting or 'off'}", f"inference mode {'on' if state.inference else 'off'}")
 
 
 def _own(array: np.ndarray, memories: list[np.ndarray], given: list[np.ndarray]) -> np.ndarray:

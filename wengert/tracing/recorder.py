@@ -413,18 +413,24 @@ class Recorder(Capturing):
             return
         slot = self.slot(leaf, tensor)
         if slot.current is None:
-            slot.current = P.clone(ct) if state.grad else make(self._own(ct), None)
+            slot.current = P.clone(ct) if state.grad else make(self._own(ct, tensor), None)
         elif state.grad:
             slot.current = slot.current + ct
         else:
             write(slot.current, P.add(slot.current, ct), "add_")
 
-    def _own(self, ct: Tensor) -> TracedArray:
-        """A cotangent on a memory of its own; a copy in the graph only where a copy in memory would lie differently."""
+    def _own(self, ct: Tensor, tensor: Tensor) -> TracedArray:
+        """A cotangent on a memory of its own, lying as in eager mode (`engine.alike`): as its tensor does, or in rows.
+        A copy in the graph only where it lies otherwise."""
         value, array = self.read(self.place(ct))
-        if not array.flags.c_contiguous:
-            array = np.asarray(self.shadows.evaluate(P.clone, (array,), {}))
-            value = self._emit(P.clone, (value,), {}, array)
+        old, like = self.read(self.place(tensor))
+        if not like.flags.c_contiguous and np.empty_like(like).strides == like.strides and like.dtype == array.dtype:
+            if not same_strides(array, like):
+                array = np.asarray(self.shadows.evaluate(P.overwrite, (like, array), {}))
+                value = self._emit(P.overwrite, (old, value), {}, array)
+        elif not array.flags.c_contiguous:
+            array = np.asarray(self.shadows.evaluate(P.clone, (array,), {"order": "C"}))
+            value = self._emit(P.clone, (value,), {"order": "C"}, array)
         return self.fresh(value, array)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..core.errors import TraceError
+from ..core.primitive import P
 from ..core.spec import Size
 from ..ir import Effect, Value
-from ..tensors.alias import edge_of
+from ..tensors.alias import Alias, Untracked, edge_of
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
 from .arguments import PLAIN, FloatPlace, Place
@@ -21,6 +25,7 @@ from .quantities import Traced
 from .recorder import Recorder
 from .sizes import TracedSize
 from .sources import Among, Argument, Gradient, Part, Source
+from .values import TracedArray
 
 
 class Results:
@@ -47,18 +52,28 @@ class Results:
         one."""
         self.retained: list[int] = []
         """Which of them retain their gradients, though they are no leaves."""
+        self.uncounted: list[int] = []
+        """Which of them were made in `inference_mode`."""
+        self.laid: dict[Value, tuple[Value, tuple[int, ...]]] = {}
+        """For each value that eager mode leaves dense, but not in rows, the output with its dimensions in the order in
+        which they lie, and that in which a view of it has them again."""
         leaves, self.form = RESULTS.flatten((result, *held) if held else result)
         self.leaves = list(map(self._taken, leaves))
         for place in range(len(self.where)):
             self._begin(place)
         self._join()
-        recorder.graph.outputs = [where for where in self.where if type(where) is Value]
+        for where, tensor in zip(self.where, self.tensors, strict=True):
+            if type(where) is Value:
+                self.lay(recorder, where, recorder.place(tensor).array)
+        recorder.graph.outputs = [self.given(where) for where in self.where if type(where) is Value]
         del self._recorder, self._places
 
     def _begin(self, place: int) -> None:
         """Notes a leaf that the function has made, which begins a history; or that a result retains its gradient."""
         tensor = self.tensors[place]
         leaf = edge_of(tensor)
+        if type(self.where[place]) is Value and not self._recorder.place(tensor).memory.counts:
+            self.uncounted.append(place)
         if leaf is None or type(self.where[place]) is not Value:
             return
         if type(leaf) is not Leaf:
@@ -73,6 +88,32 @@ class Results:
         if gradient is not None:
             self._taken(gradient)
         self.begun.append((place, None if gradient is None else self._places[id(gradient)].number))
+
+    def lay(self, recorder: Recorder, value: Value, array: np.ndarray) -> Value:
+        """The output for a value that eager mode leaves where this array lies."""
+        order = tuple(sorted(range(array.ndim), key=lambda d: -array.strides[d]))
+        if value not in self.laid and not array.flags.c_contiguous and array.transpose(order).flags.c_contiguous:
+            turned = recorder.evaluate(P.permute, (make(recorder.fresh(value, array), None),), {"dims": order})
+            assert isinstance(turned, TracedArray), turned
+            self.laid[value] = turned.value, tuple([order.index(d) for d in range(array.ndim)])
+        return self.given(value)
+
+    def given(self, value: Value) -> Value:
+        """The output of the graph that stands for a value."""
+        return self.laid[value][0] if value in self.laid else value
+
+    @functools.cached_property
+    def orders(self) -> dict[Any, tuple[int, ...]]:
+        """In which order the dimensions of an output are to be, where they are not to be as they are."""
+        return {**dict(self.laid.values()), **{value: order for value, (_, order) in self.laid.items()}}
+
+    def make(self, place: int, array: np.ndarray) -> Any:
+        """The result at a place, of the array of its output."""
+        order = self.orders.get(self.where[place])
+        tensor: Any = make(array if order is None else array.transpose(order), None)
+        if place in self.uncounted:
+            tensor._cell = Untracked()
+        return tensor
 
     def handed_out(self, built: Any) -> Any:
         """The result, of what was built, once what is kept is at its places."""
@@ -93,6 +134,8 @@ class Results:
         """The same of a graph with other values, and with these `steps`."""
         found = copy.copy(self)
         found.where = [*self.where]
+        found.laid = {values[value]: (values[turned], order) for value, (turned, order) in self.laid.items()}
+        found.__dict__.pop("orders", None)
         left = iter(steps)
         for place, where in enumerate(self.where):
             if type(where) is Value:
@@ -129,29 +172,46 @@ class Results:
         )
 
     def _join(self) -> None:
-        """Makes results that share memory, which the function has made, views of one of them; or, where none is all of
-        it and none has a history, of a result that nobody sees."""
+        """Makes results that share memory, which the function has made, views of one of them, or, where none is all of
+        it, of a result that nobody sees. So is one alone that does not lie in rows."""
         recorder, groups = self._recorder, dict[int, list[int]]()
         for place, (where, tensor) in enumerate(zip(self.where, self.tensors, strict=True)):
             if type(where) is Value and recorder.place(tensor).memory.source is None:
                 groups.setdefault(id(recorder.place(tensor).memory), []).append(place)
         for places in groups.values():
             tensors = {place: self.tensors[place] for place in places}
-            if len({id(tensor) for tensor in tensors.values()}) == 1:
+            alone = len({id(tensor) for tensor in tensors.values()}) == 1
+            if alone and recorder.place(tensors[places[0]]).array.flags.c_contiguous:
                 continue
             wholes = [place for place in places if not recorder.place(tensors[place]).steps]
-            if not wholes and not any(edge_of(tensor) is not None for tensor in tensors.values()):
-                memory = recorder.place(tensors[places[0]]).memory
-                whole = make(recorder.traced_array(memory, (), memory.value, memory.array), None)
-                wholes = [len(self.where)]
-                self.where.append(memory.value)
-                self.tensors.append(whole)
+            if not wholes and self._add_whole([*tensors.values()]):
+                wholes = [len(self.where) - 1]
             if wholes:
                 base = max(wholes, key=lambda place: edge_of(self.tensors[place]) is not None)
                 for place in places:
                     steps = recorder.steps_between(self.tensors[base], tensors[place])
                     if place != base and steps is not None:
                         self.where[place] = Among(base, *steps)
+
+    def _add_whole(self, parts: Sequence[Tensor]) -> bool:
+        """Adds all of the memory of which these are parts as a result that nobody sees, with its history, if they have
+        some; returns whether it can be known."""
+        recorder = self._recorder
+        memory = recorder.place(parts[0]).memory
+        whole = make(recorder.traced_array(memory, (), memory.value, memory.array), None)
+        with_history = [part for part in parts if edge_of(part) is not None]
+        if with_history:
+            alias = with_history[0]._alias
+            if alias is None or type(alias.storage.edge) in (Leaf, type(None)) or any(
+                    part._alias is None or part._alias.storage is not alias.storage or not part._alias.tracked
+                    or len(part._alias.steps) != len(recorder.place(part).steps) for part in with_history):
+                return False
+            whole._edge, whole._alias = alias.storage.edge, Alias(alias.storage, ())
+        if not memory.counts:
+            self.uncounted.append(len(self.where))
+        self.where.append(memory.value)
+        self.tensors.append(whole)
+        return True
 
     def _find(self, tensor: Tensor) -> Source | Part | Value:
         recorder = self._recorder
@@ -168,9 +228,9 @@ class Results:
         return recorder.read(traced)[0] if part is None else part
 
 
-def effects(recorder: Recorder, histories: set[str]) -> None:
-    """Puts what the function left behind into the graph: writes into memory of the user's, and gradients. ``histories``
-    are the arguments that something outside computed."""
+def effects(recorder: Recorder, results: Results, histories: set[str]) -> None:
+    """Puts what the function left behind into the graph: writes into memory of the user's, and gradients, which lie as
+    the `Results` note. ``histories`` are the arguments that something outside computed."""
     recorder.refuse_lost_writes()
     graph = recorder.graph
     memories = [stand_in._data.memory for stand_in in recorder.stand_ins.values()]
@@ -193,7 +253,8 @@ def effects(recorder: Recorder, histories: set[str]) -> None:
         elif recorder.is_outside(slot.current):
             recorder.assigned.append((slot.source, recorder.source_of(slot.current)))
         else:
-            graph.effects.append(Effect("set", target, recorder.read(recorder.place(slot.current))[0]))
+            value, array = recorder.read(recorder.place(slot.current))
+            graph.effects.append(Effect("set", target, results.lay(recorder, value, array)))
     _check_histories(recorder)
 
 

@@ -27,15 +27,17 @@ class Memory:
 
     ``source`` is the name under which it enters the graph, None where it was made inside. ``parts`` remembers the views
     that have been read from the current value. ``origin`` is the memory, with its generation, of which this one is a
-    part in eager mode, and a copy in a recording: Note [x of i].
+    part in eager mode, and a copy in a recording: Note [x of i]. ``counts`` says whether writes to it are counted, as
+    they are not of what is made in `inference_mode`.
     """
 
-    __slots__ = ("array", "first", "generation", "line", "origin", "parts", "source", "value")
+    __slots__ = ("array", "counts", "first", "generation", "line", "origin", "parts", "source", "value")
 
     def __init__(self, value: Value, array: np.ndarray, source: str | None = None) -> None:
         self.value = self.first = value
         self.array, self.source = array, source
         self.generation = 0
+        self.counts = True
         self.origin: tuple[Memory, int] | None = None
         self.line = ""  # that of the last write
         self.parts: dict[str, tuple[Value, np.ndarray]] = {}
