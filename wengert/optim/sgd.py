@@ -80,6 +80,9 @@ class SGD(StatefulOptimizer):
         moved.fill_(1)
         return (share,)
 
+    def _counted(self, parameter: Tensor, state: State, group: Group) -> list[Tensor]:
+        return [self._moved(parameter, state["momentum_buffer"])] if state and group["dampening"] != 0 else []
+
     def _numbers(self, group: Group, lr: Any, *share: Any) -> tuple[Any, ...]:
         return (lr,) if group["momentum"] == 0 else (lr, group["momentum"], *share)
 

@@ -11,6 +11,8 @@ computed from the count of steps and the learning rate as the recording reads th
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,9 +22,9 @@ from ..core.primitive import P
 from ..core.state import state as thread
 from ..ops import full, full_like
 from ..tensors.alias import version_cell
-from ..tensors.evaluation import tracing
+from ..tensors.evaluation import repeating, tracing
 from ..tensors.tensor import TENSORS, Tensor
-from .formula import Arrays, Row, Rule, arrays_of, formula, move_arrays, move_tensors
+from .formula import Arrays, Formula, Row, Rule, arrays_of, formula, move_arrays, move_tensors
 from .optimizer import Group, Optimizer, no_sparse
 
 State = dict[str, Any]
@@ -51,6 +53,10 @@ class StatefulOptimizer(Optimizer):
     def _count(self, parameter: Tensor, state: State, group: Group, lr: Scalar) -> tuple[Scalar, ...]:
         """Counts a step in the 0-d numbers of ``state``, and returns those that `_numbers` depends on."""
         return (counted(state["step"]),)
+
+    def _counted(self, parameter: Tensor, state: State, group: Group) -> list[Tensor]:
+        """The tensors that `_count` works on."""
+        return [state[name] for name in self._counters]
 
     def _numbers(self, group: Group, lr: Scalar, *counts: Scalar) -> tuple[Any, ...]:
         """The numbers that the elements share in the step that has just been counted."""
@@ -127,7 +133,7 @@ class StatefulOptimizer(Optimizer):
         step = formula(self._rule(group), names, bool(group["maximize"]), decay)
 
         plain = is_plain()
-        recorded = not plain and is_recorded()
+        each = _repeating((lr, *group.values())) if not plain and is_recorded() else None
         batches: dict[Any, tuple[list[float], list[tuple[Row, Arrays]]]] = {}
         for parameter in group["params"]:
             gradient = parameter.grad
@@ -137,16 +143,15 @@ class StatefulOptimizer(Optimizer):
                 continue
             state = self._fitting_state(parameter, group, names) if names else {}
             row = (parameter, *[state[name] for name in names], gradient)
+            if each is not None:
+                each(partial(self._move_recorded, step, row, state, group, lr, decay, weight_decay), *row,
+                     *self._counted(parameter, state, group))
+                continue
             counts = self._count(parameter, state, group, lr)
             key = (parameter._data.dtype.char, counts)
-            batch = None if recorded else batches.get(key)
+            batch = batches.get(key)
             if batch is None:
-                numbers = self._numbers(group, lr, *counts)
-                if decay:
-                    numbers = (*numbers, weight_decay if decay == "gradient" else 1 - lr * weight_decay)
-                if recorded:
-                    move_tensors(step, row, numbers)
-                    continue
+                numbers = self._all_numbers(group, lr, counts, decay, weight_decay)
                 batch = batches[key] = [float(number) for number in numbers], []
             arrays = arrays_of(row) if plain else None
             if arrays is None:
@@ -155,6 +160,24 @@ class StatefulOptimizer(Optimizer):
                 batch[1].append((row, arrays))
         for shared, rows in batches.values():
             move_arrays(step, rows, shared)
+
+    def _all_numbers(self, group: Group, lr: Scalar, counts: tuple[Scalar, ...], decay: str, weight_decay: Scalar
+                     ) -> tuple[Any, ...]:
+        """What `_numbers` gives, and behind it the number for the decay."""
+        numbers = self._numbers(group, lr, *counts)
+        return (*numbers, weight_decay if decay == "gradient" else 1 - lr * weight_decay) if decay else numbers
+
+    def _move_recorded(self, step: Formula, row: Row, state: State, group: Group, lr: Scalar, decay: str,
+                       weight_decay: Scalar) -> None:
+        """Moves one parameter where the numbers are tensors too."""
+        counts = self._count(row[0], state, group, lr)
+        move_tensors(step, row, self._all_numbers(group, lr, counts, decay, weight_decay))
+
+
+def _repeating(settings: Sequence[Any]) -> Callable[..., None]:
+    """`repeating` for updates that share the tensors among the settings."""
+    parts = [part for value in settings for part in (value if type(value) is tuple else (value,))]
+    return repeating([part for part in parts if type(part) in TENSORS])
 
 
 def moments(g: Any, state: dict[str, Any], share1: Any, share2: Any) -> tuple[Any, Any]:

@@ -296,6 +296,10 @@ class Tracer(Watcher, ABC):
     def only_where(self, condition: Any, run: Callable[[], Any]) -> None:
         """Runs a function; what it writes is there only where the condition, a tensor of one truth value, holds."""
 
+    def repeating(self, shared: Sequence[Any]) -> Callable[..., None]:
+        """See the function `repeating`."""
+        return _each
+
     @abstractmethod
     def frozen(self, tensor: Any) -> Any:
         """The data of a tensor as it is now, which a write will not change."""
@@ -357,6 +361,17 @@ def only_where(condition: Any, run: Callable[[], Any]) -> Any:
     if watcher is None or watcher.tracer is None:
         return run() if bool(condition) else None
     return watcher.tracer.only_where(condition, run)
+
+
+def repeating(shared: Sequence[Any]) -> Callable[..., None]:
+    """What calls ``run()`` for ``(run, *tensors)``, which does alike with the tensors what others did with theirs, and
+    reads and writes no other tensors, but reads the ``shared`` ones: a recorder may write down the same again."""
+    watcher = state.watcher
+    return _each if watcher is None or watcher.tracer is None else watcher.tracer.repeating(shared)
+
+
+def _each(run: Callable[[], None], *tensors: Any) -> None:
+    run()
 
 
 def tracing() -> bool:

@@ -38,7 +38,7 @@ from .outside import Binding, Slot, has_resting_grad, spec_of
 from .places import Read
 from .quantities import Condition, Pending, Traced
 from .reads import Reads
-from .shadows import Shadows
+from .shadows import Log, Shadows
 from .sizes import SizeNotes
 from .sources import Argument, Captured, Found, Gradient, Held, Owner, Part, QuantitySource, Setting, Source
 from .values import Memory, Step, TracedArray
@@ -71,6 +71,8 @@ class Capturing(Tracer, ABC):
         self.memories: dict[int, tuple[Memory, np.ndarray]] = {}
         self.stand_ins: dict[int, Tensor] = {}
         self.bindings: dict[str, list[Binding]] = {}
+        self.called: dict[int, str] = {}
+        """What tensors of the user's are called, by their identity: of those on one memory the first as the memory."""
         self.slots: dict[int, Slot] = {}
         self.resting: dict[int, Slot] = {}
         """The slots of tensors, by their identity, that have stopped collecting gradients."""
@@ -93,6 +95,8 @@ class Capturing(Tracer, ABC):
         """Tensors of the user's that take another shape, with gradients or without, by which method, in this order."""
         self.ready: list[tuple[Any, dict[Any, Any]]] = []
         """Optimisers that have made a step, and the states that they had ready before it."""
+        self.log: Log | None = None
+        """The shadows of the instructions that are written down, while somebody wants them."""
         self.journal: dict[Memory, tuple[Value, np.ndarray]] | None = None
         """What memories held before they were written, while that is noted."""
         self.lost: dict[Memory, Memory] = {}
@@ -227,6 +231,7 @@ class Capturing(Tracer, ABC):
             self.roots[id(root)] = root
             self.graph.states.append(value)
             self.bindings[name] = []
+            self.called[id(tensor)] = name
         memory, whole = self.memories[id(root)]
         steps = step_within(whole, array)
         name = str(memory.source)
@@ -314,26 +319,52 @@ class Capturing(Tracer, ABC):
             for i, (primitive, params) in enumerate(traced.steps, start=1):
                 key = repr(traced.steps[:i])
                 if key not in memory.parts:
-                    part = np.asarray(self.shadows.evaluate(primitive, (array,), params))
-                    memory.parts[key] = (self._emit(primitive, (value,), params, part), part)
+                    memory.parts[key] = self._run(primitive, (value,), (array,), params)
                 value, array = memory.parts[key]
             traced.refresh(value, array)
         return traced.value, traced.array
 
-    def _emit(
-        self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any], array: np.ndarray
-    ) -> Value:
-        return self._add(primitive, operands, params, (spec_of(array),))[0]
+    def _run(self, primitive: Primitive, operands: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any]
+             ) -> tuple[Value, np.ndarray]:
+        """Writes down a primitive of one result, with the operands' shadows; gives its value and shadow."""
+        array = np.asarray(self.shadows.evaluate(primitive, arrays, params))
+        return self._add(primitive, operands, arrays, params, (array,))[0], array
 
-    def _add(
-        self, primitive: Primitive, operands: Sequence[Any], params: dict[str, Any], specs: Sequence[Spec]
-    ) -> tuple[Value, ...]:
-        made = self.graph.add(primitive, operands, params, specs, self.line())
-        if primitive.kind != "random" and all([type(x) is not Value or x in self.independent for x in operands]):
-            self.independent.update(made)
+    def _add(self, primitive: Primitive, operands: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any],
+             results: Sequence[np.ndarray]) -> tuple[Value, ...]:
+        """Writes down an instruction, of which the shadows are known."""
+        made = self.graph.add(primitive, operands, params, [spec_of(array) for array in results], self.line())
+        if self.log is not None:
+            self.log.append((tuple(arrays), tuple(results)))
+        independent = self.independent
+        for x in operands:
+            if type(x) is Value and x not in independent:
+                return made
+        if primitive.kind != "random":
+            independent.update(made)
             if self.of_arrays and not self.of_arrays.isdisjoint([x for x in operands if type(x) is Value]):
                 self.of_arrays.update(made)
         return made
+
+    def replace(self, memory: Memory, value: Value, array: np.ndarray) -> None:
+        """Ends a write: the memory holds another value."""
+        if self.journal is not None:
+            self.journal.setdefault(memory, (memory.value, memory.array))
+        memory.replace(value, array)
+        memory.line = self.line()
+
+    def journaled(self, run: Callable[[], Any]) -> dict[Memory, tuple[Value, np.ndarray]]:
+        """Runs, and gives what the memories held before that have been written."""
+        before, self.journal = self.journal, {}
+        try:
+            run()
+            journal = self.journal
+        finally:
+            self.journal = before
+        if before is not None:
+            for memory, held in journal.items():
+                before.setdefault(memory, held)
+        return journal
 
     def _refuse_lost(self, memory: Memory) -> None:
         """Note [x of i]: where i is a tensor, x[i] is a view in eager mode, as the value of i is known, and a copy in a
@@ -360,7 +391,11 @@ class Capturing(Tracer, ABC):
         places = (place for place, stand_in in self.stand_ins.items() if stand_in is tensor)
         place = next(places, None)
         name = str(self.place(tensor).memory.source)
-        return self.outside(tensor, name) if place is None else Argument(place, name)
+        if place is not None:
+            return Argument(place, name)
+        if id(tensor) not in self.called:
+            self.called[id(tensor)] = self.names.of(tensor)
+        return self.outside(tensor, self.called[id(tensor)])
 
     def part_of(self, tensor: Tensor) -> Part | None:
         """Where a program finds a tensor that is a view of one of the user's; None if it is not."""

@@ -263,13 +263,20 @@ class Chance(Read):
             source.bit_generator.state
 
     def holds(self) -> bool:
-        return str(self.now()) == str(self.value)
+        return _same_state(self.now(), self.value)
 
     def put_back(self) -> None:
         if isinstance(self.container, np.random.RandomState):
             self.container.set_state(self.value)
         else:
             self.container.bit_generator.state = self.value
+
+
+def _same_state(now: Any, was: Any) -> bool:
+    """Whether two states of a generator are the same: numbers, words and arrays, in dicts."""
+    if isinstance(was, dict):
+        return now.keys() == was.keys() and all([_same_state(now[key], part) for key, part in was.items()])
+    return bool(np.array_equal(now, was))
 
 
 class Same:

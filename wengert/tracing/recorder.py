@@ -26,6 +26,7 @@ from .capturing import Capturing
 from .memory import offset_within, root_of, same_strides
 from .outside import Slot, has_resting_grad, resting_grad_of, spec_of
 from .quantities import Traced, TracedInteger, plain_parameter
+from .repeats import Repeats
 from .seeds import is_young
 from .sizes import TracedSize
 from .sources import Gradient
@@ -63,22 +64,25 @@ class Recorder(Capturing):
             value, array = self._operand(primitive, operand, operands)
             values.append(value)
             arrays.append(array)
-        params = {name: plain_parameter(primitive, name, value) for name, value in params.items()}
-        result = self.shadows.evaluate(primitive, arrays, params)
+        if params:
+            params = {name: plain_parameter(primitive, name, value) for name, value in params.items()}
         if primitive.multiple:
-            parts = [np.asarray(part) for part in result]
-            made = self._add(primitive, values, params, [spec_of(part) for part in parts])
+            parts = [np.asarray(part) for part in self.shadows.evaluate(primitive, arrays, params)]
+            made = self._add(primitive, values, arrays, params, parts)
             return tuple([self.fresh(value, part) for value, part in zip(made, parts, strict=True)])
-        array = np.asarray(result)
-        if primitive is P.as_strided and self._lies_as(operands[0], params.get("geometry")):
-            return self._of_memory(operands[0], {name: params[name] for name in ("size", "stride", "offset")})
-        if primitive.kind == "view" and shares(array, arrays[0]):
-            whole = self.place(operands[0])
-            if primitive.name == "slice" and params["index"] == ():
-                return self.traced_array(whole.memory, whole.steps, whole.value, whole.array)
-            value = self._emit(primitive, tuple(values), params, array)
-            return self.traced_array(whole.memory, (*whole.steps, (primitive, params)), value, array)
-        found = self.fresh(self._emit(primitive, tuple(values), params, array), array)
+        if primitive.kind == "view":
+            array = np.asarray(self.shadows.evaluate(primitive, arrays, params))
+            if primitive is P.as_strided and self._lies_as(operands[0], params.get("geometry")):
+                return self._of_memory(operands[0], {name: params[name] for name in ("size", "stride", "offset")})
+            if shares(array, arrays[0]):
+                whole = self.place(operands[0])
+                if primitive.name == "slice" and params["index"] == ():
+                    return self.traced_array(whole.memory, whole.steps, whole.value, whole.array)
+                (value,) = self._add(primitive, values, arrays, params, (array,))
+                return self.traced_array(whole.memory, (*whole.steps, (primitive, params)), value, array)
+            (value,) = self._add(primitive, values, arrays, params, (array,))
+            return self.fresh(value, array)
+        found = self.fresh(*self._run(primitive, values, arrays, params))
         if primitive is P.index and all([isinstance(x, Tensor) and not x._data.ndim for x in operands[1:]]):
             memory = self.place(operands[0]).memory
             found.memory.origin = memory, memory.generation
@@ -120,9 +124,7 @@ class Recorder(Capturing):
             dtype = floating[0] if floating else float64
         if dtype is float64:
             return value, array
-        params = {"dtype": dtype, "back": float64}
-        array = np.asarray(self.shadows.evaluate(P.cast, (array,), params))
-        return self._emit(P.cast, (value,), params, array), array
+        return self._run(P.cast, (value,), (array,), {"dtype": dtype, "back": float64})
 
     def _constant(self, array: np.ndarray) -> Value:
         value = Value(f"c{len(self.graph.constants)}", spec_of(array))
@@ -169,9 +171,8 @@ class Recorder(Capturing):
     def _of_memory(self, tensor: Tensor, params: dict[str, Any]) -> TracedArray:
         """The part of a tensor's memory that `as_strided` reads."""
         memory = self.place(tensor).memory
-        part = np.asarray(self.shadows.evaluate(P.as_strided, (memory.array,), params))
-        value = self._emit(P.as_strided, (memory.value,), params, part)
-        return self.traced_array(memory, ((P.as_strided, params),), value, part)
+        found = self._run(P.as_strided, (memory.value,), (memory.array,), params)
+        return self.traced_array(memory, ((P.as_strided, params),), *found)
 
     def shared(self, tensor: Tensor) -> TracedArray:
         traced = self.place(tensor)
@@ -193,37 +194,25 @@ class Recorder(Capturing):
         value, array = self.read(self.place(new))
         memory = traced.memory
         if traced.steps:
-            params = {"steps": traced.steps}
-            operands: tuple[Any, ...] = (memory.value, value)
-            array = np.asarray(self.shadows.evaluate(P.scatter_view, (memory.array, array), params))
-            value = self._emit(P.scatter_view, operands, params, array)
+            value, array = self._run(P.scatter_view, (memory.value, value), (memory.array, array),
+                                     {"steps": traced.steps})
         elif array.dtype != shadow.dtype or not same_strides(array, shadow):
             # The memory keeps its dtype and its strides: later results depend on both, to the last bit.
-            array = np.asarray(self.shadows.evaluate(P.overwrite, (shadow, array), {}))
-            value = self._emit(P.overwrite, (old, value), {}, array)
-        if self.journal is not None:
-            self.journal.setdefault(memory, (memory.value, memory.array))
-        memory.replace(value, array)
-        memory.line = self.line()
+            value, array = self._run(P.overwrite, (old, value), (shadow, array), {})
+        self.replace(memory, value, array)
         if memory.origin is not None:
             self.lost[memory.origin[0]] = memory
         return False
 
     def only_where(self, condition: Tensor, run: Callable[[], Any]) -> None:
-        before, self.journal = self.journal, {}
-        try:
-            run()
-            journal = self.journal
-        finally:
-            self.journal = before
+        journal = self.journaled(run)
         truth = make(self.evaluate(P.reshape, (condition,), {"shape": ()}), None)
         held, holds = self.read(self.place(truth))
         for memory, (old, array) in journal.items():
-            chosen = np.asarray(self.shadows.evaluate(P.where, (holds, memory.array, array), {}))
-            value = self._emit(P.where, (held, memory.value, old), {}, chosen)
-            if before is not None:
-                before.setdefault(memory, (old, array))
-            memory.replace(value, chosen)
+            memory.replace(*self._run(P.where, (held, memory.value, old), (holds, memory.array, array), {}))
+
+    def repeating(self, shared: Sequence[Tensor]) -> Repeats:
+        return Repeats(self, shared)
 
     def recorded(self, node: Node) -> None:
         for edge in node.edges:
@@ -343,7 +332,7 @@ class Recorder(Capturing):
                                                            else array for _, array in pairs)), params))
         finally:
             state.watcher = self
-        value = self._emit(P.draw, (source, *(value for value, _ in pairs)), params, array)
+        (value,) = self._add(P.draw, (source, *(value for value, _ in pairs)), (), params, (array,))
         return make(self.fresh(value, array), None)
 
     def _drawn_alike(self, sampler: str, generator: Any, operands: tuple[Any, ...], params: dict[str, Any]) -> Tensor:
@@ -426,11 +415,9 @@ class Recorder(Capturing):
         old, like = self.read(self.place(tensor))
         if not like.flags.c_contiguous and np.empty_like(like).strides == like.strides and like.dtype == array.dtype:
             if not same_strides(array, like):
-                array = np.asarray(self.shadows.evaluate(P.overwrite, (like, array), {}))
-                value = self._emit(P.overwrite, (old, value), {}, array)
+                value, array = self._run(P.overwrite, (old, value), (like, array), {})
         elif not array.flags.c_contiguous:
-            array = np.asarray(self.shadows.evaluate(P.clone, (array,), {"order": "C"}))
-            value = self._emit(P.clone, (value,), {"order": "C"}, array)
+            value, array = self._run(P.clone, (value,), (array,), {"order": "C"})
         return self.fresh(value, array)
 
 

@@ -8,7 +8,7 @@ index, a decomposition that may fail) has its operands paid first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ ndarray = np.ndarray
 
 WORTH = 4096
 """Elements of an operand or a result from which on computing is dear."""
+Log = list[tuple[Sequence[Any], Sequence[Any]]]
+"""Of instructions the shadows of the operands, and of the results."""
 
 _TOTAL = ("view", "elementwise", "reduction", "linear", "bilinear", "fused")
 _TOTAL_TOO = frozenset({"cast", "fill", "overwrite", "masked_fill", "normalize_gradient", "lstm_gradient",
@@ -40,20 +42,19 @@ _REAL = "fcVW"
 """numpy's letters for the kinds of dtypes of real and complex numbers; bfloat16 is a ``V``."""
 
 
-class _Debt(NamedTuple):
-    """What gives the numbers that are owed."""
+class Debt(NamedTuple):
+    """What gives the numbers that are owed in ``results``, when those of ``values`` are known."""
 
-    primitive: Primitive
     values: Sequence[Any]
-    params: dict[str, Any]
     results: tuple[ndarray, ...]
+    numbers: Callable[[], Sequence[Any]]
 
 
 class Shadows:
     """Evaluates primitives on shadows."""
 
     def __init__(self) -> None:
-        self._owed: dict[int, _Debt] = {}
+        self._owed: dict[int, Debt] = {}
         """What is owed, by the identity of the memory in which it belongs."""
         self._specs: dict[Any, tuple[Spec, ...] | None] = {}
 
@@ -61,19 +62,29 @@ class Shadows:
         """What the primitive gives; its numbers may be owed."""
         arrays = [x for x in values if type(x) is ndarray]
         total, by_index = _is_total(primitive, arrays), primitive.name in _BY_INDEX
-        owed = [x for x in arrays if id(root_of(x)) in self._owed]
+        owed = [x for x in arrays if id(x if x.base is None else root_of(x)) in self._owed] if self._owed else []
         for x in owed:
             if not total or by_index and x.dtype.kind not in _REAL:
                 self.known(x)
         if total and not by_index and primitive.kind != "view":
             results = self._room(primitive, values, arrays, params)
             if results is not None:
-                return self._owe(_Debt(primitive, values, params, results))
+                return self._owed_by(primitive, values, params, results)
         found = evaluate(primitive, values, params)
         if total and owed:
-            return self._owe(_Debt(primitive, values, params, tuple(
-                [np.asarray(part) for part in (found if primitive.multiple else (found,))])))
+            return self._owed_by(primitive, values, params, tuple(
+                [np.asarray(part) for part in (found if primitive.multiple else (found,))]))
         return found
+
+    def _owed_by(self, primitive: Primitive, values: Sequence[Any], params: dict[str, Any],
+                 results: tuple[ndarray, ...]) -> Any:
+        """The results of a primitive, which are owed."""
+        def numbers() -> Sequence[Any]:
+            found = evaluate(primitive, values, params)
+            return found if primitive.multiple else (found,)
+
+        found = self.owe(Debt(values, results, numbers))
+        return found if primitive.multiple else found[0]
 
     def known(self, array: ndarray) -> ndarray:
         """The array, with its numbers."""
@@ -87,19 +98,18 @@ class Shadows:
             if before:
                 todo += before
                 continue
-            found = evaluate(debt.primitive, debt.values, debt.params)
-            for result, part in zip(debt.results, found if debt.primitive.multiple else (found,), strict=True):
+            for result, part in zip(debt.results, debt.numbers(), strict=True):
                 if self._owed.pop(id(root_of(result)), None) is not None:
                     np.copyto(result, part)
         return array
 
-    def _owe(self, debt: _Debt) -> Any:
+    def owe(self, debt: Debt) -> tuple[ndarray, ...]:
         """The results of a debt, which is noted; but not for what is memory of an operand."""
         known = {id(root_of(x)) for x in debt.values if type(x) is ndarray}
         for result in debt.results:
             if id(root_of(result)) not in known:
                 self._owed[id(root_of(result))] = debt
-        return debt.results if debt.primitive.multiple else debt.results[0]
+        return debt.results
 
     def _room(self, primitive: Primitive, values: Sequence[Any], arrays: Sequence[ndarray], params: dict[str, Any]
               ) -> tuple[ndarray, ...] | None:
