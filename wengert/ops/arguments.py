@@ -108,6 +108,13 @@ def sizes_of(sizes: tuple[Any, ...], op: str, negative: bool = False) -> tuple[i
     return shape
 
 
+def check_given(op: str, word: str, given: tuple[Any, ...]) -> None:
+    """Raises where nothing at all is given for the sizes or dimensions that a function takes one by one; an empty tuple
+    says that there are none."""
+    if not given:
+        raise TypeError(f'{op}() missing 1 required positional arguments: "{word}"')
+
+
 def integer(value: Any, op: str) -> int:
     """An integer argument: an int, or anything that is an index, such as a 0-d integer tensor."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):

@@ -23,7 +23,17 @@ from ..tensors.apply import check_takes, stored_number
 from ..tensors.creation import array_from
 from ..tensors.evaluation import one_by_one
 from ..tensors.tensor import Tensor, make
-from .arguments import check_one_dtype, check_options, dtype_of, finish, integer, integers, nothing_of, sizes_of
+from .arguments import (
+    check_given,
+    check_one_dtype,
+    check_options,
+    dtype_of,
+    finish,
+    integer,
+    integers,
+    nothing_of,
+    sizes_of,
+)
 from .out import TYPED
 from .registry import function
 
@@ -217,6 +227,8 @@ def _constant(name: str, value: Any) -> None:
 
     def plain(*sizes: Any, size: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
               requires_grad: bool = False, pin_memory: bool = False, memory_format: Any = None) -> Tensor:
+        if size is None:
+            check_given(name, "size", sizes)
         shape = sizes_of(sizes if size is None else (size,), name)
         if layout is not None and layout is not strided and value != 1:
             if check_options(device):
@@ -246,6 +258,8 @@ def _constant(name: str, value: Any) -> None:
     def new(self: Tensor, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None, layout: Any = None,
             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
         meta = check_options(device, layout, self)
+        if size is None:
+            check_given(f"new_{name}", "size", sizes)
         shape = sizes_of(sizes if size is None else (size,), f"new_{name}")
         if meta:
             return nothing_of(shape, (dtype_of(dtype) or self.dtype).numpy, requires_grad)

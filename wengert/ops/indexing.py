@@ -13,7 +13,7 @@ from ..tensors.absent import is_readable
 from ..tensors.alias import check_writable, type_name
 from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
-from ..tensors.indexing import parse, setitem
+from ..tensors.indexing import no_room, out_of_range, parse, setitem
 from ..tensors.inplace import BY_PLACES, inplace, snapshot
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_some_tensor, integer
@@ -23,10 +23,18 @@ from .registry import function, method
 # --- checks -----------------------------------------------------------------------------------------------------------
 
 
-def _check_integers(index: Tensor, op: str, kinds: str = "int64") -> None:
+_LONG = "int64", "{op}(): Expected a long tensor for index, but got {kind}"
+_WHOLE = "int32 int64", "{op}(): Expected dtype int32/int64 for index but got: {kind}"
+_INDEX_DTYPES = {"take": _LONG, "put_": _LONG, "index_copy_": _LONG, "index_add_": _WHOLE, "index_reduce_": _WHOLE,
+                 "index_fill_": ("int64", "{op}(): Expected dtype int64 for index."),
+                 "index_select": ("int32 int64", "{op}(): Expected dtype int32 or int64 for index")}
+"""The dtypes of an index, and the words for another."""
+
+
+def _check_integers(index: Tensor, op: str) -> None:
+    kinds, words = _INDEX_DTYPES[op]
     if index._data.dtype.name not in kinds:
-        raise IndexDTypeError(f"{op}(): Expected dtype {kinds.replace(' ', ' or ')} for index; got {index.dtype}; "
-                              f"convert it with .long()")
+        raise IndexDTypeError(words.format(op=op, kind=type_name(index._data.dtype)) + "; convert it with .long()")
 
 
 def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = RuntimeError,
@@ -39,6 +47,9 @@ def _check_range(index: Tensor, size: int, op: str, error: type[Exception] = Run
     low, high = int(array.min()), int(array.max())
     if high >= size or low < (-size if negative else 0):
         wrong = high if high >= size else low
+        if op in ("take", "put_"):
+            raise OutOfRangeError(f"{op}(): out of range: tried to access index {wrong} on a tensor of {size} "
+                                  f"elements. Indices from {-size} to {size - 1} were expected")
         raise (OutOfRangeError if error is IndexError else error)(
             f"[{op}] index {wrong} is out of bounds for dimension {dim} with size {size} (index out of range in self: "
             f"tried to access index {wrong} on a tensor of {size} elements); indices from {-size if negative else 0} "
@@ -75,9 +86,13 @@ def _head(dim: int) -> tuple[bool, ...]:
 
 def _row(index: Tensor, op: str) -> Tensor:
     """An index of one dimension; a 0-d one counts as having one element."""
-    _check_integers(index, op, "int32 int64")
+    _check_integers(index, op)
     if index._data.ndim > 1:
-        raise IndexError(f"{op}(): Index is supposed to be a vector; got shape {tuple(index.shape)}")
+        words = {"index_copy_": f"Index should have dimension 1 or 0 (got {index.ndim})",
+                 "index_fill_": "Index has to be a vector/scalar"}
+        vector = (f"Index is supposed to be a vector, but got dim: {index.ndim} with type: "
+                  f"{type_name(index._data.dtype)} and size: {list(index.shape)}")
+        raise OutOfRangeError(f"{op}(): {words.get(op, vector)}; flatten it")
     return index if index._data.ndim else P.reshape(index, shape=(1,))
 
 
@@ -153,6 +168,8 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     place = wrap_dim(dim, input._data.ndim, "scatter")
     tensor = src if isinstance(src, Tensor) else None
     _check_along(input, index, place, "scatter", tensor)
+    if not index._data.size:
+        return P.clone(input)
     if tensor is not None and tensor.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
                            f"{tensor.dtype}")
@@ -196,6 +213,7 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     tensor([5., 4.])
     """
     check_takes("scatter_reduce", {"mean": TRUTHS, "amax": COMPLEX, "amin": COMPLEX}.get(reduce, ""), input)
+    reduce = {"max": "amax", "min": "amin"}.get(reduce, reduce)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     return _combined(P.scatter_reduce, input, dim, index, src, reduce=reduce, include_self=include_self)
@@ -205,6 +223,8 @@ def _combined(primitive: Primitive, input: Tensor, dim: int, index: Tensor, src:
     """The scatter that combines what is there with elements of ``src``, which has its dtype."""
     place = wrap_dim(dim, input._data.ndim, primitive.name)
     _check_along(input, index, place, primitive.name, src)
+    if not index._data.size:
+        return P.clone(input)
     if src.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
     shape = input._data.shape
@@ -225,6 +245,9 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     place = wrap_dim(dim, input._data.ndim, "index_select")
     row = _row(index, "index_select")
     if not input._data.ndim:
+        if row._data.size != 1:
+            raise RuntimeError("index_select(): Index to scalar can have only 1 value, got "
+                               f"{row._data.size} value(s)")
         _check_range(row, 1, "index_select", IndexError)
         return P.clone(input)
     _check_range(row, input._data.shape[place], "index_select", IndexError)
@@ -233,7 +256,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 
 def _put_along(x: Tensor, dim: int, index: Tensor, source: Tensor, op: str, accumulate: bool) -> Tensor:
     place = wrap_dim(dim, x._data.ndim, op)
-    row = _row(index, op)
+    row = _row(index, f"{op}_")
     if not x._data.ndim:
         x_row, source_row = P.reshape(x, shape=(1,)), P.reshape(source, shape=(source.numel(),))
         return P.reshape(_put_along(x_row, 0, index, source_row, op, accumulate), shape=())
@@ -285,7 +308,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     if source.dtype is not input.dtype:
         raise RuntimeError(f"index_reduce(): self and source expected to have the same dtype, but got (self) "
                            f"{input.dtype} and (source) {source.dtype}")
-    place, row = wrap_dim(dim, input._data.ndim, "index_reduce"), _row(index, "index_reduce")
+    place, row = wrap_dim(dim, input._data.ndim, "index_reduce"), _row(index, "index_reduce_")
     _check_range(row, input._data.shape[place] if input._data.ndim else 1, "index_reduce", IndexError)
     shape = source._data.shape
     if shape and shape[place] != row.numel():
@@ -315,9 +338,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             [7., 0., 7.]])
     """
     place = wrap_dim(dim, input._data.ndim, "index_fill")
-    row = _row(index, "index_fill")
+    row = _row(index, "index_fill_")
     if isinstance(value, Tensor) and value._data.ndim:
-        raise RuntimeError(f"index_fill only supports a 0-dimensional value tensor, but got tensor with "
+        raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                            f"{value.ndim} dimension(s).")
     if not input._data.ndim:
         return P.reshape(index_fill(P.reshape(input, shape=(1,)), 0, index, value), shape=())
@@ -336,13 +359,22 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     >>> torch.index_put(torch.zeros(3), (torch.tensor([0, 0, 2]),), torch.tensor(1.0), accumulate=True)
     tensor([2., 0., 1.])
     """
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError("index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not "
+                        f"{type(indices).__name__}")
     basic, places, arrays = parse(input, tuple(indices))
     if basic is not None:
         raise IndexError("index_put_(): tensors or None were expected in the tuple of indices")
     if values.dtype is not input.dtype:
-        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the "
-                           f"destination and {values.dtype} for the source.")
-    return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)
+        raise RuntimeError("Index put requires the source and destination dtypes match, got "
+                           f"{type_name(input._data.dtype)} for the destination and {type_name(values._data.dtype)} "
+                           "for the source.")
+    try:
+        return P.index_put(input, values, *arrays, places=places, accumulate=accumulate)
+    except IndexError as error:
+        raise out_of_range(input, places, arrays, error) from error
+    except ShapeError as error:
+        raise no_room("index_put", input, places, arrays, values) from error
 
 
 def _filled_by_places(index_of: Any) -> Any:
@@ -427,7 +459,7 @@ def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     check_takes("masked_fill", EIGHTHS, input)
     if isinstance(value, Tensor):
         if value._data.ndim:
-            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+            raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                                f"{value.ndim} dimension(s).")
         if value.is_complex() and not input.is_complex():
             raise RuntimeError(f"value cannot be converted to type {input.dtype} without overflow")
@@ -443,7 +475,9 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     >>> torch.masked_select(x, x > 2)
     tensor([5, 7])
     """
-    _check_mask(mask, "masked_select")
+    if mask._data.dtype != bool:
+        raise RuntimeError(f"masked_select: expected BoolTensor for mask; got {mask.dtype}; compare or convert with "
+                           ".bool()")
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide, under = (x if x._data.shape == shape else P.expand(x, shape=shape) for x in (input, mask))
     if not shape:
@@ -460,8 +494,8 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """
     _check_mask(mask, "masked_scatter")
     if source.dtype is not input.dtype:
-        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} "
-                           f"and {source.dtype}")
+        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got "
+                           f"{type_name(input._data.dtype)} and {type_name(source._data.dtype)}")
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     wide = input if input._data.shape == shape else P.expand(input, shape=shape)
     if tracing():  # the number of them is not known: each takes the element of its own rank

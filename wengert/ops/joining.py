@@ -22,7 +22,7 @@ from ..tensors.apply import in_one_node, result_type
 from ..tensors.evaluation import one_by_one
 from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
-from .arguments import integer, integers, only, tensors_of
+from .arguments import check_given, integer, integers, only, tensors_of
 from .conversion import cast
 from .registry import function, method
 from .shapes import expand, sliced, unsqueeze, view
@@ -369,6 +369,7 @@ def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
     """
     if named:
         repeats = (only(named, "repeats", "repeat")["repeats"],)
+    check_given("repeat", "repeats", repeats)
     times = integers(repeats[0] if len(repeats) == 1 else repeats, "repeat")
     shape = self._data.shape
     if len(times) < len(shape):
@@ -390,8 +391,10 @@ def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     tensor([[1, 2, 1, 2],
             [1, 2, 1, 2]])
     """
-    times = integers(only(named, "dims", "tile")["dims"] if named else dims[0] if len(dims) == 1 else dims, "tile")
-    return repeat(input, *(1,) * (input._data.ndim - len(times)), *times)
+    dims = (only(named, "dims", "tile")["dims"],) if named else dims
+    check_given("tile", "dims", dims)
+    times = integers(dims[0] if len(dims) == 1 else dims, "tile")
+    return repeat(input, ((1,) * (input._data.ndim - len(times)) + times))
 
 
 @function(out=False)
@@ -433,7 +436,9 @@ def flip(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     tensor([[4, 3],
             [2, 1]])
     """
-    listed = integers(only(named, "dims", "flip")["dims"] if named else dims[0] if len(dims) == 1 else dims, "flip")
+    dims = (only(named, "dims", "flip")["dims"],) if named else dims
+    check_given("flip", "dims", dims)
+    listed = integers(dims[0] if len(dims) == 1 else dims, "flip")
     turned = wrap_dims(listed, input._data.ndim, "flip") if listed else ()
     return P.flip(input, dims=turned)
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import DTypeError, InplaceError, needs_strided
+from ..core.errors import DTypeError, needs_strided
 from ..core.frames import warn
 from ..core.state import state
 from ..tensors.alias import castable, check_writable, edge_of, type_name
-from ..tensors.inplace import overwrite
+from ..tensors.inplace import check_apart, overwrite
 from ..tensors.tensor import TENSORS, Tensor
 
 Writer = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any], Any, str], Any]
@@ -47,6 +47,22 @@ elementwise functions of floats, and what is composed of them. Others ask for th
 
 SEVERAL_CAST = frozenset(("eig", "geqrf", "lstsq"))
 """The functions of several results that are cast likewise."""
+
+
+_SAME = "heaviside is not yet implemented for tensors with different dtypes."
+_TAKEN = "take(): self and out expected to have the same dtype, but got self.dtype = {given} and out.dtype = {kind}"
+_FLATTENED = ("Expected the dtype for input and out to match, but got {given} for input's dtype and {kind} for out's "
+              "dtype.")
+_ASKED = {
+    "amax": _FLATTENED, "amin": _FLATTENED, "heaviside": _SAME, "take": _TAKEN,
+    "masked_select": "masked_select(): self and result must have the same scalar type, {given}; got {kind}",
+    "quantile": "quantile() out tensor must be same dtype as the input tensor, {given}; got {kind}",
+    "nanquantile": "nanquantile() out tensor must be same dtype as the input tensor, {given}; got {kind}",
+    "float_power": "the output given to float_power has dtype {kind} but the operation's result requires dtype {given}",
+    "nonzero": "nonzero: Expected out tensor to have scalar type {given} but got scalar type {kind}",
+    "mode": "[mode] expected scalar type '{given}' but got '{kind}' for {part} output",
+}
+"""PyTorch's words for a target of another dtype, where they are not those of most functions."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +100,13 @@ class Out:
             if not isinstance(target, (tuple, list)) or len(target) != len(result):
                 came = f"{len(target)} of them" if isinstance(target, (tuple, list)) else type(target).__name__
                 raise TypeError(f"{op}(): argument 'out' must be tuple of {len(result)} Tensors, not {came}")
-            for part, into in zip(result, target, strict=True):
-                self.write(part, into, op, op in SEVERAL_CAST)
+            for part, into, word in zip(result, target, getattr(result, "_fields", result), strict=True):
+                self.write(part, into, op, op in SEVERAL_CAST, word)
             return target
         return self.write(result, target, op, casts)
 
-    def write(self, result: Any, target: Any, op: str, casts: bool) -> Any:
-        """Writes one result into its target, checked, resized and cast."""
+    def write(self, result: Any, target: Any, op: str, casts: bool, part: Any = "") -> Any:
+        """Writes one result, ``part`` of several, into its target, checked, resized and cast."""
         if type(target) not in TENSORS:
             if isinstance(target, Tensor):
                 raise needs_strided(f"{op}(out=)", target.layout)
@@ -106,8 +122,8 @@ class Out:
                 raise DTypeError(f"result type {type_name(given)} can't be cast to the desired output type "
                                  f"{type_name(kind)}")
             if self.exact or not (casts or self.copied) or (op in ("all", "any") and kind.char not in "?B"):
-                raise DTypeError(f"[{op}] Expected out tensor to have dtype {type_name(given)}, but got "
-                                 f"{type_name(kind)} instead")
+                words = _ASKED.get(op, "[{op}] Expected out tensor to have dtype {given}, but got {kind} instead")
+                raise DTypeError(words.format(op=op, given=type_name(given), kind=type_name(kind), part=part))
         check_writable(target, op)
         if target._data.shape != result._data.shape:
             data = result._data
@@ -150,26 +166,3 @@ def filled(fill: Callable[..., Any]) -> Writer:
         return target
 
     return write
-
-
-def check_apart(op: str, args: tuple[Any, ...], target: Any) -> None:
-    """Raises if an operand and the target share a part of their memory; the whole of it they may share."""
-    for x in args:
-        if type(x) in TENSORS and x is not target and type(target) in TENSORS and x._cell is not None and \
-                x._cell is target._cell and np.may_share_memory(x._data, target._data):
-            a, b = x._data, target._data
-            place = a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
-            if not (place and a.shape == b.shape and a.strides == b.strides) and _dense(a) and _dense(b):
-                raise InplaceError(f"[{op}] unsupported operation: some elements of the input tensor and the "
-                                   "written-to tensor refer to a single memory location. Please clone() the tensor "
-                                   "before performing the operation.")
-
-
-def _dense(array: np.ndarray) -> bool:
-    """Whether the elements lie without gaps, in whatever order: only of these can be said at once what they share."""
-    step = array.itemsize
-    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
-        if size != 1 and stride != step:
-            return False
-        step *= size
-    return True

@@ -12,6 +12,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.dtypes import category, from_numpy
 from ..core.errors import DTypeError
+from ..core.frames import warn
 from ..core.geometry import check_room
 from ..core.primitive import TRUTHS, P, Primitive
 from ..tensors import inplace as inplace_forms
@@ -646,7 +647,12 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
+    if input is None or other is None:
+        raise TypeError("where() received an invalid combination of arguments - got (Tensor, Tensor), but the "
+                        "condition alone, or both input and other, were expected")
     if condition._data.dtype.kind == "u":
+        warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future "
+             "version of PyTorch. Use a boolean condition instead.", UserWarning)
         condition = cast(condition, dtypes.bool_)
     if condition._data.dtype != bool:
         raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype "

@@ -26,7 +26,7 @@ from ..tensors.generator import Generator, default_generator
 from ..tensors.nowhere import sampled
 from ..tensors.tape import Edge, Node
 from ..tensors.tensor import Tensor, make
-from .arguments import check_options, dtype_of, integer, nothing_of, only, real, sizes_of
+from .arguments import check_given, check_options, dtype_of, integer, nothing_of, only, real, sizes_of
 from .out import filled
 from .registry import FUNCTIONS, function, method
 
@@ -150,6 +150,8 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str,
     def plain(*sizes: Any, size: Any = None, generator: Generator | None = None, dtype: Any = None, layout: Any = None,
               device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
         meta = check_options(device, layout)
+        if size is None:
+            check_given(name, "size", sizes)
         shape = sizes_of(sizes if size is None else (size,), name)
         if meta:
             return nothing_of(shape, _dtype(dtype).numpy, requires_grad)

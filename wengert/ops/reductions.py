@@ -257,8 +257,11 @@ def _pure_extreme(op: str, primitive: Any, doc: str) -> None:
         _not_complex(op, input)
         dims = wrap_dims(dim, input._data.ndim, op)
         if not all_positive(input._data.shape[d] for d in dims):
-            kind = RuntimeError if dim == () else OutOfRangeError
-            raise kind(f"{op}(): Expected reduction dim to be specified for input.numel() == 0, and of size > 0")
+            if dim == ():
+                raise RuntimeError(f"{op}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
+                                   "the reduction dim with the 'dim' argument.")
+            empty = next(d for d in dims if not input._data.shape[d])
+            raise OutOfRangeError(f"{op}(): Expected reduction dim {empty} to have non-zero size.")
         return primitive(input, dim=dims, keepdim=keepdim)
 
     plain.__name__, plain.__doc__ = op, doc

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ..core import dtypes
@@ -14,7 +15,7 @@ from .conversion import cast
 from .halves import in_float32
 from .named import named
 from .out import TYPED, Out
-from .registry import function
+from .registry import METHODS, function
 
 
 def _running_dtype(op: str, input: Any, dtype: Any) -> Any:
@@ -48,6 +49,25 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """
     x = _running_dtype("cumprod", input, dtype)
     return P.cumprod(x, dim=wrap_dim(dim, x._data.ndim, "cumprod"))
+
+
+def _in_its_dtype(general: Any) -> Any:
+    """The in-place form of a running sum or product, which keeps the dtype of its target."""
+
+    @functools.wraps(general)
+    def method(self: Any, *args: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
+        wanted = None if dtype is None else dtype_of(dtype)
+        if wanted is not None and wanted is not self.dtype:
+            raise RuntimeError("Bad in-place call: input tensor dtype and output tensor dtype should match; got "
+                               f"{self.dtype} and {wanted}")
+        made: Tensor = general(self, *args, **kwargs)
+        return made
+
+    return method
+
+
+for _name in ("cumsum_", "cumprod_"):
+    METHODS[_name] = _in_its_dtype(METHODS[_name])
 
 
 @function()
@@ -133,6 +153,8 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
         raise RuntimeError(f"{op}: received a bool input for `y`, but bool is not supported")
     if x is not None and x._data.dtype.kind == "b":
         raise RuntimeError(f"{op}: received a bool input for `x`, but bool is not supported")
+    if isinstance(dx, (bool, complex)):
+        raise RuntimeError(f"{op}: Currently, we only support dx as a real number.")
     where = wrap_dim(dim, y._data.ndim, op)
     heights = _along(y, where, 1, None) + _along(y, where, None, -1)
     if x is None:

@@ -24,7 +24,7 @@ from ..tensors.alias import check_writable, type_name, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
-from .arguments import dtype_of, integer, integers, only, sizes_of, tensors_of
+from .arguments import check_given, dtype_of, integer, integers, only, sizes_of, tensors_of
 from .registry import function, method
 
 ndarray = np.ndarray
@@ -68,6 +68,9 @@ def view(self: Tensor, *shape: Any, size: Any = None, dtype: Any = None) -> Tens
     """
     if dtype is not None or (len(shape) == 1 and not isinstance(shape[0], (int, tuple, list, Tensor, np.integer))):
         return _view_dtype(self, dtype if dtype is not None else shape[0])
+    if not shape and size is None:
+        raise TypeError("view() received an invalid combination of arguments - got (), but sizes, or a dtype, were "
+                        "expected")
     sizes = inferred(sizes_of(shape if size is None else (size,), "view", True), self, "view")
     out: Tensor = _reshape(self, params={"shape": sizes})
     if out._alias is None and type(out._data) in (ndarray, Absent):
@@ -138,6 +141,7 @@ def reshape(input: Tensor, *shape: Any, **named: Any) -> Tensor:
     """
     if named:
         shape = (only(named, "shape", "reshape")["shape"],)
+    check_given("reshape", "shape", shape)
     sizes = inferred(sizes_of(shape, "reshape", True), input, "reshape")
     return _reshaped(input, sizes)
 
@@ -254,6 +258,7 @@ def permute(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     """
     if named:
         dims = (only(named, "dims", "permute")["dims"],)
+    check_given("permute", "dims", dims)
     order = integers(dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims, "permute")
     rank = input._data.ndim
     if len(order) != rank:
@@ -397,6 +402,7 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
     >>> x.expand(2, 3).stride()
     (1, 0)
     """
+    check_given("expand", "size", size)
     sizes = sizes_of(size, "expand", negative=True)
     shape = self._data.shape
     lead = len(sizes) - len(shape)
@@ -428,7 +434,7 @@ def expand_as(self: Tensor, other: Tensor) -> Tensor:
     tensor([[1, 2, 3],
             [1, 2, 3]])
     """
-    return expand(self, *other._data.shape)
+    return expand(self, other._data.shape)
 
 
 @function(out=False)
@@ -439,7 +445,7 @@ def broadcast_to(input: Tensor, *size: Any, **named: Any) -> Tensor:
     tensor([[1, 2, 3],
             [1, 2, 3]])
     """
-    return expand(input, *sizes_of((only(named, "size", "broadcast_to")["size"],) if named else size, "broadcast_to",
+    return expand(input, sizes_of((only(named, "size", "broadcast_to")["size"],) if named else size, "broadcast_to",
                                   negative=True))
 
 

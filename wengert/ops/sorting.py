@@ -134,11 +134,20 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
         values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, equal_nan=False)
         return _results("unique", input, values, inverse.reshape(array.shape), counts, return_inverse, return_counts)
     place = wrap_dim(dim, array.ndim, "unique")
-    if array.shape[place] and not array.size:
-        raise RuntimeError("[unique] There are 0 sized dimensions, and they aren't selected, so unique cannot be "
-                           f"applied; got {list(array.shape)}, dim {dim}")
+    _check_empty_parts("unique", array.shape, place)
     values, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=place, equal_nan=False)
     return _results("unique", input, values, inverse.reshape(-1), counts, return_inverse, return_counts, place)
+
+
+def _check_empty_parts(op: str, shape: tuple[int, ...], place: int) -> None:
+    """Raises where the parts along a dimension have no elements, or there are no parts for more than one reason."""
+    empty = shape.count(0)
+    if empty and shape[place]:
+        raise RuntimeError(f"[{op}] There are 0 sized dimensions, and they aren't selected, so unique cannot be "
+                           f"applied; got {list(shape)}, dim {place}")
+    if empty > 1:
+        raise RuntimeError(f"[{op}] Number of zero sized dimensions is more than one, so unique cannot be applied; got "
+                           f"{list(shape)}")
 
 
 @function(out=False)
@@ -154,6 +163,8 @@ def unique_consecutive(input: Tensor, return_inverse: bool = False, return_count
     array = input._concrete("unique_consecutive")
     flat = array.reshape(-1) if dim is None else array
     place = 0 if dim is None else wrap_dim(dim, array.ndim, "unique_consecutive")
+    if dim is not None:
+        _check_empty_parts("unique_consecutive", array.shape, place)
     rows = np.moveaxis(flat, place, 0)
     starts = np.ones(len(rows), bool)
     starts[1:] = (rows[1:] != rows[:-1]).any(tuple(range(1, rows.ndim)))

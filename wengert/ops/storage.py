@@ -18,11 +18,20 @@ from ..core.dtypes import DType, by_name, get_default_dtype
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.frames import warn
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
+from ..core.layout import (
+    CHANNELS_LAST,
+    channels_last,
+    channels_last_3d,
+    check_format,
+    check_rank,
+    has_channels_last,
+    preserve_format,
+)
 from ..tensors.absent import Absent, absent
 from ..tensors.alias import check_writable, is_inference, version_cell, wrote
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make, root_of
-from .arguments import check_options, dtype_of, integer, integers, sizes_of
+from .arguments import check_given, check_options, dtype_of, integer, integers, sizes_of
 from .conversion import TYPE_NAMES
 from .registry import METHODS, function, method
 from .shapes import view
@@ -434,7 +443,17 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     tensor([[0, 1],
             [2, 3]])
     """
+    check_given("resize_", "size", sizes)
     shape = sizes_of(sizes, "resize_")
+    check_format("resize_", memory_format)
+    if memory_format is preserve_format:
+        raise RuntimeError("Unsupported memory format Preserve; contiguous_format or channels_last was expected")
+    if memory_format in CHANNELS_LAST:
+        check_rank(len(shape), memory_format)
+        last = len(shape) - 1
+        resize_(self, prod(shape))
+        self._data = self._data.reshape(shape[0], *shape[2:], shape[1]).transpose(0, last, *range(1, last))
+        return self
     if self.requires_grad and not is_inference(self):
         raise RuntimeError("cannot resize variables that require grad")
     if shape == self._data.shape:
@@ -477,7 +496,10 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
     tensor([[0, 1],
             [2, 3]])
     """
-    return resize_(self, tuple(the_template.shape))
+    if memory_format is preserve_format:
+        last = has_channels_last(the_template._data)
+        memory_format = {4: channels_last, 5: channels_last_3d}[the_template.ndim] if last else None
+    return resize_(self, tuple(the_template.shape), memory_format=memory_format)
 
 
 @method("resize")

@@ -6,20 +6,21 @@ treats an int beside an index array as an index array; PyTorch does not, and nei
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import OutOfRangeError, ShapeError
+from ..core.errors import KindError, OutOfRangeError, ShapeError
 from ..core.frames import warn
 from ..core.primitive import P
 from ..core.state import state
-from .alias import check_writable, overlaps_itself, write, wrote
-from .apply import stored_number
+from .alias import check_writable, overlaps_itself, type_name, write, wrote
+from .apply import NUMBERS, stored_number
 from .evaluation import known, tracing
 from .hot import unary
-from .inplace import needs_tape, overwrite, snapshot
+from .inplace import check_apart, needs_tape, overwrite, snapshot
 from .tape import OnTape
 from .tensor import TENSORS, Tensor, wrap
 
@@ -37,7 +38,7 @@ def getitem(x: Tensor, index: Any) -> Any:
     try:
         return P.index(part, *arrays, places=places)
     except IndexError as error:
-        raise _out_of_range(part, places, arrays, error) from error
+        raise out_of_range(part, places, arrays, error) from error
 
 
 def _slice(x: Tensor, basic: tuple[Any, ...]) -> Any:
@@ -46,19 +47,23 @@ def _slice(x: Tensor, basic: tuple[Any, ...]) -> Any:
     except IndexError as error:
         if not x._data.ndim:
             why = ("slice() cannot be applied to a 0-dim tensor." if type(basic[0]) is slice else
-                   "invalid index of a 0-dim tensor. Use `tensor.item()` to convert a 0-dim tensor to a number")
+                   "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                   "convert a 0-dim tensor to a number")
             raise OutOfRangeError(f"[slice] {why}; got {basic}") from error
         raise OutOfRangeError(str(error).replace("axis", "dimension")) from error
 
 
-def _out_of_range(part: Tensor, places: Sequence[bool], arrays: Sequence[Tensor], error: Exception) -> Exception:
+def out_of_range(part: Tensor, places: Sequence[bool], arrays: Sequence[Tensor], error: Exception) -> Exception:
     if "shape mismatch" in str(error):
         shapes = ", ".join(str(list(a._data.shape)) for a in arrays)
         return IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}")
     if "boolean index" in str(error):
         mask = next(a for a in arrays if a._data.dtype == bool)
-        return IndexError(f"The shape of the mask {list(mask._data.shape)} does not match the shape of the indexed "
-                          f"tensor {list(part._data.shape)}: {error}")
+        found = re.search(r"along (?:axis|dimension) (\d+)", str(error))
+        first = max(places.index(True), 0)
+        place = int(found[1]) if found else first
+        return IndexError(f"The shape of the mask {list(mask._data.shape)} at index {place - first} does not match the "
+                          f"shape of the indexed tensor {list(part._data.shape)} at index {place}")
     if "from an empty" in str(error):
         return OutOfRangeError(f"[index] index is out of bounds for dimension with size 0; got a tensor of shape "
                                f"{list(part._data.shape)}; an index without elements was expected")
@@ -78,6 +83,9 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
     basic, places, arrays = parse(x, index)
     if isinstance(value, np.ndarray):
         value = wrap(value)
+    elif not isinstance(value, (Tensor, *NUMBERS)):
+        raise KindError(f"[setitem] can't assign a {type(value).__name__} to a torch.{type_name(x._data.dtype)}Tensor; "
+                        "make it a tensor")
     elif arrays and isinstance(value, Tensor) and value._data.dtype != x._data.dtype:
         _check_dtypes(x, value, arrays)
     part = x if basic is None else _slice(x, basic)
@@ -87,6 +95,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         overwrite(part, value, "setitem")
         return
     value = stored_number("setitem", value, x.dtype, halves=False)
+    check_apart("setitem", (value, *arrays), part, whole=True)
     direct = state.watcher is None and not needs_tape(part, value)
     check_writable(part, "setitem", elements=not direct)
     if direct:
@@ -98,13 +107,20 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
         try:
             part._data[where] = state.quiet(np.asarray(source).astype, part._data.dtype)
         except IndexError as error:
-            raise _out_of_range(part, places, arrays, error) from error
+            raise out_of_range(part, places, arrays, error) from error
         except ValueError as error:
-            raise ShapeError(f"[setitem] shape mismatch: the value cannot be broadcast to the part: {error}") from error
+            raise no_room("setitem", part, places, arrays, value) from error
         wrote(part)
         return
     put = P.index_put(snapshot(part, False), value, *arrays, places=places)
     write(part, put, "setitem")
+
+
+def no_room(op: str, part: Tensor, places: Sequence[bool], arrays: Sequence[Tensor], value: Any) -> ShapeError:
+    """The error of a value that does not broadcast to what index arrays show."""
+    shown = np.broadcast_to(np.empty(()), part._data.shape)[_where(places, arrays)].shape
+    return ShapeError(f"[{op}] shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to "
+                      f"indexing result of shape {list(shown)}")
 
 
 def _check_dtypes(x: Tensor, value: Tensor, arrays: Sequence[Tensor]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,11 @@ def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
     return make(data, edge)
 
 
+_AT_PLACES = frozenset("index_add_ index_copy_ index_fill_ index_put_ index_reduce_ put_ scatter_ scatter_add_ "
+                       "scatter_reduce_".split())
+"""In-place forms that write at places which an operand names: no operand may share their target's memory. (Others read
+all their operands before they write, whatever these share.)"""
+
 BY_PLACES: dict[str, Callable[..., Tensor]] = {}
 """How in-place forms that write some elements alone write those of an expanded tensor: ``(function, tensor, ...)``."""
 
@@ -59,6 +64,8 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             if by_places is None or not overlaps_itself(self._data):
                 raise
             return by_places(function, self, *args, **kwargs)
+        if name in _AT_PLACES:
+            check_apart(name, (*args, *kwargs.values()), self, whole=True)
         records = needs_tape(self, *args, *kwargs.values())
         if records:
             args = tuple([snapshot(x, True) if type(x) in TENSORS and same_memory(x, self) else x for x in args])
@@ -106,6 +113,34 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
     method.__name__ = method.__qualname__ = name
     method.__doc__ = general.__doc__
     return method if isinstance(primitive.eval, str) else general
+
+
+def check_apart(op: str, args: Iterable[Any], target: Any, whole: bool = False) -> None:
+    """Raises if an operand and the target share a part of their memory; the whole of it they may share, unless
+    ``whole``: where a result is written at places of which the operands say which they are."""
+    for x in args:
+        if type(x) in (tuple, list):
+            check_apart(op, x, target, whole)
+        elif type(x) in TENSORS and type(target) in TENSORS and (
+                whole if x is target else x._cell is not None and x._cell is target._cell):
+            a, b = x._data, target._data
+            if type(a) is not np.ndarray or type(b) is not np.ndarray or not np.may_share_memory(a, b):
+                continue
+            place = a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
+            if (whole or not (place and a.shape == b.shape and a.strides == b.strides)) and _dense(a) and _dense(b):
+                raise InplaceError(f"[{op}] unsupported operation: some elements of the input tensor and the "
+                                   "written-to tensor refer to a single memory location. Please clone() the tensor "
+                                   "before performing the operation.")
+
+
+def _dense(array: np.ndarray) -> bool:
+    """Whether the elements lie without gaps, in whatever order: only of these can be said at once what they share."""
+    step = array.itemsize
+    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return True
 
 
 def overwrite(tensor: Tensor, value: Any, op: str) -> Any:
