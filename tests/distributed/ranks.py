@@ -45,8 +45,8 @@ def launch(program: str | Path, *arguments: str, ranks: int = 2, timeout: float 
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=timeout, env=environment,
                           check=False)
     took = time.monotonic() - began
-    assert mark.processes() == [], "a process is left"
-    assert eventually(lambda: unused_shared_memory() <= before), "a segment of shared memory is left"
+    assert mark.processes() == [], ("a process is left", done)
+    assert eventually(lambda: unused_shared_memory() <= before), ("a segment of shared memory is left", done)
     return Outcome(done.returncode, done.stdout, done.stderr, took)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+import signal
 import time
 from pathlib import Path
 
@@ -86,6 +87,12 @@ def test_what_a_failed_rank_started_ends_too(tmp_path: Path) -> None:
     program = tmp_path / "starts.py"
     program.write_text(STARTS.format(60, False, "sys.exit(3)", 30))
     assert launch(program).code == 3
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_rank_that_is_killed_while_mpi_begins_leaves_nothing(ranks: int) -> None:
+    done = launch("killed_beginning.py", ranks=ranks)  # which fails where a segment of shared memory is left
+    assert done.code == 128 + signal.SIGKILL, done
 
 
 def test_a_process_that_is_left_is_found(tmp_path: Path) -> None:

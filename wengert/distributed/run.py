@@ -33,7 +33,7 @@ KILLED_AFTER = GRACE + 0.4
 """Seconds after which ranks that have not ended by themselves are killed, unless ``--shutdown-timeout`` says another
 number."""
 LAST_WORDS = 3.0
-"""Seconds in which what ranks that have ended still said is read."""
+"""Seconds in which what ranks that have ended still said is read, and in which the server ends."""
 INTERRUPTED = 130
 
 
@@ -190,9 +190,14 @@ def _number_of_this_machine(plan: Plan, token: str) -> Started | None:
 
 
 def _stop(server: Started | None) -> None:
+    """Ends the server: in good order, unless it is stopped."""
     if server is not None and server.process.poll() is None:
-        server.process.kill()
-        server.process.wait()
+        server.process.terminate()
+        try:
+            server.process.wait(LAST_WORDS)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            server.process.wait()
 
 
 class Told(KeyboardInterrupt):

@@ -13,6 +13,7 @@ import argparse
 import errno
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -296,6 +297,15 @@ class Room:
                 return "error rc=-1 msg=unknown_command"
 
 
+def memory_of(world: str) -> str:
+    """What the names of the memory begin with that MPI's processes in a world share: MPICH makes it of the world's name
+    by the hash FNV-1a, and appends the machine's number."""
+    number = 2_166_136_261
+    for byte in world.encode():
+        number = (number ^ byte) * 16_777_619 & 0xFFFF_FFFF
+    return f"mpich_shm_{number:x}"
+
+
 class Server:
     """The state that the connections' threads share, under one lock."""
 
@@ -359,7 +369,7 @@ class Server:
             with self.changed:
                 self.connections -= 1
                 if not self.connections and self.quit_alone and all(room.is_over() for room in self.rooms):
-                    os._exit(0)  # at once, so that the next job may have the port
+                    self.end()  # at once, so that the next job may have the port
 
     def _beat(self) -> None:
         alone_since = time.monotonic()
@@ -372,7 +382,15 @@ class Server:
                 if self.connections:
                     alone_since = now
                 elif self.quit_alone and now - alone_since > (2 * BEAT if self.served else UNUSED):
-                    os._exit(0)
+                    self.end()
+
+    def end(self) -> None:
+        """Ends this process, after the last rank of this machine. Memory whose name none of them came to take away, as
+        it was killed while MPI began, loses it here."""
+        for room in self.rooms:
+            for path in Path("/dev/shm").glob(f"{memory_of(room.name)}_*"):
+                path.unlink(missing_ok=True)
+        os._exit(0)
 
     def _say_over(self, channel: Channel, hello: dict[str, Any]) -> None:
         """Tells who would serve at this port whether nobody uses this server any more."""
@@ -417,6 +435,7 @@ def main() -> None:
     os.dup2(nowhere, 2)  # whoever reads what the rank says that started this waits for all that hold its stderr
     server = Server(os.environ.pop("WENGERT_DISTRIBUTED_TOKEN", ""), options.quit_alone)
     threading.excepthook = server.breaks
+    signal.signal(signal.SIGTERM, lambda number, frame: server.end())
     server.serve(listener)
 
 
