@@ -324,3 +324,19 @@ def test_what_cannot_be_indexed_so_raises_pytorchs_class() -> None:
         both(lambda T, i=indices, s=shape: T.unravel_index(T.tensor(i), s))
     both(lambda T: T.unravel_index(T.tensor([1]), T.tensor([1, 2])))
     both(lambda T: T.unravel_index(T.tensor([1, 5]), [2, 3]))
+
+
+def test_masks_of_a_size_of_zero_have_to_fit_as_well() -> None:
+    for size in ((2, 3), (0, 3), (2, 0), (3,), ()):
+        for mask_size in ((0,), (0, 3), (2, 0), (0, 0), (2, 3), (3,), (0, 3, 1)):
+            for use in (lambda x, m: x[m], lambda x, m: x[..., m], lambda x, m: x[None, m], lambda x, m: x[:1, m],
+                        lambda x, m: x.index_put((m,), x.new_zeros(())), lambda x, m: x.__setitem__(m, 0)):
+                found: list[Any] = []
+                for module in MODULES:
+                    x, m = module.ones(size), module.ones(mask_size, dtype=module.bool)
+                    try:
+                        got = use(x, m)
+                        found.append(None if got is None else tuple(got.shape))
+                    except IndexError:
+                        found.append(IndexError)
+                assert found[0] == found[1], (size, mask_size)

@@ -233,6 +233,11 @@ LINALG = {
     "svd no vectors": (lambda t, x: t.svd(x, compute_uv=False).S, matrix(4, 2)),
     "pinv": (lambda t, x: t.linalg.pinv(x), matrix(4, 2)),
     "pinv wide": (lambda t, x: t.pinverse(x), matrix(2, 2, 4)),
+    **{f"pinv {words}": (lambda t, x, words=words: t.linalg.pinv(x, **{
+        key: t.tensor(value, dtype=t.float64) for key, value in words.items()}),
+        np.stack([np.diag([1.0, 0.3]), np.diag([4.0, 0.3])])) for words in (
+        {"rtol": [0.5, 0.05]}, {"atol": [0.5, 0.05]}, {"atol": 0.5}, {"atol": [2.0, 0.2], "rtol": [0.1, 0.2]},
+        {"rtol": [0.5]}, {"atol": [0.0, 0.5]})},
     "pinv rank": (lambda t, x: t.linalg.pinv(x.detach(), rtol=0.1), np.diag([1.0, 2, 1e-5])),
     "lstsq": (lambda t, x, y: t.linalg.lstsq(x, y).solution, matrix(4, 2), r(4, 3)),
     "lstsq all": (lambda t, x, y: tuple(t.linalg.lstsq(x.detach(), y.detach(), driver="gelsd")), matrix(4, 2), r(4, 3)),

@@ -51,13 +51,13 @@ from .elementwise import (
 from .linalg import matmul as matmul, tensordot as tensordot, vecdot as vecdot
 from .manipulation import (
     all as all, any as any, argmax as argmax, argmin as argmin, argsort as argsort,
-    broadcast_arrays as broadcast_arrays, broadcast_to as broadcast_to, concat as concat,
-    count_nonzero as count_nonzero, diff as diff, expand_dims as expand_dims, flip as flip, isin as isin,
-    matrix_transpose as matrix_transpose, moveaxis as moveaxis, nonzero as nonzero, permute_dims as permute_dims,
-    repeat as repeat, reshape as reshape, roll as roll, searchsorted as searchsorted, sort as sort, squeeze as squeeze,
-    stack as stack, take as take, take_along_axis as take_along_axis, tile as tile, unique_all as unique_all,
-    unique_counts as unique_counts, unique_inverse as unique_inverse, unique_values as unique_values,
-    unstack as unstack,
+    broadcast_arrays as broadcast_arrays, broadcast_shapes as broadcast_shapes, broadcast_to as broadcast_to,
+    concat as concat, count_nonzero as count_nonzero, diff as diff, expand_dims as expand_dims, flip as flip,
+    isin as isin, matrix_transpose as matrix_transpose, moveaxis as moveaxis, nonzero as nonzero,
+    permute_dims as permute_dims, repeat as repeat, reshape as reshape, roll as roll, searchsorted as searchsorted,
+    sort as sort, squeeze as squeeze, stack as stack, take as take, take_along_axis as take_along_axis, tile as tile,
+    unique_all as unique_all, unique_counts as unique_counts, unique_inverse as unique_inverse,
+    unique_values as unique_values, unstack as unstack,
 )
 from .statistics import (
     cumulative_prod as cumulative_prod, cumulative_sum as cumulative_sum, max as max, mean as mean, min as min,
@@ -66,7 +66,7 @@ from .statistics import (
 
 newaxis = None
 __array_api_version__ = "2024.12"
-VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 """The versions of the standard that a program may ask for; each has what the one before it has."""
 
 __all__ = [name for name in globals()

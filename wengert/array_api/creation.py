@@ -46,8 +46,7 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
     if (stop - start) * step <= 0:
         return torch.empty(0, dtype=dtype, device=device)
     if dtype in UNSIGNED:
-        numbers = np.arange(start, stop, step).astype(str(dtype).removeprefix("torch."))
-        return torch.asarray(numbers, device=device)
+        return torch.asarray(np.arange(start, stop, step, dtype=str(dtype).removeprefix("torch.")), device=device)
     return torch.arange(start, stop, step, dtype=dtype, device=device)
 
 

@@ -77,6 +77,16 @@ def diagonal(x: Tensor, /, *, offset: int = 0) -> Tensor:
     return torch.diagonal(x, offset, -2, -1)
 
 
+def eig(x: Tensor, /) -> Any:
+    """(eigenvalues, eigenvectors) of square matrices, complex ones, in no order."""
+    return torch.linalg.eig(x)
+
+
+def eigvals(x: Tensor, /) -> Tensor:
+    """The eigenvalues of square matrices, complex ones, in no order."""
+    return torch.linalg.eigvals(x)
+
+
 def eigh(x: Tensor, /) -> Any:
     """(eigenvalues, eigenvectors) of symmetric or Hermitian matrices, the values ascending."""
     return torch.linalg.eigh(x)
@@ -160,7 +170,7 @@ def vector_norm(x: Tensor, /, *, axis: Axis = None, keepdims: bool = False, ord:
 
 
 __all__ = [
-    "cholesky", "cross", "det", "diagonal", "eigh", "eigvalsh", "inv", "matmul", "matrix_norm", "matrix_power",
-    "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals", "tensordot",
-    "trace", "vecdot", "vector_norm",
+    "cholesky", "cross", "det", "diagonal", "eig", "eigh", "eigvals", "eigvalsh", "inv", "matmul", "matrix_norm",
+    "matrix_power", "matrix_rank", "matrix_transpose", "outer", "pinv", "qr", "slogdet", "solve", "svd", "svdvals",
+    "tensordot", "trace", "vecdot", "vector_norm",
 ]

@@ -12,14 +12,24 @@ from wengert import Tensor
 from .promotion import Axis, Number, as_array, axes_of, by_numpy, place, together, unsigned
 
 
-def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:
+def broadcast_arrays(*arrays: Tensor) -> tuple[Tensor, ...]:
     """The arrays, each seen in the shape that they have together.
 
     >>> from wengert import array_api as xp
     >>> [array.shape for array in xp.broadcast_arrays(xp.ones((2, 1)), xp.ones(3))]
     [torch.Size([2, 3]), torch.Size([2, 3])]
     """
-    return list(torch.broadcast_tensors(*arrays))
+    return tuple(torch.broadcast_tensors(*arrays))
+
+
+def broadcast_shapes(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that arrays of these shapes have together. Raises ValueError where they do not go together.
+
+    >>> from wengert import array_api as xp
+    >>> xp.broadcast_shapes((2, 1), (3,))
+    (2, 3)
+    """
+    return np.broadcast_shapes(*shapes)
 
 
 def broadcast_to(x: Tensor, /, shape: tuple[int, ...]) -> Tensor:

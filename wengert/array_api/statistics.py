@@ -36,7 +36,7 @@ def sum(x: Tensor, /, *, axis: Axis = None, dtype: torch.dtype | None = None, ke
     kind, axes = _summed(x, dtype), axes_of(axis, x.ndim)
     if kind in UNSIGNED or unsigned(x):
         return _counted("sum", x, kind, axis=axes, keepdims=keepdims)
-    return torch.sum(x.to(kind), axes, keepdim=keepdims) if axes else x.to(kind, copy=True)
+    return torch.sum(x, axes, keepdim=keepdims, dtype=kind) if axes else x.to(kind, copy=True)
 
 
 def prod(x: Tensor, /, *, axis: Axis = None, dtype: torch.dtype | None = None, keepdims: bool = False) -> Tensor:
@@ -46,7 +46,7 @@ def prod(x: Tensor, /, *, axis: Axis = None, dtype: torch.dtype | None = None, k
         return _counted("prod", x, kind, axis=axes, keepdims=keepdims)
     out = x.to(kind, copy=True)
     for each in sorted(axes, reverse=True):
-        out = torch.prod(out, each, keepdim=keepdims)
+        out = torch.prod(out, each, keepdim=keepdims, dtype=kind)
     return out
 
 
@@ -80,7 +80,7 @@ def _cumulative(name: str, start: int, x: Tensor, axis: int | None, dtype: torch
         axis = 0
     kind, axis = _summed(x, dtype), place(axis, x.ndim)
     wide = kind in UNSIGNED or unsigned(x)
-    out = _counted(name, x, kind, axis=axis) if wide else getattr(torch, name)(x.to(kind), axis)
+    out = _counted(name, x, kind, axis=axis) if wide else getattr(torch, name)(x, axis, dtype=kind)
     if not initial:
         return out
     shape = [*x.shape[:axis], 1, *x.shape[axis + 1 :]]

@@ -238,6 +238,11 @@ def _tolerances(A: Any, atol: Any, rtol: Any, op: str) -> tuple[Any, Any]:
     return absolute, relative
 
 
+def _nested(numbers: Any) -> Any:
+    """Lists of lists as tuples: parameters are compared and hashed."""
+    return tuple(map(_nested, numbers)) if isinstance(numbers, list) else numbers
+
+
 @_here
 def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
     """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest)
@@ -249,11 +254,13 @@ def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False)
     """
     _matrices("pinv", A)
     _inexact("pinv", A)
-    absolute, relative = _tolerance(A, atol, rtol)
-    if absolute > 0 and A._data.size:
-        largest = float(np.linalg.svd(A.detach()._concrete("pinv"), compute_uv=False).max())
-        relative = max(relative, absolute / largest) if largest else relative
-    return P.pinv(A, rtol=relative, hermitian=hermitian)
+    absolute, relative = _tolerances(A, atol, rtol, "pinv")
+    if np.any(np.greater(absolute, 0)) and A._data.size:
+        values = np.linalg.svd(A.detach()._concrete("pinv"), compute_uv=False)
+        largest = values.max(-1, keepdims=True)
+        relative = np.maximum(relative, absolute / np.where(largest > 0, largest, np.inf))
+    return P.pinv(A, rtol=relative if isinstance(relative, float) else _nested(relative[..., 0].tolist()),
+                  hermitian=hermitian)
 
 
 _lstsq = named("linalg_lstsq", "solution", "residuals", "rank", "singular_values")

@@ -625,7 +625,8 @@ svd = opaque("svd", _svd, batch=native,
              samples=cases((_matrix(3, 3),), (_matrix(4, 2),), (_matrix(2, 2, 4),)))
 
 
-def _pinv(xp: ModuleType, x: Array, rtol: float, hermitian: bool = False) -> Array:
+def _pinv(xp: ModuleType, x: Array, rtol: float | tuple[Any, ...], hermitian: bool = False) -> Array:
+    """``rtol``: a number, or one for each matrix, nested as they are."""
     matrices("pinv", x)
     return xp.linalg.pinv(x, rcond=rtol, hermitian=hermitian) if x.size else xp.swapaxes(x, -1, -2).copy()
 

@@ -172,9 +172,11 @@ def parse(x: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ..
     basic: list[Any] = []
     places: list[bool] = []
     arrays: list[Any] = []
-    for item in items:
+    for at, item in enumerate(items):
         if type(item) in TENSORS:
             mask = item._data.dtype == bool
+            if mask and 0 in item._data.shape:
+                _check_empty_mask(x, items[:at], item)
             basic.extend([slice(None)] * (item._data.ndim if mask and item._data.ndim else 0 if mask else 1))
             if mask and not item._data.ndim:
                 basic.append(None)
@@ -187,6 +189,16 @@ def parse(x: Tensor, index: Any) -> tuple[tuple[Any, ...] | None, tuple[bool, ..
                 places.append(False)
     nothing = all(type(i) is slice and i == slice(None) for i in basic)
     return (None if nothing else tuple(basic)), tuple(places), arrays
+
+
+def _check_empty_mask(x: Tensor, before: Sequence[Any], mask: Tensor) -> None:
+    """Raises for a mask that has a size of 0 where the tensor has none: numpy lets those pass for every tensor."""
+    first = sum(item._data.ndim if type(item) in TENSORS and item._data.dtype == bool else item is not None
+                for item in before)
+    shape = mask._data.shape
+    if x._data.shape[first : first + len(shape)] != shape:
+        raise IndexError(f"The shape of the mask {list(shape)} does not match the shape of the indexed tensor "
+                         f"{list(x._data.shape)} from dimension {first} on")
 
 
 def _without_masks(items: tuple[Any, ...]) -> tuple[Any, ...]:
