@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 import wengert
-from tools.conformance.comparison import Inapplicable, Mismatch, same, short, tensors
+from tools.conformance.comparison import TOLERANCES, Inapplicable, Mismatch, dtype_name, same, short, tensors
 from tools.conformance.database import carried, copied, mapped
 from tools.conformance.derivatives import total
 
@@ -81,8 +81,10 @@ def difference(case: Case, values: list[Any], odd: int, grad: bool) -> Differenc
         ours = outcome(case, wengert, values, odd, grad)
     except Inapplicable:
         return None
+    # What meets a narrower dtype on its way has no more digits than that.
+    rough = max([TOLERANCES.get(dtype_name(x), (0.0, 0.0)) for x in tensors(values)], default=(0.0, 0.0))
     return _of_errors("", ours.error, theirs.error, ours.result, theirs.result) or (
-        None if theirs.error else _of_results(ours.result, theirs.result) or _of_gradients(ours, theirs))
+        None if theirs.error else _of_results(ours.result, theirs.result, rough) or _of_gradients(ours, theirs, rough))
 
 
 def _of_errors(where: str, mine: Exception | None, its: Exception | None, got: Any, want: Any) -> Difference:
@@ -97,9 +99,9 @@ def _of_errors(where: str, mine: Exception | None, its: Exception | None, got: A
     return None
 
 
-def _mismatch(kind: str, got: Any, want: Any) -> Difference:
+def _mismatch(kind: str, got: Any, want: Any, rough: tuple[float, float]) -> Difference:
     try:
-        same(got, want)
+        same(got, want, rough=rough)
     except Mismatch as error:
         text = str(error)
         return kind if kind else text.split()[0].rstrip(":") if text.startswith(("values", "dtype", "shape")) else \
@@ -109,8 +111,8 @@ def _mismatch(kind: str, got: Any, want: Any) -> Difference:
     return None
 
 
-def _of_results(got: Any, want: Any) -> Difference:
-    if found := _mismatch("", got, want):
+def _of_results(got: Any, want: Any, rough: tuple[float, float]) -> Difference:
+    if found := _mismatch("", got, want, rough):
         return found
     for kind, fact in (("strides", _steps), ("requires_grad", lambda part: part.requires_grad)):
         its, mine = ([fact(part) for part in tensors(result)] for result in (want, got))
@@ -125,8 +127,8 @@ def _steps(part: Any) -> tuple[int, ...]:
     return tuple(step for step, size in zip(part.stride(), part.shape, strict=True) if size > 1)
 
 
-def _of_gradients(ours: Outcome, theirs: Outcome) -> Difference:
+def _of_gradients(ours: Outcome, theirs: Outcome, rough: tuple[float, float]) -> Difference:
     found = _of_errors("backward: ", ours.backward_error, theirs.backward_error, ours.gradients, theirs.gradients)
     if found or theirs.backward_error or theirs.gradients is None:
         return found
-    return _mismatch("gradient", ours.gradients, theirs.gradients)
+    return _mismatch("gradient", ours.gradients, theirs.gradients, rough)

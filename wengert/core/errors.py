@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 __all__ = [
     "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "KindError", "LayoutError",
-    "LinAlgError", "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "ShapeError",
-    "TraceError",
+    "LinAlgError", "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "RankError",
+    "ShapeError", "TraceError",
 ]
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -31,6 +31,17 @@ class ShapeError(RuntimeError, ValueError):
     Traceback (most recent call last):
         ...
     wengert.core.errors.ShapeError: [matmul] mat1 and mat2 shapes cannot be multiplied (2x3 and ...
+    """
+
+
+class RankError(ShapeError, IndexError):
+    """Fewer dimensions than the operation looks at. (PyTorch raises IndexError where it looks for a size before it asks
+    how many there are.)
+
+    >>> torch.nn.functional.avg_pool2d(torch.ones(3), 2)
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.RankError: [avg_pool2d] non-empty 3D or 4D (batch mode) tensor expected for input; got [3]
     """
 
 

@@ -48,7 +48,7 @@ log_sigmoid = elementwise(
 
 def _softplus(xp: ModuleType, x: Array, beta: float = 1.0, threshold: float = 20.0) -> Array:
     scaled = x * beta
-    return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.minimum(scaled, threshold))) / beta)
+    return xp.where(scaled > threshold, x, xp.log1p(xp.exp(xp.where(scaled > threshold, 0, scaled))) / beta)
 
 
 softplus = elementwise(

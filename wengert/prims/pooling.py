@@ -363,7 +363,7 @@ def _patches_sum(xp: ModuleType, ct: Array, size: Dims, stride: Dims, padding: D
     parts = ct.reshape(ct.shape[0], channels, prod(size), *out)
     for i, place in enumerate(places(out, size, stride, dilation)):
         padded[place] += parts[:, :, i]
-    return _unframe(padded, sizes, padding)
+    return xp.ascontiguousarray(_unframe(padded, sizes, padding))
 
 
 patches = linear(

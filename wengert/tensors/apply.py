@@ -369,9 +369,9 @@ def number_for(x: Any, target: DType) -> Any:
 
 
 def check_number(op: str, value: Any, dtype: DType, halves: bool = True) -> None:
-    """Raises for a Python number beyond the range of ``dtype``, in which it is to be written. Negative ones may wrap
-    round in an unsigned type, and NaN and infinity are in the range of floating types; without ``halves`` everything
-    is in that of half precision, as where PyTorch makes a tensor of the number first."""
+    """Raises for a Python number beyond the range of ``dtype``, in which it is to be written. Negative ints may wrap
+    round in an unsigned type, and NaN and infinity are in the range of floating types; without ``halves`` everything is
+    in that of half precision, as where PyTorch makes a tensor of the number first."""
     kind = type(value)
     if kind is int and not -2**63 <= value < 2**64:
         raise OverflowError(f"[{op}] an integer of 64 bits was expected; got {value}, which is too big to convert")
@@ -386,7 +386,8 @@ def check_number(op: str, value: Any, dtype: DType, halves: bool = True) -> None
         low = -high
     else:
         limits = dtypes.iinfo(dtype)
-        low, high = limits.min if dtype.kind == "i" else -limits.max, limits.max
+        wraps = dtype.kind == "u" and kind is int
+        low, high = -limits.max if wraps else limits.min, limits.max
     if not low <= value <= high:
         raise RuntimeError(f"[{op}] value cannot be converted to type {dtype.name} without overflow: {low} to {high} "
                            f"was expected; got {value}; convert the tensor to a wider dtype")

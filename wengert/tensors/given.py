@@ -19,17 +19,25 @@ from .creation import TENSORS
 
 _USUAL: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int)}
 _DTYPES = {"bool": "", "int": "iu", "float": "iuf"}
-_WHOLE = (int, float, str, bytes, tuple, list, dict, type(None))
-_NO_TENSORS = (complex, np.ndarray, np.generic, *_WHOLE)
+_WHOLE = (int, float, complex, str, bytes, tuple, list, dict, type(None))
+_NO_TENSORS = (np.ndarray, np.generic, *_WHOLE)
 
 PYTHON = ("init",)
 """Modules whose functions are Python code in PyTorch, which computes with what it is given."""
 
 FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_factor", "size_average", "reduce",
         "norm_type", "tau", "normalize.p", "normalize.eps", "_lp_pool.norm", "gaussian_nll_loss.full",
-        "gaussian_nll_loss.target", "multilabel_soft_margin_loss.target",
-        "triplet_margin_with_distance_loss.swap"}
+        "gaussian_nll_loss.target", "multilabel_soft_margin_loss.target", "multilabel_soft_margin_loss.weight",
+        "triplet_margin_with_distance_loss.swap", "add_zero_attn", "local_response_norm.alpha",
+        "local_response_norm.beta", "local_response_norm.k", "local_response_norm.size"}
 """What Python code asks for being true or computes with, in PyTorch too: by name, or by function and name."""
+
+
+SCALARS = {"lambd", "softplus.beta", "softplus.threshold", "threshold.threshold", "threshold.value"}
+"""Numbers of any kind until they are read as real ones, so that a complex one is of the wrong value, not type."""
+
+INDICES = {"groups", "padding_idx"}
+"""What is read as an index is, which a tensor of one integer, of any shape, is too."""
 
 
 class Given:
@@ -98,13 +106,19 @@ class Given:
             if not isinstance(value, _NO_TENSORS):
                 return value
         elif type(value) in TENSORS:
+            if name in INDICES and value.numel() == 1 and value._data.dtype.kind in "iu":
+                return int(value)
             if (watcher is not None and watcher.intercepts) or type(value._data) is not np.ndarray:
                 return value  # whose number is not known
             if value.ndim == 0 and not value.requires_grad and value._data.dtype.kind in _DTYPES[kind]:
                 return value.item()
         elif isinstance(number, bool):
             if kind != "int":
-                return number
+                return float(number) if kind == "float" and "nn" in self.function.__module__.split(".") else number
+        elif isinstance(number, complex):
+            if {name, f"{self.function.__name__}.{name}"} & SCALARS:
+                raise RuntimeError(f"[{self.function.__name__}] value cannot be converted to type float without "
+                                   f"overflow: {name} is {number}")
         elif isinstance(number, _USUAL[kind]) or not isinstance(number, _WHOLE):
             return number  # what stands for a number in a recording, for one
         raise KindError(f"{self.function.__name__}(): argument '{name}' (position {place}) must be {kind}, not "

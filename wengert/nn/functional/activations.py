@@ -5,10 +5,12 @@ Those with ``inplace=True``, and those whose names end in an underscore, overwri
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from numpy import generic
 
+from ...core.dtypes import uint8
 from ...core.errors import LayoutError, ShapeError
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import registry
@@ -133,10 +135,10 @@ def rrelu(
                                f"{lower}, {upper}")
         registry.check_flag("rrelu", "training", training)
         if not training:
-            return leaky_relu(input, (lower + upper) / 2, inplace)
-        check_takes("rrelu", REAL_ONLY, input)
+            return leaky_relu(input if inplace else input.contiguous(), (lower + upper) / 2, inplace)
+        check_takes("rrelu_with_noise_out_cpu", REAL_ONLY + "e", input)
         slopes = drawn("rrelu slopes", None, input.detach() <= 0, dtype=input.dtype, numbers=(lower, upper))
-        return input.mul_(slopes) if inplace else input * slopes
+        return input.mul_(slopes) if inplace else (input * slopes).contiguous()  # however the input lies, as in PyTorch
     except UNASKED:
         return once_more(rrelu, input, lower, upper, training, inplace)
 
@@ -304,7 +306,10 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     try:
         if min_val > max_val:
             raise ValueError(f"[hardtanh] min_val ({min_val}) cannot be greater than max_val ({max_val})")
-        check_takes("hardtanh", "?B" + COMPLEX, input)
+        check_takes("hardtanh", TRUTHS + COMPLEX, input)
+        if input.dtype is uint8 and int(min_val) < 0:
+            raise NotImplementedError("[hardtanh] cannot do hardtanh on an unsigned type with negative limits; got "
+                                      f"{min_val} and {max_val}")
         return _between(input, min_val, max_val, inplace)
     except UNASKED:
         return once_more(hardtanh, input, min_val, max_val, inplace)
@@ -359,7 +364,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     >>> F.softshrink(torch.tensor([-1.0, 0.3, 1.0]))
     tensor([-0.5000,  0.0000,  0.5000])
     """
-    if lambd < 0:
+    if not 0 <= lambd < math.inf:
         raise RuntimeError(f"[softshrink] lambda must be in range [0, ∞), but found {lambd:g}")
     check_tensor("softshrink", input)
     return P.softshrink(input, limit=lambd)
@@ -455,6 +460,9 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """`threshold` in place."""
     try:
-        return _run(True, P.threshold, input, limit=threshold, value=value)
+        return _threshold(input, threshold, value, inplace=True)
     except UNASKED:
         return once_more(threshold_, input, threshold, value)
+
+
+_threshold = threshold  # which is also the name of a parameter

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...autograd.modes import no_grad
 from ...core.dtypes import int64, promote_types
-from ...core.errors import LayoutError, OutOfRangeError, ShapeError
-from ...core.primitive import REAL_ONLY, P
+from ...core.errors import LayoutError, OutOfRangeError, RankError, ShapeError
+from ...core.primitive import HALVES, REAL_ONLY, P
 from ...core.state import state
 from ...ops import arange, broadcast_tensors, div, registry, triu_indices, unique, where
 from ...ops.arguments import check_one_dtype
@@ -39,6 +39,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None, *, out: Te
         if weight.dim() == 1:
             dot = input @ weight
             return dot if bias is None else dot + bias
+        if weight.dim() > 2:
+            raise ShapeError(f"[linear] t() expects a tensor with <= 2 dimensions, but self is {weight.dim()}D: a "
+                             f"weight (out_features, in_features) was expected; got shape {tuple(weight.shape)}")
         try:
             if bias is not None:
                 return (P.linear(input, weight, bias) if input.dim() == 2
@@ -71,6 +74,9 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         raise ShapeError("[bilinear] input batch dimensions do not match: got "
                          f"{tuple(input1.shape[:-1])} and {tuple(input2.shape[:-1])}")
     check_one_dtype("bilinear", input1, input2, weight, bias)
+    if bias is not None and bias.size(0) != weight.shape[0]:
+        raise ShapeError(f"[bilinear] bias size does not match weight size: got {bias.size(0)} but expected "
+                         f"{weight.shape[0]}")
     rows = input1.reshape(-1, weight.shape[1])
     # (out, N, in2): every output's matrix applied to every row of the first input.
     halfway = rows @ weight
@@ -97,8 +103,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
             [2., 2.]])
     """
     if weight.dim() != 2:
-        raise ShapeError(f"[embedding] 'weight' must be 2-D; got shape {tuple(weight.shape)}; reshape it to (rows, "
-                         "width)")
+        raise (ShapeError if weight.dim() else RankError)(
+            f"[embedding] 'weight' must be 2-D; got shape {tuple(weight.shape)}; reshape it to (rows, width)")
     rows = weight.shape[0]
     if padding_idx is not None:
         if not -rows <= padding_idx < rows:
@@ -202,9 +208,12 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
             raise RuntimeError("[cosine_similarity] expected common dtype to be floating point, yet common dtype is "
                                "complex; compare real and imaginary parts")
         common = promote_types(x1.dtype, x2.dtype)
-        x1, x2 = x1.to(common), x2.to(common)
+        # Floating tensors are divided by their norms as they are, as in PyTorch.
+        x1, x2 = (x if x.is_floating_point() else x.to(common) for x in (x1, x2))
     if x1.shape != x2.shape:
         x1, x2 = broadcast_tensors(x1, x2)
+    if not eps >= 0:
+        raise RuntimeError(f"[cosine_similarity] eps must be non-negative, got: {eps}")
     shares = []
     for x in (x1, x2):
         norm = x.norm(2, dim, keepdim=True)
@@ -233,10 +242,11 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """
     if input.dim() != 2:
         raise ShapeError(f"[pdist] pdist only supports 2D tensors, got: {input.dim()}D")
-    if p < 0:
+    if not p >= 0:
         raise RuntimeError(f"[pdist] pdist only supports non-negative p values; got {p}")
     if not input.is_floating_point():
         raise RuntimeError(f"[pdist] pdist only supports floating-point dtypes; got {input.dtype}")
+    check_takes("pdist", HALVES, input)
     rows, others = triu_indices(input.shape[0], input.shape[0], 1)
     return vector_norm(input[rows] - input[others], p, -1)
 

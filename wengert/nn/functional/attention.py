@@ -38,6 +38,10 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
             "[scaled_dot_product_attention] Expected query, key, and value to all be  at least 2 dimensional, but got "
             f"query.dim: {query.dim()} key.dim: {key.dim()} and value.dim: {value.dim()} instead."
         )
+    if not query.dtype is key.dtype is value.dtype:
+        raise RuntimeError("[scaled_dot_product_attention] Expected query, key, and value to have the same dtype, but "
+                           f"got query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} "
+                           "instead.")
     if is_causal and attn_mask is not None:
         raise RuntimeError(
             "[scaled_dot_product_attention] Explicit attn_mask should not be set when is_causal=True; put the causal "
@@ -48,6 +52,9 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
         if not key.shape[-3] or not value.shape[-3]:
             raise ShapeError("[scaled_dot_product_attention] keys and values of one head or more were expected; got "
                              f"{list(key.shape)} and {list(value.shape)}")
+        if heads % key.shape[-3] or heads % value.shape[-3]:
+            raise ShapeError("[scaled_dot_product_attention] Number of heads in key and value must divide the number "
+                             f"of heads in query; got {key.shape[-3]} and {value.shape[-3]} for {heads}")
         key, value = (x.repeat_interleave(heads // x.shape[-3], -3) for x in (key, value))
     factor = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
     weights = (query * factor) @ key.transpose(-2, -1)

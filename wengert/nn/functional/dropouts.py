@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...core.errors import DTypeError
+from ...core.errors import DTypeError, ShapeError
 from ...core.frames import warn
 from ...ops import empty, empty_like
 from ...ops.registry import check_flag
@@ -91,6 +91,8 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """
     _check_probability(p)
     _warn_unless("dropout3d", 3, input, (4, 5))
+    if not input.dim():
+        raise ShapeError("[dropout3d] Feature dropout requires at least 2 dimensions in the input; got none")
     if input.dim() == 5:
         return drop_channels(input, p, training, inplace)
     if inplace:

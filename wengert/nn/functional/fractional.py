@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from ...core.errors import ShapeError
+from ...core.errors import RankError, ShapeError
 from ...core.primitive import P
-from ...ops import rand, zeros
+from ...ops import rand
 from ...tensors.alias import own
 from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
-from .geometry import tuple_of
+from .geometry import exactly, tuple_of
 from .pooling import maxima
 
 
@@ -92,8 +92,9 @@ def _pool(
     if output_size is None and output_ratio is None:
         raise ValueError(f"{op} requires specifying either an output_size or an output_ratio")
     if input.dim() not in (rank + 1, rank + 2):
-        raise ShapeError(f"[{op}] expected a {rank + 1}D or {rank + 2}D input; got {list(input.shape)}")
-    sizes, kernel = input.shape[-rank:], tuple_of(kernel_size, rank, op, "kernel_size")
+        raise (RankError if input.dim() <= rank else ShapeError)(
+            f"[{op}] expected a {rank + 1}D or {rank + 2}D input; got {list(input.shape)}")
+    sizes, kernel = input.shape[-rank:], exactly(kernel_size, rank, op, "kernel_size")
     if output_size is None:
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * rank
         if not all(0 < ratio < 1 for ratio in ratios):
@@ -113,7 +114,7 @@ def _pool(
         raise ShapeError(f"[{op}] {op}(): Expected input to have non-zero size for non-batch dimensions, but got "
                          f"{list(input.shape)}")
     if 0 in counts:
-        none = zeros(*input.shape[:-rank], *counts, dtype=input.dtype)
+        none = input.reshape(*input.shape[:-rank], prod(sizes))[..., :0].reshape(*input.shape[:-rank], *counts)
         return none, none.long()
     batch = input.shape[0] if input.dim() == rank + 2 else 1
     if samples is None:

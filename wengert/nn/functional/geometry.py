@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import ShapeError
+from ...core.errors import RankError, ShapeError
 from ...ops.arguments import integers
 from ...tensors.tensor import Tensor
 
@@ -24,13 +24,33 @@ def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:
     return given
 
 
+def exactly(value: Any, rank: int, op: str, name: str, error: type[Exception] = ShapeError) -> tuple[int, ...]:
+    """`tuple_of` where PyTorch's Python code takes the value apart: a row of one does not stand for all, and a tensor
+    is a row. Raises ``error`` for a row of another length."""
+    if isinstance(value, Tensor):
+        if not value.dim():
+            raise TypeError(f"{op}(): argument '{name}' must be int or tuple of ints, not a 0-d tensor")
+        value = tuple(value.tolist())
+    if isinstance(value, (tuple, list)) and len(value) != rank:
+        raise error(f"[{op}] It is expected {name} equals to {rank}, but got size {len(value)}: {rank} ints were "
+                    f"expected; got {tuple(value)}")
+    return tuple_of(value, rank, op, name)
+
+
+def sizes_given(op: str, name: str, sizes: Any) -> tuple[Any, ...]:
+    """Sizes, in a tuple or a list and in nothing else."""
+    if not isinstance(sizes, (tuple, list)):
+        raise TypeError(f"{op}(): argument '{name}' (position 2) must be tuple of ints, not {type(sizes).__name__}")
+    return tuple(sizes)
+
+
 def batched(input: Tensor, rank: int, op: str) -> tuple[Tensor, bool]:
     """The input with a batch dimension, and whether it had none. Raises ShapeError unless it is (N, C, ...) or (C,
     ...)."""
     if input.dim() == rank + 2:
         return input, False
     if input.dim() != rank + 1:
-        raise ShapeError(
+        raise (RankError if input.dim() <= rank else ShapeError)(
             f"[{op}] Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {op}, but got input of size: "
             f"{list(input.shape)}"
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...core.errors import ShapeError
 from ...core.frames import warn
+from ...tensors.alias import own
 from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .convolution import conv1d
@@ -34,7 +35,8 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
             "[conv_tbc] expected an input (T, N, C_in), a weight (K, C_in, C_out) and a bias (C_out,); got "
             f"{list(input.shape)}, {list(weight.shape)} and {list(bias.shape)}"
         )
-    return conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad).permute(2, 0, 1)
+    rows = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return own(rows.permute(2, 0, 1).contiguous())
 
 
 @asking

@@ -9,7 +9,8 @@ from ...core.dtypes import int64, uint8
 from ...core.errors import ShapeError
 from ...core.frames import warn
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
-from ...ops import broadcast_tensors, xlogy
+from ...ops import broadcast_shapes, broadcast_tensors, xlogy
+from ...ops.arguments import integer
 from ...ops.halves import in_float32
 from ...tensors.apply import check_constant, check_none, check_takes
 from ...tensors.overrides import UNASKED, asking, once_more
@@ -181,6 +182,11 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
         check_none("binary_cross_entropy_with_logits", REAL_ONLY, input)
         check_none("binary_cross_entropy_with_logits", COMPLEX, target, weight, pos_weight)
         check_none("binary_cross_entropy_with_logits", TRUTHS, pos_weight)
+        for given in weights:
+            if given is not None and broadcast_shapes(input.shape, given.shape) != input.shape:
+                raise ShapeError(f"[binary_cross_entropy_with_logits] output with shape {list(input.shape)} doesn't "
+                                 f"match the broadcast shape {list(broadcast_shapes(input.shape, given.shape))}; "
+                                 "weights that broadcast to the input were expected")
         loss = P.binary_cross_entropy_with_logits(input, target, *weights, reduction=reduction)
         return loss.to(target.dtype) if target.is_floating_point() else loss
     return P.binary_cross_entropy_with_logits(input, target, reduction=reduction)
@@ -201,6 +207,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, size_a
     try:
         reduction = choose(reduction, size_average, reduce)
         _check_classes(input, target, weight)
+        if type(ignore_index) is not int:
+            ignore_index = integer(ignore_index, "nll_loss")
         if input.dim() == 1:
             input, target = input.unsqueeze(0), target.reshape(1)
             loss = _nll(input, target, weight, reduction, ignore_index)
@@ -281,6 +289,9 @@ def _smoothed(hard: Tensor, log_probabilities: Tensor, target: Tensor, weight: T
         if weight is None:
             uniform = uniform.sum() / (~ignored).sum()
         else:
+            if target.dtype is uint8:
+                raise RuntimeError("[cross_entropy] expected scalar type Long but found Byte; convert the target with "
+                                   ".long()")
             chosen = weight[target.masked_fill(ignored, 0).long()]
             uniform = uniform.sum() / chosen.masked_fill(ignored, 0.0).sum()
     return (1 - smoothing) * hard + uniform * (smoothing / classes)
@@ -342,6 +353,8 @@ def _check_classes(input: Tensor, target: Tensor, weight: Tensor | None) -> None
         raise RuntimeError(
             f"[nll_loss] expected target dtype to be Long or Byte, but got {target.dtype}; convert it with .long()"
         )
+    if rank > 2 and target.dtype is uint8:
+        raise RuntimeError("[nll_loss] expected scalar type Long but found Byte; convert the target with .long()")
     if given != expected and not (rank == 1 and given == (1,)):
         raise ShapeError(f"[nll_loss] Expected target size {list(expected)}, got {list(given)} (input of shape "
                          f"{tuple(input.shape)}: the second dimension is that of the classes)")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ...core.dtypes import int64
 from ...core.errors import DTypeError, OutOfRangeError, ShapeError
 from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, TRUTHS, P
 from ...ops import arange, broadcast_shapes, full_like, where, zeros_like
@@ -41,7 +42,7 @@ def margin_ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: 
 @in_float32
 def ranking_loss(input1: Tensor, input2: Tensor, target: Tensor, margin: float, reduction: str) -> Tensor:
     """`margin_ranking_loss` of tensors that broadcast."""
-    check_none("margin_ranking_loss", COMPLEX, input1, input2)
+    check_none("clamp", COMPLEX, input1, input2, target)
     return reduced(P.clamp(-target * (input1 - input2) + margin, low=0.0), reduction)
 
 
@@ -159,7 +160,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = 
     return reduced(P.log1p(P.exp(-target * input)), reduction)
 
 
-@in_float32
+@asking
 def multi_margin_loss(input: Tensor, target: Tensor, p: Any = 1, margin: float = 1.0, weight: Tensor | None = None,
                       size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean") -> Tensor:
     """The mean over the other classes of max(0, margin − x[y] + x[i])ᵖ, p being 1 or 2; ``input`` is ``(N, C)`` or
@@ -187,6 +188,7 @@ def multi_margin_loss(input: Tensor, target: Tensor, p: Any = 1, margin: float =
                          f"got: {list(input.shape)}")
     if weight is not None and weight.numel() != count:
         raise ShapeError(f"[multi_margin_loss] inconsistent weight size, expected {count} but got {list(weight.shape)}")
+    _check_classes("multi_margin_loss", target)
     if is_readable(classes) and classes.numel() and not (0 <= int(classes.min()) and int(classes.max()) < count):
         raise OutOfRangeError(f"[multi_margin_loss] target out of range: classes from 0 to {count - 1} were expected")
     chosen = classes.unsqueeze(1)
@@ -250,7 +252,9 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
     >>> F.gaussian_nll_loss(mean, target, torch.tensor([4.0]))
     tensor(1.1931)
     """
-    if isinstance(var, (int, float)):
+    if isinstance(var, int):
+        raise TypeError(f"gaussian_nll_loss(): argument 'var' must be Tensor or float, not {type(var).__name__}")
+    if isinstance(var, float):
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = full_like(input.detach(), float(var))
@@ -274,7 +278,7 @@ def gaussian_nll_loss(input: Tensor, target: Tensor, var: Any, full: bool = Fals
     return reduced(loss, reduction)
 
 
-@in_float32
+@asking
 def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
                            reduction: str = "mean") -> Tensor:
     """Σ max(0, 1 − x[y] + x[i]) / C over the classes y of a sample and those i that are not among them.
@@ -292,6 +296,7 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
             "[multilabel_margin_loss] expected an input (N, C) or (C,) and a target of the same shape; got input "
             f"{list(input.shape)} and target {list(target.shape)}"
         )
+    _check_classes("multilabel_margin_loss", target)
     alone = input.dim() < 2
     scores, listed = (input.reshape(1, -1), target.reshape(1, -1)) if alone else (input, target)
     count = scores.shape[1]
@@ -307,3 +312,9 @@ def multilabel_margin_loss(input: Tensor, target: Tensor, size_average: bool | N
     wanted = counts.unsqueeze(2) & among.logical_not().unsqueeze(1) & (slack > 0)  # NaN is not above 0
     loss = where(wanted, slack, zeros_like(slack)).sum((1, 2)) / count
     return reduced(loss.squeeze(0) if alone else loss, reduction)
+
+
+def _check_classes(op: str, target: Tensor) -> None:
+    if target.dtype is not int64:
+        raise RuntimeError(f"[{op}] expected scalar type Long but found {type_name(target._data.dtype)}; convert the "
+                           "target with .long()")

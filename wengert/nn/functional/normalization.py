@@ -13,14 +13,17 @@ from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
 from ...core.primitive import COMPLEX, INTEGERS, REAL_ONLY, TRUTHS, P
+from ...core.quantity import Quantity
 from ...core.state import state
 from ...ops.accumulation import writes_directly
+from ...ops.arguments import real
 from ...ops.conversion import in_format_of
 from ...ops.halves import in_float32
 from ...tensors.alias import own, wrote
 from ...tensors.apply import check_constant, check_takes
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
+from .geometry import sizes_given
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
 
@@ -51,6 +54,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     ):
         if given is not None and given.numel() != channels:
             raise ShapeError(f"[batch_norm] {name} should contain {channels} elements not {given.numel()}")
+    _check_running("batch_norm", running_mean, running_var)
+    if eps < 0:
+        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
     for given in (weight, bias, running_mean, running_var):
         if given is not None and given._data.dtype is not input._data.dtype:
             _check_mixed("batch_norm", input, weight, bias, running_mean, running_var)
@@ -82,6 +88,14 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
     if running_var is not None:
         _move(running_var, variance, 1 - momentum, momentum * (count / (count - 1)))
     return out
+
+
+def _check_running(op: str, mean: Tensor | None, variance: Tensor | None) -> None:
+    if (mean is None) != (variance is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
+    if mean is not None and variance is not None and (mean.dim() != 1 or variance.dim() != 1):
+        raise ShapeError(f"[{op}] running statistics of 1 dimension were expected; got shapes {list(mean.shape)} and "
+                         f"{list(variance.shape)}")
 
 
 def _move(running: Tensor, latest: Tensor, keep: float, share: float) -> None:
@@ -152,6 +166,8 @@ def layer_norm(input: Tensor, normalized_shape: Sequence[int], weight: Tensor | 
             [-1.0000,  1.0000]])
     """
     try:
+        if type(eps) is not float and not isinstance(eps, Quantity):
+            eps = real(eps, "layer_norm")
         shape = _trailing("layer_norm", input, normalized_shape, weight, bias)
         rank = input.dim()
         dims = tuple(range(rank - len(shape), rank))
@@ -184,7 +200,7 @@ def rms_norm(
 def _trailing(
     op: str, input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None
 ) -> tuple[int, ...]:
-    shape = tuple(normalized_shape)
+    shape = sizes_given(op, "normalized_shape", normalized_shape)
     if not shape:
         raise RuntimeError(
             f"[{op}] Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element"
@@ -217,6 +233,11 @@ def group_norm(
             "[group_norm] Expected number of channels in input to be divisible by num_groups, from 1 on, but got input "
             f"of shape {list(input.shape)} and num_groups={num_groups}"
         )
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and tuple(given.shape) != (channels,):
+            raise ShapeError(f"[group_norm] Expected {name} to be a vector of size equal to the number of channels in "
+                             f"input, but got {name} of shape {list(given.shape)} and input of shape "
+                             f"{list(input.shape)}")
     if prod(input.shape[1:]) // num_groups * samples == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
     grouped = input.reshape(samples, num_groups, channels // num_groups, prod(input.shape[2:]))
@@ -240,6 +261,10 @@ def instance_norm(input: Tensor, running_mean: Tensor | None = None, running_var
     """
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    _check_running("instance_norm", running_mean, running_var)
+    for name, given in (("weight", weight), ("bias", bias)):
+        if given is not None and given.dim() > 1:
+            raise ShapeError(f"[instance_norm] {name} should have 1 dimension; got shape {list(given.shape)}")
     count = prod(input.shape[2:])
     if count == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {input.shape}")

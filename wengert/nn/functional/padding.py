@@ -14,6 +14,7 @@ from ...tensors.apply import check_takes, stored_number
 from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
+from .geometry import sizes_given
 
 
 @asking
@@ -30,7 +31,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> F.pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
     tensor([[3, 2, 1, 2, 3, 2]])
     """
-    widths = list(integers(tuple(pad), "pad"))
+    widths = list(integers(sizes_given("pad", "pad", pad), "pad"))
     if len(widths) % 2:
         raise ShapeError(f"[pad] Padding length must be divisible by 2; got {tuple(widths)}")
     if len(widths) // 2 > input.dim():
@@ -51,6 +52,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
     if mode != "circular":
         check_takes(f"{mode}_pad", TRUTHS, input)
+        if 0 in input.shape[input.dim() - len(pairs) - 1:]:
+            raise ShapeError(f"[pad] Expected {len(pairs) + 1}D or {len(pairs) + 2}D (batch mode) tensor with possibly "
+                             f"0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}")
     given = input
     for dim, (before, after) in enumerate(pairs, start=input.dim() - len(pairs)):
         if before or after:
@@ -65,7 +69,7 @@ def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tens
     shape = input.shape
     ends = [(0, 0)] * (len(shape) - len(pairs)) + pairs
     for dim, (before, after) in enumerate(ends):
-        if shape[dim] + before + after < 0:
+        if shape[dim] + before + after < 0 or shape[dim] + min(before, 0) + min(after, 0) < 0:
             raise ShapeError(
                 f"[pad] The input size {shape[dim]}, plus negative padding {before} and {after}, resulted in a "
                 f"negative output size, which is invalid. Check dimension {dim} of your input."

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...core.dtypes import int64
-from ...core.errors import DTypeError, OutOfRangeError, ShapeError
+from ...core.errors import DTypeError, OutOfRangeError, RankError, ShapeError
 from ...core.geometry import check_room
-from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
+from ...core.primitive import COMPLEX, HALVES, INTEGERS, REAL_ONLY, TRUTHS, P
 from ...core.windows import check_window
 from ...ops import arange, tensor, where, zeros
 from ...ops.arguments import integer
@@ -26,7 +26,7 @@ from ...tensors.apply import check_takes
 from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
-from .geometry import tuple_of
+from .geometry import exactly, tuple_of
 
 _UNAVERAGED = "?bBhHiI" + COMPLEX  # of integers, PyTorch averages int64 alone
 
@@ -42,6 +42,8 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     >>> F.max_pool1d(torch.tensor([[1.0, 4.0, 3.0, 2.0]]), 2)
     tensor([[4., 3.]])
     """
+    if not return_indices:
+        check_takes("max_pool1d_impl", INTEGERS, input)
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -102,6 +104,7 @@ def avg_pool3d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     >>> F.avg_pool3d(torch.ones(1, 2, 4, 4, 4), 2).shape
     torch.Size([1, 2, 2, 2, 2])
     """
+    check_takes("avg_pool3d_out_frame", HALVES, input)
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
@@ -132,6 +135,8 @@ def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = N
     >>> F.lp_pool3d(torch.ones(1, 2, 2, 2), 1, kernel_size=2)
     tensor([[[[8.]]]])
     """
+    if norm_type not in (inf, -inf):
+        check_takes("avg_pool3d_out_frame", HALVES, input)
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
 
 
@@ -244,7 +249,7 @@ def _window(
 ) -> dict[str, tuple[int, ...]]:
     """The window's geometry, checked."""
     if input.dim() not in (rank + 1, rank + 2):
-        raise ShapeError(
+        raise (RankError if input.dim() <= rank else ShapeError)(
             f"[{op}] non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input; got "
             f"{list(input.shape)}"
         )
@@ -302,6 +307,9 @@ def _avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
     op = f"avg_pool{rank}d"
     check_takes(op, _UNAVERAGED, input)
     window = _window(op, rank, input, kernel_size, stride, padding)
+    if rank == 3 and any(n < k for n, k in zip(input.shape[-3:], window["size"], strict=True)):
+        raise ShapeError(f"[{op}] input image (T, H, W) smaller than kernel size: a kernel of {window['size']} for "
+                         f"{tuple(input.shape[-3:])}, padding apart")
     if divisor == 0:
         raise RuntimeError(f"[{op}] divisor must be not zero")
     size, steps, ends = window["size"], window["stride"], window["padding"]
@@ -333,7 +341,11 @@ def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, 
 
 @in_float32
 def _lp_pool(rank: int, input: Tensor, norm: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
-    size = tuple_of(kernel_size, rank, f"lp_pool{rank}d", "kernel_size")
+    op = f"lp_pool{rank}d"
+    if rank == 1 and isinstance(kernel_size, (tuple, list)) and len(kernel_size) == 1:
+        raise TypeError(f"lp_pool1d(): argument 'kernel_size' must be int, not {type(kernel_size).__name__}")
+    size = exactly(kernel_size, rank, op, "kernel_size", ValueError) if rank > 1 else \
+        tuple_of(kernel_size, rank, op, "kernel_size")
     if norm == 0:
         raise ZeroDivisionError(f"[lp_pool{rank}d] a norm_type other than 0 was expected")
     if norm in (inf, -inf):
@@ -351,6 +363,8 @@ def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, .
         raise ShapeError(f"[{op}] Expected {rank + 1}D or {rank + 2}D tensor, but got {list(input.shape)}")
     if output_size is None:
         raise TypeError(f"{op}(): argument 'output_size' (position 2) must be int or tuple of ints, not NoneType")
+    if rank > 1 and not isinstance(output_size, (int, tuple, list)):
+        output_size = _row(op, output_size)
     given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
     if len(given) != rank:
         raise ShapeError(f"[{op}] {op}(): output_size.size() must be {rank}: output_size must have {rank} entries; got "
@@ -365,6 +379,14 @@ def _wanted(op: str, rank: int, input: Tensor, output_size: Any) -> tuple[int, .
                          f"sizes {list(input.shape)} with dimension {empty} being empty")
     check_room(op, (*input.shape[:-rank], *sizes), input.element_size())
     return sizes
+
+
+def _row(op: str, sizes: Any) -> tuple[int, ...]:
+    """A tensor or an array as what it is to Python, a row."""
+    if isinstance(sizes, (Tensor, np.ndarray)) and sizes.ndim:
+        return tuple(sizes.tolist())
+    raise TypeError(f"{op}(): argument 'output_size' (position 2) must be int or tuple of ints, not "
+                    f"{type(sizes).__name__}")
 
 
 def _evenly(input: Tensor, out: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -454,6 +476,7 @@ def _unpool(
     if indices.dtype is not int64:
         raise DTypeError(f"[{op}] elements in indices should be type int64 but got: {indices.dtype}; convert them with "
                          ".long()")
+    kernel_size = exactly(kernel_size, rank, op, "kernel_size")
     window = _window(op, rank, input, kernel_size, stride, padding)
     size, steps, ends = window["size"], window["stride"], window["padding"]
     sizes = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(input.shape[-rank:], size, steps, ends, strict=True))

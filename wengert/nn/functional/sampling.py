@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from math import prod
 
-from ...core.errors import ShapeError
+from ...core.errors import RankError, ShapeError
 from ...core.frames import warn
 from ...core.primitive import REAL_ONLY
 from ...ops import cat, linspace, ones, where, zeros_like
@@ -21,6 +21,7 @@ from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_weights
+from .geometry import sizes_given
 
 GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
 GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
@@ -87,7 +88,8 @@ def _check_words(mode: str, padding_mode: str) -> None:
 def _check_sampling(input: Tensor, grid: Tensor, mode: str) -> None:
     got = f"got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
     if input.dim() not in (4, 5) or input.dim() != grid.dim():
-        raise ShapeError(f"[grid_sample] expected 4D or 5D input and grid with same number of dimensions, but {got}")
+        raise (ShapeError if input.dim() and grid.dim() else RankError)(
+            f"[grid_sample] expected 4D or 5D input and grid with same number of dimensions, but {got}")
     if input.shape[0] != grid.shape[0]:
         raise ShapeError(f"[grid_sample] expected grid and input to have same batch size, but {got}")
     if grid.shape[-1] != input.dim() - 2:
@@ -182,6 +184,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
         warn(_DEFAULT_CHANGED)
     if not theta.is_floating_point():
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
+    size = sizes_given("affine_grid", "size", size)
     rank = len(size) - 2
     if rank not in (2, 3):
         raise NotImplementedError(

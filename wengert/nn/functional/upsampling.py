@@ -28,7 +28,7 @@ from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 from .cubic import cubic_kernel, cubic_weights
-from .geometry import batched, tuple_of
+from .geometry import batched, exactly
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 _SCALES = ("scales",), ("scales_h", "scales_w"), ("scales_d", "scales_h", "scales_w")
@@ -136,6 +136,13 @@ def _check_mode(mode: str, rank: int, align_corners: bool | None, other_sizes: b
         raise NotImplementedError(f"Got {rank + 2}D input, but {mode} mode needs {_RANKS[mode] + 2}D input")
 
 
+def _check_whole(op: str, input: Tensor) -> None:
+    """Raises for a batch of nothing; there may be no examples."""
+    if 0 in input.shape[1:]:
+        raise ShapeError(f"[{op}] Expected {input.dim() - 1}D or {input.dim()}D (batch mode) tensor for input with "
+                         f"possibly 0 batch size and non-zero dimensions for input, but got: {list(input.shape)}")
+
+
 def _target(
     input: Tensor, size: Any, scale_factor: Any, recompute: bool | None
 ) -> tuple[tuple[int, ...], list[float | None]]:
@@ -157,6 +164,8 @@ def _target(
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
         return _checked(input, list(integers(many, "interpolate"))), [None] * rank
+    if not recompute and any(isinstance(scale, Tensor) for scale in many):
+        raise TypeError("interpolate(): argument 'scale_factor' must be float or tuple of floats, not Tensor")
     scales = [real(s, "interpolate") for s in many]
     if not all(math.isfinite(n * s) for n, s in zip(input.shape[2:], scales, strict=True)):
         raise ShapeError(f"[interpolate] finite scale factors were expected; got {scale_factor}")
@@ -336,6 +345,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     """
     input, alone = batched(input, 2, "unfold")
     check_takes("unfold", INTEGERS, input)
+    _check_whole("unfold", input)
     out = P.patches(input, **_window("unfold", kernel_size, dilation, padding, stride))
     return out.squeeze(0) if alone else out
 
@@ -354,10 +364,12 @@ def fold(
             [1., 2., 1.]])
     """
     sizes, window = (
-        tuple_of(output_size, 2, "fold", "output_size"),
+        exactly(output_size, 2, "fold", "output_size"),
         _window("fold", kernel_size, dilation, padding, stride),
     )
     input, alone = batched(input, 1, "fold")
+    check_takes("col2im_out_cpu", INTEGERS, input)
+    _check_whole("fold", input)
     places = math.prod(window["size"])
     if input.shape[1] % places:
         raise ShapeError(
@@ -379,10 +391,10 @@ def fold(
 
 def _window(op: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, tuple[int, ...]]:
     window = {
-        "size": tuple_of(kernel_size, 2, op, "kernel_size"),
-        "stride": tuple_of(stride, 2, op, "stride"),
-        "padding": tuple_of(padding, 2, op, "padding"),
-        "dilation": tuple_of(dilation, 2, op, "dilation"),
+        "size": exactly(kernel_size, 2, op, "kernel_size"),
+        "stride": exactly(stride, 2, op, "stride"),
+        "padding": exactly(padding, 2, op, "padding"),
+        "dilation": exactly(dilation, 2, op, "dilation"),
     }
     check_window(op, *window.values())
     return window

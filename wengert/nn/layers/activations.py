@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.frames import warn
-from ...ops import full
+from ...ops import empty
 from ...tensors.tensor import Tensor
 from ..functional import activations as functional
 from ..module import Module
@@ -79,7 +79,7 @@ class PReLU(Module):
         super().__init__()
         self.num_parameters = num_parameters
         self.init = init
-        self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype))
+        self.weight = Parameter(empty(num_parameters, device=device, dtype=dtype).fill_(init))
 
     def reset_parameters(self) -> None:
         """Sets every weight to ``init``."""

@@ -240,6 +240,7 @@ class TransformerEncoder(Module):
     def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None,
                 is_causal: bool | None = None) -> Tensor:
         """``src`` through all layers; a tensor of its shape."""
+        _check_layers(self.layers)
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))
         return src if self.norm is None else self.norm(src)
@@ -263,6 +264,7 @@ class TransformerDecoder(Module):
                 tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
                 tgt_is_causal: bool | None = None, memory_is_causal: bool = False) -> Tensor:
         """``tgt`` through all layers, each of which sees ``memory``; a tensor of the shape of ``tgt``."""
+        _check_layers(self.layers)
         for layer in self.layers:
             tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask,
                         bool(tgt_is_causal), memory_is_causal)
@@ -325,3 +327,8 @@ class Transformer(Module):
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """The additive mask ``(sz, sz)`` that hides what comes later."""
         return triu(full((sz, sz), -math.inf, dtype=dtype, device=device), diagonal=1)
+
+
+def _check_layers(layers: Any) -> None:
+    if not len(layers):
+        raise IndexError("index 0 is out of range: one layer or more was expected; got num_layers of 0 or below")

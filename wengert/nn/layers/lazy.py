@@ -194,7 +194,7 @@ def _groups(args: Any, kwargs: Any) -> int:
     """The argument ``groups``, wherever it stands; 1 if it makes no sense, which the layer itself will say."""
     # After the kernel: stride, padding and dilation, or for a transpose output_padding; then groups.
     given = args[4] if len(args) > 4 else kwargs.get("groups", 1)
-    return given if isinstance(given, int) and given > 0 else 1
+    return int(given) if hasattr(given, "__index__") and given > 0 else 1
 
 
 class LazyConv1d(_LazyConvolution, Conv1d, becomes=Conv1d):
