@@ -1,4 +1,4 @@
-"""Recording a function costs no more than two calls of it: what it computes meanwhile is less than one."""
+"""Recording a function costs no more than two calls of it: what it computes meanwhile is little."""
 
 from __future__ import annotations
 
@@ -66,4 +66,5 @@ def test_recording_computes_less_than_a_step(make: Callable[[], tuple[Any, Any]]
     program = step.record(x, y)
     recorded, counted.value = counted.value, 0
     program(x, y)
-    assert counted.value > 10_000 and recorded < counted.value / 2, f"{recorded} of {counted.value}"
+    # Random numbers are drawn, indices looked at, and small arrays computed: no forward pass, nor one of pooling anew.
+    assert counted.value > 10_000 and recorded < counted.value / 8, f"{recorded} of {counted.value}"

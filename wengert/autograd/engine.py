@@ -124,6 +124,11 @@ def running_order(roots: Iterable[Edge]) -> list[Node | Leaf]:
     return order
 
 
+def is_own(node: Node | Leaf) -> bool:
+    """Whether a node runs code of wengert's own alone: it has no hooks, and is of no Function of the user's."""
+    return node.rare is None and type(node).pull is Node.pull if type(node) is not Leaf else node.rare is None
+
+
 def leading(order: Sequence[Node | Leaf], targets: set[Node | Leaf]) -> set[Node | Leaf]:
     """Those of the nodes, given youngest first, that lead to a target: they must run for it (a target itself need
     not)."""
@@ -160,7 +165,11 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     this.accumulates = accumulate
     for root, seed in roots:
         this.add(root, seed if tensors else seed._data)
+    ends = None if watcher is None else watcher.begins_own()
     order = running_order([root for root, _ in roots])
+    if ends is not None and not all([is_own(node) for node in order]):
+        ends()
+        ends = None
     targets = needed = None
     if inputs is not None:
         targets = {node_of(edge) for edge in inputs}
@@ -226,6 +235,8 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
             raise
         raise wording from error
     finally:
+        if ends is not None:
+            ends()
         state.grad, _here.run = grad_before, outer
         if outer is not None:
             _here.depth -= 1

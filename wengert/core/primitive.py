@@ -597,7 +597,21 @@ def _spec_by_elements(primitive: Primitive, shape: Rule, *specs: Spec | float, *
     """The shape by its rule; the dtype is found by evaluating on one element of each operand."""
     found = tuple(shape(*specs, **params))
     ones = [s._replace(shape=(1,) * len(s.shape)) if isinstance(s, Spec) else s for s in specs]
-    return _spec_by_dummies(primitive, *ones, **params)._replace(shape=found)
+    key = primitive, *[(type(x), x) for x in (*ones, *params.values())], *params
+    try:
+        known = _DTYPES.get(key)
+    except TypeError:  # parameters that cannot be compared
+        return _spec_by_dummies(primitive, *ones, **params)._replace(shape=found)
+    if known is None:
+        known = _spec_by_dummies(primitive, *ones, **params).dtype
+        if len(_DTYPES) < _MOST_DTYPES:
+            _DTYPES[key] = known
+    return Spec(found, known)
+
+
+_DTYPES: dict[Any, Any] = {}
+"""The dtypes of what has been evaluated on single elements, by the primitive, these and the parameters."""
+_MOST_DTYPES = 10_000
 
 
 def has_spec_rule(primitive: Primitive) -> bool:

@@ -105,7 +105,7 @@ class InstructionGraph:
         """Appends an instruction with results of ``specs`` and returns these; their names are the next free numbers."""
         start = self.counted
         self.counted += len(specs)
-        results = tuple(Value(str(start + i), spec) for i, spec in enumerate(specs))
+        results = tuple([Value(str(start + i), spec) for i, spec in enumerate(specs)])
         self.instrs.append(Instr(primitive, tuple(operands), params, results, line))
         return results
 
@@ -133,8 +133,8 @@ def prune(graph: InstructionGraph, after: InstructionGraph | None = None) -> Ins
     needed = set(graph.roots())
     kept = []
     for instr in reversed(graph.instrs):
-        if instr.primitive.kind == "random" or not needed.isdisjoint(instr.results):
-            needed.update(instr.values())
+        if not needed.isdisjoint(instr.results) or instr.primitive.kind == "random":
+            needed.update([operand for operand in instr.operands if type(operand) is Value])
             kept.append(instr)
     graph.instrs = kept[::-1]
     written = {effect.target for effect in graph.effects if effect.kind == "write"}

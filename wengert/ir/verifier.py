@@ -34,15 +34,19 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
             )
     checked: set[Any] = set()
     for instr in graph.instrs:
-        for operand in instr.values():
-            if operand not in defined:
+        known: list[Any] = [instr.primitive.name]  # all that `_check_specs` depends on
+        for operand in instr.operands:
+            if type(operand) is not Value:
+                known += type(operand), operand
+            elif operand in defined:
+                known.append(operand.spec)
+            else:
                 raise GraphError(
                     f"[verify] operands are defined before they are used; got {operand!r}, in: {format_instr(instr)}"
                 )
-        known = _what_is_checked(instr)
-        if known is None or known not in checked:
-            _check_specs(instr)
-            checked.add(known)
+        known += instr.params.items()
+        known += [result.spec for result in instr.results]
+        _check_once(instr, tuple(known), checked)
         for result in instr.results:
             define(result, instr)
     targets = {value.name: value for value in (*graph.inputs, *graph.states)}
@@ -59,15 +63,16 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
     return graph
 
 
-def _what_is_checked(instr: Instr) -> Any:
-    """All that `_check_specs` depends on; None where that cannot be compared."""
-    operands = tuple([x.spec if type(x) is Value else (type(x), x) for x in instr.operands])
-    found = instr.primitive.name, operands, tuple(sorted(instr.params.items())), tuple([r.spec for r in instr.results])
+def _check_once(instr: Instr, known: tuple[Any, ...], checked: set[Any]) -> None:
+    """Checks an instruction of which this much is ``known``, unless one alike has been, or this cannot be compared."""
     try:
-        hash(found)
+        done = known in checked
     except TypeError:
-        return None
-    return found
+        _check_specs(instr)
+        return
+    if not done:
+        _check_specs(instr)
+        checked.add(known)
 
 
 def _check_specs(instr: Instr) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import along_first, each, folded, native
+from ..core.dtypes import int32, uint8
 from ..core.generated import LARGE, too_late
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Rule, Saved
@@ -169,6 +170,7 @@ def _winner(xp: ModuleType, x: Array, best: Array, size: Dims, stride: Dims, pad
 
 window_winner = opaque(
     "window_winner", _winner, arity=2, batch=native,
+    spec=lambda x, best, size, **geometry: Spec(best.shape, uint8 if prod(size) < 256 else int32),
     missing={"vjp": "its result is a position", "jvp": "its result is a position"},
     samples=cases(((2, 4, 4), uniform(-2, 2, 2, 2, 2), _PLAIN)),
     doc="Of x and the maxima of its windows: the place of the kernel where each stands, counted row by row.",

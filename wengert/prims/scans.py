@@ -179,6 +179,7 @@ def _logcumsumexp_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Num
 logcumsumexp = reduction(
     "logcumsumexp",
     _logcumsumexp,
+    shape=as_first,
     vjp=_logcumsumexp_vjp,
     saves=("x", "out"),
     samples=_ALONG,

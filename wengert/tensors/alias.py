@@ -262,7 +262,7 @@ def write(tensor: OnTape, new: OnTape, op: str) -> Any:
         watcher.writes(tensor, new)
     if watcher is None or watcher.tracer is None:
         state.quiet(np.copyto, target, value, "unsafe")
-    elif watcher.tracer.write(tensor, new):
+    elif watcher.own(watcher.tracer.write, tensor, new):
         return tensor
     wrote(tensor)
     if state.grad:

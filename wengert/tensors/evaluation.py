@@ -123,6 +123,10 @@ class Watcher(Block):
         what other watchers call."""
         return run(*operands)
 
+    def begins_own(self) -> Callable[[], None] | None:
+        """Called where code of wengert's own begins, as `own` runs it; what is returned is called at its end."""
+        return None
+
     def recorded(self, node: Node) -> None:
         """Called with each new node of the tape."""
         if self.outer is not None:

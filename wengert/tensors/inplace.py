@@ -34,7 +34,7 @@ def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
     edge = edge_of(tensor) if state.grad else None
     watcher = state.watcher
     if watcher is not None and watcher.tracer is not None:
-        return make(watcher.tracer.frozen(tensor), edge)
+        return make(watcher.own(watcher.tracer.frozen, tensor), edge)
     data = tensor._data
     if op_records:
         data = data.again() if type(data) is Absent else data.copy()

@@ -122,13 +122,27 @@ class Capturing(Tracer, ABC):
     def _on_one_line(self, run: Callable[..., Any], *operands: Any) -> Any:
         """Runs wengert's own code, called from one line of the user's, with nobody looking on: it calls none of the
         user's, and a look at each call costs more than the call."""
-        profile, self._line = sys.getprofile(), user_line()
+        profile = sys.getprofile()
         sys.setprofile(None)
+        self._line = user_line()
         try:
             return run(*operands)
         finally:
-            sys.setprofile(profile)
             self._line = None
+            sys.setprofile(profile)
+
+    def begins_own(self) -> Callable[[], None] | None:
+        if self._line is not None or self.outer is not None:
+            return None
+        profile = sys.getprofile()
+        sys.setprofile(None)
+        self._line = user_line()
+
+        def ends() -> None:
+            self._line = None
+            sys.setprofile(profile)
+
+        return ends
 
     def __enter__(self) -> Self:
         self.thread = threading.get_ident()

@@ -46,6 +46,8 @@ def whole_of(array: np.ndarray) -> np.ndarray:
 
 def step_within(whole: np.ndarray, array: np.ndarray) -> tuple[Step, ...]:
     """The view steps that lead from ``whole`` to ``array``: none, or one."""
+    if array is whole:
+        return ()
     if array.dtype != whole.dtype:
         raise TraceError(
             f"[capture] tensors on one memory were expected to have one dtype; got {array.dtype} and {whole.dtype}, "

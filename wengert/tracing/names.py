@@ -91,9 +91,11 @@ class Names:
 
     def free(self, wanted: str) -> str:
         """``wanted``, or with a number behind it where it is taken; never a number alone, which results are called."""
-        wanted = re.sub(r"[^\w.]", "_", wanted)
+        letters = wanted.replace(".", "")
+        if not (letters.isascii() and letters.isidentifier()):
+            wanted = re.sub(r"[^\w.]", "_", wanted)
         name, number = wanted, 1
-        while name in self.taken or re.fullmatch(r"c?\d+", name):
+        while name in self.taken or (name[-1:].isdecimal() and re.fullmatch(r"c?\d+", name)):
             number += 1
             name = f"{wanted}_{number}"
         self.taken.add(name)

@@ -203,14 +203,18 @@ class Reads:
         """What Python calls whenever a function is entered or left. Within an import and within what prints, for the
         outermost of which ``apart`` counts, nothing is noted: Note [apart]."""
         readers: dict[int, Callable[[types.FrameType], None] | None] = {}
-        codes = self._codes
+        codes, ours = self._codes, set[int]()
         printing = {id(code) for code in (*_PRINTING, *_codes_of_streams())}
         stands_apart = {id(_IMPORT), id(_WARNS), *printing}
         apart = 0
 
         def event(frame: types.FrameType, event: str, argument: Any) -> None:
             nonlocal apart
+            if not apart and event in _LEAVING:
+                return
             code = frame.f_code
+            if event == "c_call" and argument is not print and id(code) in ours:
+                return
             if id(code) in stands_apart:
                 if event == "call":
                     apart += 1
@@ -233,9 +237,11 @@ class Reads:
                 except KeyError:
                     codes[id(code)] = code
                     enter = readers[id(code)] = self._reader_of(frame)
+                    if is_ours(code.co_filename) and id(code) not in stands_apart:
+                        ours.add(id(code))
                 if enter is not None:
                     enter(frame)
-            elif event == "c_call" and not is_ours(frame.f_code.co_filename):
+            elif event == "c_call" and not is_ours(code.co_filename):
                 self._called(frame, argument)
 
         return event
@@ -612,6 +618,7 @@ def _codes_of_streams() -> list[types.CodeType]:
     return [code for code in codes if code is not None]
 
 
+_LEAVING = frozenset({"return", "c_return", "c_exception"})
 _WRITING = ("write", "writelines", "flush")
 
 

@@ -34,7 +34,8 @@ _TOTAL_TOO = frozenset({"cast", "fill", "overwrite", "masked_fill", "normalize_g
 _PARTIAL = frozenset({"binary_cross_entropy"})
 _BY_INDEX = frozenset({"index", "index_adjoint", "index_put", "gather", "scatter", "scatter_add", "nll_loss"})
 """Those of them that fail where an index is out of range, or whose shape depends on one."""
-_IN_ROWS = frozenset({"matmul", "linear", "addmm", "convolution_weight", "sum", "mean", "sum_to"})
+_IN_ROWS = frozenset({"matmul", "linear", "addmm", "convolution_weight", "sum", "mean", "sum_to",
+                      "view_adjoint"})
 """Those whose results lie in rows however their operands do; of the others where all operands lie in rows."""
 
 
@@ -134,14 +135,20 @@ class Shadows:
     def _specs_of(self, primitive: Primitive, values: Sequence[Any], params: dict[str, Any]) -> tuple[Spec, ...] | None:
         """What a rule says of the results."""
         specs = [Spec(x.shape, from_numpy(x.dtype)) if type(x) is ndarray else x for x in values]
+        key: Any = primitive.name, tuple([(type(x), x) for x in specs]), tuple(params.items())
         try:
-            key = primitive.name, tuple([(type(x), x) for x in specs]), tuple(params.items())
-            if key not in self._specs:
-                found: Any = primitive.spec(*specs, **params)
-                self._specs[key] = tuple(found) if primitive.multiple else (found,)
-        except Exception:  # evaluation says in its own words what is wrong, or finds parameters that cannot be compared
+            if key in self._specs:
+                return self._specs[key]
+        except TypeError:  # parameters that cannot be compared
+            key = None
+        try:
+            found: Any = primitive.spec(*specs, **params)
+        except Exception:  # evaluation says in its own words what is wrong
             return None
-        return self._specs[key]
+        found = tuple(found) if primitive.multiple else (found,)
+        if key is not None:
+            self._specs[key] = found
+        return found
 
 
 def _room_of_ufunc(arrays: Sequence[ndarray], spec: Spec) -> ndarray:

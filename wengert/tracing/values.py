@@ -104,32 +104,28 @@ class TracedArray(Unseen):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        shape = self.array.shape
+        shape = (self._array if self._array is not None else self.array).shape
         return shape if self.sizes is None else self.sizes.shape(shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.array.dtype
+        return (self._array if self._array is not None else self.array).dtype
 
     @property
     def strides(self) -> tuple[int, ...]:
-        if self.sizes is not None:
-            self.sizes.fix(self.array.shape)
-        return self.array.strides
+        return self._fixed().strides
 
     @property
     def flags(self) -> Any:
-        return self.array.flags
+        return (self._array if self._array is not None else self.array).flags
 
     @property
     def ndim(self) -> int:
-        return self.array.ndim
+        return (self._array if self._array is not None else self.array).ndim
 
     @property
     def size(self) -> int:
-        if self.sizes is not None:
-            self.sizes.fix(self.array.shape)
-        return self.array.size
+        return self._fixed().size
 
     @property
     def itemsize(self) -> int:
@@ -137,9 +133,14 @@ class TracedArray(Unseen):
 
     @property
     def nbytes(self) -> int:
+        return self._fixed().nbytes
+
+    def _fixed(self) -> np.ndarray:
+        """The shadow, by whose sizes something is decided."""
+        array = self.array
         if self.sizes is not None:
-            self.sizes.fix(self.array.shape)
-        return self.array.nbytes
+            self.sizes.fix(array.shape)
+        return array
 
     def _refuse(self, what: str) -> NoReturn:
         self.memory  # noqa: B018  (raises where the traced array is dead)
