@@ -16,7 +16,8 @@ import pytest
 
 from wengert.compiler import emit, jit, kernels, threads
 from wengert.compiler.vectors import Machine
-from wengert.core.primitive import P
+from wengert.core.generated import run_large
+from wengert.core.primitive import P, Primitive
 
 ROOT = Path(__file__).parent.parent
 LARGE = 70_000
@@ -337,8 +338,8 @@ def test_what_is_left_to_numpy() -> None:
     x = np.ones((300, 300), np.float32)
     add, exp = primitive(lambda b, u, v: b.add(u, v), 2), primitive(unary("exp"))
     assert kernels.run_large(exp, x) is not None
-    for operands in [(x[:10],), (x[:, ::2],), (x.astype(np.int64),), (x.astype(">f4"),), (x.astype(">f2"),),
-                     (x.astype(complex),), ([1.0],), (1.0,)]:
+    for operands in [(x[:10],), (x[:, ::-2],), (x[:, ::2].T,), (x.astype(np.int64),), (x.astype(">f4"),),
+                     (x.astype(">f2"),), (x.astype(complex),), ([1.0],), (1.0,)]:
         assert kernels.run_large(exp, *operands) is None
     for operands in [(x, x[0]), (x, x.astype(np.float64)), (x, x.T), (x, 2**60), (x, True), (x, 1j), (x, None),
                      (x, np.float64(1)), (x, np.array(1.0)), (x, np.array(1))]:
@@ -355,6 +356,8 @@ def test_the_memory_order_is_kept() -> None:
     got = kernels.run_large(exp, x.T)
     assert got is not None and got.shape == (400, 300) and got.flags.f_contiguous and got.base is None
     np.testing.assert_allclose(got, np.exp(x.T), rtol=1e-6)
+    apart = kernels.run_large(exp, x[:, ::2])
+    assert apart is not None and apart.flags.c_contiguous and np.array_equal(apart, got.T[:, ::2])
     both = kernels.run_large(add, x.T, x.T)
     assert both is not None and np.array_equal(both, x.T + x.T)
 
@@ -368,8 +371,8 @@ def test_kernels_refuse_arrays_that_do_not_fit() -> None:
                           (x, (x.astype(np.float64), 1.0)), (locked, (x, 1.0)), (x, ([1.0] * 20, 1.0))]:
         with pytest.raises(ValueError, match="expected"):
             kernel(out, *operands)
-    with pytest.raises(ValueError, match="at most 3 operands"):
-        kernels.compile_elementwise(lambda b, *xs: xs[0], "float32", "aaaa")
+    with pytest.raises(ValueError, match="at most 6 operands"):
+        kernels.compile_elementwise(lambda b, *xs: xs[0], "float32", "aaaaaaa")
 
 
 OF_DOUBLES = ("erfinv", "erfcx", "lgamma", "log_ndtr", "ndtri")
@@ -384,16 +387,114 @@ def test_every_primitive_with_a_lower_rule() -> None:
             continue
         for dtype, tolerance in (("float32", 2e-6), ("float64", 2e-14)):
             operands = [random.uniform(0.1, 0.9, 1000).astype(dtype) for _ in range(p.arity)]
+            try:
+                expected = p.run(*operands)
+            except TypeError:  # it wants parameters
+                continue
             kernel = kernels.kernel_for(p, dtype)
             if kernel is None:
                 assert p.name in (("sin", "cos") if dtype == "float64" else OF_DOUBLES)
                 continue
-            expected = p.run(*operands)
             got = kernel(np.empty(1000, kernel.result), *operands)
             assert got.dtype == expected.dtype, p.name
             np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance / 10, err_msg=p.name)
             checked.add(p.name)
     assert {"add", "mul", "exp", "tanh", "log", "sigmoid", "erf", "gelu", "relu"} <= checked
+
+
+def settings_of(p: Primitive) -> list[dict]:
+    """The parameters of a primitive's samples; none where it has none."""
+    found = [params for *_, params in (p.samples() if p.samples is not None else ())]
+    return [{}, *[params for params in found if params]]
+
+
+EDGES = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, -0.5, 0.7, 1e-42, -1e-42, 3e38, -3e38, 1e-3,
+                  6.0, -3.0, 3.0, 20.0, 25.0, -90.0])
+ROUNDED_ALIKE = {"addcdiv", "addcmul", "clamp", "copysign", "frac", "hardshrink", "hardsigmoid", "hardswish",
+                 "hardtanh", "heaviside", "leaky_relu", "lerp", "nan_to_num", "prelu", "sgn",
+                 "sign", "softshrink", "threshold"}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_rule_in_steps_takes_the_steps_of_numpy() -> None:
+    """At edges too, with every setting; bit for bit where no step is a function that numpy approximates otherwise."""
+    seen, random = set(), np.random.default_rng(12)
+    more = {"elu": [{"alpha": 0.7}, {"alpha": 0.5, "scale": 1.5, "input_scale": 2.0}], "softplus": [
+        {"beta": 2.0, "threshold": 5.0}], "leaky_relu": [{"negative_slope": 0.2}, {"negative_slope": -1}],
+        "addcmul": [{"value": 0.3}, {"value": 2}], "addcdiv": [{"value": -0.3}],
+        "nan_to_num": [{"nan": 2.0, "posinf": None, "neginf": -1.0}], "clamp": [{"low": 0.7, "high": -0.5}]}
+    for p in P:
+        if p.kind != "elementwise" or p.name not in {*ROUNDED_ALIKE, *more, "logaddexp", "logaddexp2", "mish",
+                                                     "gelu_tanh", "log_sigmoid"}:
+            continue
+        for dtype in ("float32", "float64"):
+            for params in settings_of(p) + more.get(p.name, []):
+                operands = []
+                for _ in range(p.arity):
+                    x = random.normal(size=LARGE + 5).astype(dtype) * 3
+                    x[random.permutation(x.size)[: 40 * len(EDGES)]] = np.tile(EDGES, 40)
+                    operands.append(x)
+                try:
+                    expected = p.run(*operands, **params)
+                except TypeError:  # it has no values of its own for its parameters
+                    continue
+                got = run_large(p, operands, params)
+                assert got is not None, (p.name, params)
+                where = f"{p.name} {dtype} {params}"
+                if p.name in ROUNDED_ALIKE:
+                    np.testing.assert_array_equal(got, expected, where)
+                    there = ~np.isnan(expected)
+                    assert (np.signbit(got) == np.signbit(expected))[there].all(), where
+                else:
+                    tolerance = 3e-6 if dtype == "float32" else 3e-14
+                    np.testing.assert_allclose(got, expected, rtol=tolerance, atol=tolerance, err_msg=where)
+                seen.add(p.name)
+    assert ROUNDED_ALIKE | set(more) <= seen
+
+
+@pytest.mark.parametrize("count", [16384, LARGE + 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_truth_values_choose_among_numbers(dtype: str, count: int) -> None:
+    random = np.random.default_rng(14)
+    chosen, x, y = random.random(count) < 0.5, *random.normal(size=(2, count)).astype(dtype)
+    x[:3] = np.nan, -0.0, np.inf
+    one = np.array([2.0], dtype)
+    for operands in ((chosen, x, y), (chosen, 0.0, y), (chosen, x, one), (chosen, x, one[0])):
+        np.testing.assert_array_equal(run_large(P.where, operands), np.where(*operands))
+    for value in (0, -2.5, math.inf, math.nan):
+        found = run_large(P.masked_fill, (x, chosen), {"value": value})
+        np.testing.assert_array_equal(found, np.where(chosen, np.dtype(dtype).type(value), x))
+    assert run_large(P.where, (chosen, x, np.ones(count, np.int64))) is None
+    assert run_large(P.where, (chosen[:2], x, y)) is None and run_large(P.where, (chosen, chosen, chosen)) is None
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_vjp_of_several_operands_is_a_kernel_for_each() -> None:
+    """Large cotangents, which kernels take, against small ones, with the parameters of the samples."""
+    random, made = np.random.default_rng(13), set()
+    for p in P:
+        if p.kind != "elementwise" or p.vjp is None or p.name == "where":
+            continue
+        for dtype, tolerance in (("float32", 4e-6), ("float64", 1e-13)):
+            for params in settings_of(p):
+                ct, *operands = [random.uniform(0.1, 0.9, 20000).astype(dtype) for _ in range(1 + p.arity)]
+                try:
+                    out = p.run(*operands, **params)
+                    needs = (True,) * p.arity
+                    positions, _ = p.plan(needs)
+                    saved = tuple([x if i in positions else None for i, x in enumerate((*operands, out))])
+                    halves = [p.vjp(ct[part], (*[None if x is None else x[part] for x in saved], None), params, needs)
+                              for part in (slice(0, 10000), slice(10000, 20000))]
+                except (TypeError, RuntimeError):  # parameters that it wants, or dtypes that it does not take
+                    continue
+                got = p.vjp(ct, (*saved, None), params, needs)
+                for place, (found, *parts) in enumerate(zip(got, *halves, strict=True)):
+                    if found is not None:
+                        np.testing.assert_allclose(found, np.concatenate(parts), rtol=tolerance, atol=tolerance,
+                                                   err_msg=f"{p.name} {place} {params}")
+    made = {key[0].name for key, kernel in kernels._kernels.items() if kernel is not None}
+    for name in "atan2 logaddexp clamp threshold hardtanh elu prelu addcdiv lerp".split():
+        assert f"{name} backward" in made, name
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # acosh of less than 1

@@ -98,7 +98,7 @@ def test_a_worker_that_naps_joins_a_job_without_being_rung(monkeypatch: pytest.M
     word = ctypes.c_int64
     kernel = ctypes.CFUNCTYPE(None, word, word, word)(part)
     descriptor = (word * 6)(ctypes.cast(kernel, ctypes.c_void_p).value or 0, 0, 0, 1, 1, 0)
-    pool.launch(pool.control, ctypes.addressof(descriptor), 200, 0, 0, 0, 0)
+    pool.launch(pool.control, ctypes.addressof(descriptor), 200, 0, 0, *threads.NO_MORE)
     assert len(seen) == 2
 
 

@@ -21,7 +21,7 @@ from itertools import count
 WORD, POINTER, TRUTH = "i64", "ptr", "i1"
 _KERNEL = {"operands": POINTER, "start": WORD, "stop": WORD}
 
-EMITTER_VERSION = 1
+EMITTER_VERSION = 2
 """Part of every key of the disk cache. Raise it when the meaning of a module changes but not its text."""
 
 

@@ -21,9 +21,10 @@ from .code import POINTER, TRUTH, WORD, Code, Operand, module
 from .math import MathBuilder
 from .vectors import BFLOAT16, FLOAT16, Machine
 
-ARRAY, SCALAR, HALVES = "a", "s", FLOAT16 + BFLOAT16
-"""The forms of an operand in a pattern: "as" is an array and then a scalar, "ee" two arrays of float16. What is in half
-precision is made float32 as it is read, and the result is rounded once."""
+ARRAY, SCALAR, TRUTHS, HALVES = "a", "s", "?", FLOAT16 + BFLOAT16
+"""The forms of an operand in a pattern: "as" is an array and then a scalar, "ee" two arrays of float16, "?a" one of
+truth values and one of numbers. What is in half precision is made float32 as it is read, and the result is rounded
+once."""
 
 Lower = Callable[..., Operand]
 
@@ -67,7 +68,7 @@ class _Elementwise:
     def module(self, lower: Lower) -> KernelModule:
         """The whole module."""
         code, math, lanes, pattern = self.code, self.math, self.math.lanes, self.pattern
-        inputs = {k: ("i16", 2) if form in HALVES else (math.element, math.bits // 8)
+        inputs = {k: ("i16", 2) if form in HALVES else ("i8", 1) if form == TRUTHS else (math.element, math.bits // 8)
                   for k, form in enumerate(pattern, 1) if form != SCALAR}
         for k, (element, _) in inputs.items():
             self._address(k, element)
@@ -118,7 +119,11 @@ class _Elementwise:
 
     def _loaded(self, form: str, place: Operand) -> Operand:
         """A vector of the elements that begin at a place."""
-        return self.math.load(place) if form == ARRAY else self.math.load_half(place, form)
+        math = self.math
+        if form == TRUTHS:
+            truths = self.code.load(f"<{math.lanes} x i8>", place)
+            return math.emit(f"icmp ne {truths.type} {truths}, zeroinitializer", math.mask_type)
+        return math.load(place) if form == ARRAY else math.load_half(place, form)
 
     def _as_kept(self, result: Operand) -> tuple[Operand, str, int, str]:
         """The result as it is stored, LLVM's name of an element, its bytes, and the dtype."""

@@ -18,7 +18,7 @@ import numpy as np
 from ..core.dtypes import bfloat16
 from ..core.generated import LARGE, Elementwise, too_late
 from . import memory, runtime, threads
-from .emit import ARRAY, HALVES, SCALAR, Lower, elementwise_module
+from .emit import ARRAY, HALVES, SCALAR, TRUTHS, Lower, elementwise_module
 from .jit import engine, statistics
 from .vectors import BFLOAT16
 
@@ -39,6 +39,7 @@ SMALLEST_CHUNK = 1024
 _CODES = {"f": "float32", "d": "float64"}
 _DTYPES = {np.dtype(name): name for name in _CODES.values()}
 _SAFE_INTEGER = 2**53
+_TRUTH = np.dtype(bool)
 _PADDING = tuple((0,) * (runtime.OPERANDS - 1 - k) for k in range(runtime.OPERANDS))
 
 
@@ -60,7 +61,8 @@ class Kernel:
         self._library = engine().load(module.text, "kernel")
         self.dtype, self.result, self.pattern = np.dtype(dtype), _dtype_of(module.result), pattern
         self.cost = (module.cost + 3 * (1 + len(pattern))) / module.lanes
-        self.least = LARGE_IF_CHEAP if module.cost < CHEAP and not half and pattern[0] not in HALVES else LARGE
+        slow_in_numpy = half or TRUTHS in pattern or pattern[0] in HALVES
+        self.least = LARGE_IF_CHEAP if module.cost < CHEAP and not slow_in_numpy else LARGE
         arrays = 1 | sum(2 << k for k, form in enumerate(pattern) if form != SCALAR)
         self._descriptor = (ctypes.c_int64 * 6)(self._library.addresses["kernel"], arrays,
                                                 self.result.itemsize.bit_length() - 1,
@@ -84,7 +86,7 @@ class Kernel:
             raise ValueError(f"[kernel] {len(self.pattern)} operands were expected; got {len(operands)}")
         if type(out) is np.ndarray and not out.flags.writeable:
             raise ValueError("[kernel] a writeable output was expected; got a read-only array")
-        arrays = [(x, _dtype_of(form) if form in HALVES else self.dtype)
+        arrays = [(x, _dtype_of(form) if form in HALVES else _TRUTH if form == TRUTHS else self.dtype)
                   for x, form in zip(operands, self.pattern, strict=True) if form != SCALAR]
         for x, dtype in [(out, self.result), *arrays]:
             if type(x) is not np.ndarray or x.shape != out.shape or x.dtype != dtype or not x.flags.c_contiguous:
@@ -115,8 +117,8 @@ _least: dict[Elementwise, int] = {}
 def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = None) -> Kernel | None:
     """The kernel of a primitive for "float32" or "float64"; None where there is none.
 
-    ``pattern`` has a letter an operand, "a" for an array, "s" for a scalar, and numpy's letter for an array in half
-    precision, to which the result is then rounded; without it all are arrays.
+    ``pattern`` has a letter an operand, "a" for an array, "s" for a scalar, "?" for an array of truth values, and
+    numpy's letter for an array in half precision, to which the result is then rounded; without it all are arrays.
     """
     if primitive.lower is None or dtype_name not in _CODES.values():
         return None
@@ -129,48 +131,63 @@ def kernel_for(primitive: Elementwise, dtype_name: str, pattern: str | None = No
     return _kernels[key]
 
 
-def run_large(primitive: Elementwise, *operands: np.ndarray | float) -> np.ndarray | None:
+def run_large(primitive: Elementwise, *operands: Any) -> np.ndarray | None:
     """The result of a primitive on large arrays as a fresh array; None where numpy should compute it.
 
-    The operands are arrays of one shape, one dtype and one memory order (C or Fortran, which the result has too), and
-    Python numbers or 0-dimensional arrays of that dtype. Half precision is computed with in float32, and rounded once.
+    The operands are arrays of one shape, one memory order (C or Fortran, which the result has too), and one dtype, or
+    of truth values; and numbers: Python's, or arrays of one element of that dtype. Half precision is computed with in
+    float32, and rounded once. Where rows lie apart, they are copied first, if more is to be done than to read them.
     """
     lead: Any = None
+    dtype: Any = None
     pattern = ""
     words = []
     c_order = f_order = True
     for x in operands:
-        if type(x) is np.ndarray and x.ndim:
+        if type(x) is np.ndarray and x.size != 1:
+            form = ARRAY
             if lead is None:
-                lead, shape, dtype = x, x.shape, x.dtype
+                lead, shape = x, x.shape
                 if x.size < _least.get(primitive, LARGE):
                     return None
-            elif x.shape != shape or x.dtype != dtype:
+            elif x.shape != shape:
+                return None
+            if x.dtype is _TRUTH:
+                form = TRUTHS
+            elif dtype is None:
+                dtype = x.dtype
+            elif x.dtype != dtype:
                 return None
             flags = x.flags
             if not flags.c_contiguous:
                 c_order = False
             if f_order and not flags.f_contiguous:
                 f_order = False
-            pattern += ARRAY
+            pattern += form
             words.append(id(x))
-        elif type(x) is float or type(x) is int and -_SAFE_INTEGER <= x <= _SAFE_INTEGER or type(x) is np.ndarray:
+        elif (type(x) is float or type(x) is int and -_SAFE_INTEGER <= x <= _SAFE_INTEGER
+              or type(x) is np.ndarray or isinstance(x, np.floating)):
             pattern += SCALAR
             words.append(0)
         else:
             return None
-    if lead is None or not (c_order or f_order):
+    if lead is None:
+        return None
+    apart = not (c_order or f_order)
+    if apart and not all([x.ndim == 0 or _in_rows(x) for x in operands if type(x) is np.ndarray]):
         return None
     name = _DTYPES.get(dtype)
     if name is None:
-        if dtype.char not in HALVES or not dtype.isnative:
+        if dtype is None or dtype.char not in HALVES or not dtype.isnative:
             return None
         name, pattern = "float32", pattern.replace(ARRAY, dtype.char)
     if SCALAR in pattern:
         for k, x in enumerate(operands):
             if pattern[k] == SCALAR:
-                if type(x) is np.ndarray and x.dtype != dtype:
-                    return None
+                if isinstance(x, (np.ndarray, np.floating)):
+                    if x.dtype != dtype or x.ndim > lead.ndim:
+                        return None
+                    x = x.item()
                 words[k] = _bits(float(x))
     try:
         kernel = _kernels[primitive, name + pattern]
@@ -179,9 +196,20 @@ def run_large(primitive: Elementwise, *operands: np.ndarray | float) -> np.ndarr
     count = lead.size
     if kernel is None or count < kernel.least:
         return None
-    out = np.empty(shape, kernel.result) if c_order else np.empty(shape, kernel.result, "F")
+    if apart:
+        if kernel.least != LARGE:
+            return None
+        operands = tuple([np.ascontiguousarray(x) if type(x) is np.ndarray and x.ndim else x for x in operands])
+        words = [word if form == SCALAR else id(x) for x, form, word in zip(operands, pattern, words, strict=True)]
+    out = np.empty(shape, kernel.result, "F" if f_order and not c_order else "C")
     threads.pool().run(kernel._address, count, count * kernel.cost, id(out), *words, *kernel._padding)
     return out
+
+
+def _in_rows(x: np.ndarray) -> bool:
+    """Whether the elements lie in the order of rows, if apart."""
+    strides = x.strides
+    return strides[-1] > 0 and all([outer >= inner for outer, inner in zip(strides, strides[1:], strict=False)])
 
 
 _casts: dict[str, Kernel | None] = {}

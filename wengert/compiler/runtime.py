@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from .code import POINTER, WORD, Code, Operand, module, word
 
-OPERANDS = 4
+OPERANDS = 7
 """The most operands of a kernel, the output included."""
 
 LINE = 8

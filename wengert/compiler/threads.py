@@ -196,6 +196,10 @@ def pool() -> Pool:
     return found
 
 
+NO_MORE = (0,) * (runtime.OPERANDS - 2)
+"""The words of a job of two operands that `Pool.launch` wants besides."""
+
+
 class Parts:
     """A kernel that is dealt out by parts: ``void kernel(ptr operands, i64 start, i64 stop)`` does the parts from
     ``start`` to ``stop``. Its first operand is a table of words; ``arrays`` more are array objects."""

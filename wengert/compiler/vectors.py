@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .code import Code, Index, Operand
 
@@ -61,6 +63,11 @@ class Vectors:
         self.suffix = f"v{self.lanes}f{self.bits}"
         """How LLVM's intrinsics name the vector."""
         self._contract = " contract" if contract else ""
+
+    def stepwise(self) -> Any:
+        """This builder with each sum and each product that is asked for rounded as it stands; its functions are as
+        ever."""
+        return _Stepwise(self)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -406,6 +413,18 @@ class Vectors:
             body(loop.index, None)
         with code.when(code.less(last, stop)):
             body(last, self.first_lanes(code.sub(stop, last)))
+
+
+class _Stepwise:
+    """What `Vectors.stepwise` gives."""
+
+    def __init__(self, builder: Vectors) -> None:
+        self._builder, plain = builder, copy(builder)
+        plain._contract = ""
+        self.add, self.sub, self.mul = plain.add, plain.sub, plain.mul
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._builder, name)
 
 
 _ALIGN = Operand("1", "i32 immarg")

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from functools import cache
+from inspect import signature
+from typing import Any, Protocol, cast
 
 import numpy as np
+
+from .operands import Params
 
 ndarray = np.ndarray
 
@@ -77,9 +81,43 @@ def cast_array(x: ndarray, dtype: Any, order: Any = "K") -> ndarray:
     return x.astype(dtype, order)
 
 
-def run_large(primitive: Elementwise, operands: Sequence[Any]) -> ndarray | None:
+def run_large(primitive: Elementwise, operands: Sequence[Any], params: Params | None = None) -> ndarray | None:
     """The result by a generated kernel; None where the operands are small or no kernel takes them."""
     for x in operands:
         if type(x) is ndarray and x.size >= LARGE:
-            return by_kernel(primitive, *operands)
+            if not params:
+                return by_kernel(primitive, *operands)
+            if not all([value is None or type(value) in (float, int) for value in params.values()]):
+                return None
+            numbers = [value for value in params.values() if value is not None]
+            names = tuple([(name, value is None) for name, value in params.items()])
+            return by_kernel(_set(cast(Any, primitive), names), *operands, *numbers)
     return None
+
+
+@cache
+def takes(rule: Callable[..., Any], names: frozenset[str]) -> bool:
+    """Whether a rule knows parameters of these names."""
+    known = signature(rule).parameters.values()
+    return any(p.kind is p.VAR_KEYWORD for p in known) or names <= {p.name for p in known}
+
+
+class _Set:
+    """A primitive whose parameters are further operands, numbers all, but for those that are None."""
+
+    def __init__(self, primitive: Elementwise, names: tuple[tuple[str, bool], ...]) -> None:
+        self.name, rule = primitive.name, primitive.lower
+        self.rule = rule if rule is not None and takes(rule, frozenset([name for name, _ in names])) else None
+        self.absent = {name: None for name, is_none in names if is_none}
+        self.names = [name for name, is_none in names if not is_none]
+        self.arity = primitive.arity + len(self.names)
+
+    def lower(self, builder: Any, *values: Any) -> Any:
+        """The expression for a kernel."""
+        count = len(values) - len(self.names)
+        if self.rule is None:
+            raise NotImplementedError(f"{self.name} has no lower rule with these parameters")
+        return self.rule(builder, *values[:count], **dict(zip(self.names, values[count:], strict=True)), **self.absent)
+
+
+_set = cache(_Set)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
-from itertools import product
 from types import ModuleType
 from typing import Any, cast
 
@@ -29,7 +28,7 @@ from .namespace import P
 from .operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from .spec import Spec, broadcast_shapes
 from .state import state
-from .symbols import BackwardExpression, Symbol, lowered
+from .symbols import BackwardExpression, Steps, Symbol, lowered
 
 ndarray = np.ndarray
 
@@ -160,13 +159,11 @@ class Primitive:
             # (a scalar of bfloat16 is plain too)
             if type(operand) not in _PLAIN and not isinstance(operand, np.generic):
                 return (lowered if type(operand) is Symbol else dispatcher)(self, operands, params)
-        if params:
-            return self.run(*operands, **params)
         if self.lower is not None:
-            result = run_large(self, operands)
+            result = run_large(self, operands, params)
             if result is not None:
                 return result
-        return self.run(*operands)
+        return self.run(*operands, **params) if params else self.run(*operands)
 
     @property
     def is_diagonal(self) -> bool:
@@ -189,11 +186,11 @@ def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
     for x in values:
         if type(x) is ndarray and x.dtype.char in NARROW:
-            at_once = primitive.lower is not None and primitive.widens and not params
-            result = run_large(primitive, values) if at_once else None
+            at_once = primitive.lower is not None and primitive.widens
+            result = run_large(primitive, values, params) if at_once else None
             return state.quiet(widened, primitive, values, params) if result is None else result
-    if primitive.lower is not None and not params:
-        result = run_large(primitive, values)
+    if primitive.lower is not None:
+        result = run_large(primitive, values, params)
         if result is not None:
             return result
     return state.quiet(primitive.run, *values, **params)
@@ -235,7 +232,7 @@ def widened(primitive: Primitive, values: Sequence[Any], params: dict[str, Any])
             # An expanded array is laid in rows first: numpy would lay its copy by the strides of 0.
             x = cast_array(np.array(x, order="C") if 0 in x.strides else x, _WIDE[x.dtype.char])
         wide.append(x)
-    found = run_large(primitive, wide) if primitive.lower is not None and not params else None
+    found = run_large(primitive, wide, params) if primitive.lower is not None else None
     if found is None:
         found = primitive.run(*wide, **params)
     return tuple([_rounded(part, narrow) for part in found]) if primitive.multiple else _rounded(found, narrow)
@@ -305,7 +302,7 @@ def without_derivative(name: str) -> Rule:
 
 def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Partial, ...] = None,
                 selects: Rule | None = None, vjp: Rule | None = None, saves: str | tuple[str, ...] = "",
-                promotion: str = "same", **rest: Any) -> Primitive:
+                promotion: str = "same", in_steps: bool = False, **rest: Any) -> Primitive:
     """A primitive that maps elements to elements, operands broadcast against each other.
 
     Its derivative is said once, in one of three ways; without any, its result has no history:
@@ -320,8 +317,10 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
 
     ``saves`` is one string, or one an operand. ``promotion``: ``"same"`` (operands meet in one dtype), ``"float"``
     (integers become the default float first), ``"compare"`` (operands meet, the result is bool), ``"number"`` (as
-    ``"same"``, and no operand may be a truth value).
+    ``"same"``, and no operand may be a truth value). ``in_steps``: ``eval`` is made of what symbols can do too
+    (`core/symbols.py`), so that its ``lower`` rule follows.
     """
+    written_out = vjp is not None
     if sum(way is not None for way in (derivative, selects, vjp)) > 1:
         raise ValueError(f"[{name}] one of derivative, selects and vjp was expected; got several; keep one of them")
     derivatives = derivative if isinstance(derivative, tuple) else (derivative,)
@@ -341,8 +340,10 @@ def elementwise(name: str, eval: str | Rule, *, derivative: Partial | tuple[Part
             primitive.missing.setdefault(rule, reason)
     elif primitive.jvp is None:
         primitive.jvp = partial(_diagonal_jvp, primitive)
-    if primitive.vjp is not None and arity == 1:
+    if primitive.vjp is not None and (arity == 1 or not written_out):
         primitive.vjp = _by_kernel_if_large(primitive, primitive.vjp)
+    if in_steps:
+        primitive.lower = Steps(name, cast(Rule, eval), arity).lower
     return register(primitive)
 
 
@@ -547,18 +548,22 @@ def _selecting_vjp(selects: Rule, arity: int) -> Rule:
 
 
 def _by_kernel_if_large(primitive: Primitive, rule: Rule) -> Rule:
-    """The rule, as one generated kernel where the cotangent is a large array: each step of it by numpy would be a pass
-    over memory."""
-    backward = {(x, out): BackwardExpression(primitive, rule, (x, out)) for x, out in product((False, True), repeat=2)}
+    """The rule, as one generated kernel an operand where the cotangent is a large array and nothing broadcast: each
+    step of it by numpy would be a pass over memory."""
+
+    @cache
+    def expression(reads: tuple[bool, ...], place: int) -> BackwardExpression:
+        return BackwardExpression(primitive, rule, reads, place)
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
-        if type(ct) is ndarray and ct.size >= LARGE and not params and ct.dtype.char not in HALVES:
-            x, out, _ = saved
-            read = [value for value in (x, out) if value is not None]
-            result = run_large(backward[x is not None, out is not None], (ct, *read))
-            if result is not None:
-                return (result,)
-        return rule(ct, saved, params, needs)
+        if type(ct) is not ndarray or ct.size < LARGE or saved[-1] is not None or ct.dtype.char in HALVES:
+            return cast("tuple[Any, ...]", rule(ct, saved, params, needs))
+        reads = tuple([value is not None for value in saved[:-1]])
+        read, grads = [ct, *[value for value in saved if value is not None]], []
+        for place, need in enumerate(needs):
+            grad = run_large(expression(reads, place), read, params) if need else None
+            grads.append(rule(ct, saved, params, _alone(len(needs), place))[place] if need and grad is None else grad)
+        return tuple(grads)
 
     return vjp
 

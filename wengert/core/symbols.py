@@ -30,7 +30,7 @@ class Symbol:
     def __getattr__(self, name: str) -> Any:
         raise NotImplementedError(f"a kernel's expression has no {name!r}")
 
-    def _with(self, operation: str, *operands: Symbol | float) -> Symbol:
+    def _with(self, operation: str, *operands: object) -> Symbol:
         return Symbol(self.builder, getattr(self.builder, operation)(*(_value(x) for x in operands)))
 
     def __add__(self, other: Symbol | float) -> Symbol:
@@ -81,6 +81,17 @@ class Symbol:
     def __invert__(self) -> Symbol:
         return self._with("logical_not", self)
 
+    def __eq__(self, other: object) -> Any:
+        return self._with("eq", self, other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._with("ne", self, other)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise NotImplementedError("a kernel's expression is not chosen by the values of its elements")
+
     def __pow__(self, exponent: float) -> Symbol:
         if exponent != 2:
             raise NotImplementedError("a kernel's expression has squares, and no other powers")
@@ -93,6 +104,8 @@ def _value(x: object) -> Any:
         return x.value
     if type(x) in (int, float):
         return x
+    if isinstance(x, np.floating):
+        return float(x)
     raise NotImplementedError(f"a kernel's expression cannot hold a {type(x).__name__}")
 
 
@@ -101,22 +114,77 @@ def lowered(primitive: Elementwise, operands: tuple[Any, ...], params: Params) -
     if primitive.lower is None:
         raise NotImplementedError(f"{primitive.name} has no lower rule")
     builder = next(x.builder for x in operands if isinstance(x, Symbol))
-    return Symbol(builder, primitive.lower(builder, *(_value(x) for x in operands), **params))
+    given = {name: value.value if isinstance(value, Symbol) else value for name, value in params.items()}
+    return Symbol(builder, primitive.lower(builder, *(_value(x) for x in operands), **given))
+
+
+class _Symbols:
+    """What stands for numpy where a formula is evaluated on symbols."""
+
+    def __getattr__(self, name: str) -> Any:
+        operation = _NAMES.get(name)
+        if operation is None:
+            raise NotImplementedError(f"symbols have no {name}")
+
+        def apply(*xs: Any) -> Symbol:
+            b = next(x.builder for x in xs if type(x) is Symbol)
+            return Symbol(b, getattr(b, operation)(*[_value(x) for x in xs]))
+
+        return apply
+
+    def clip(self, x: Any, low: Any, high: Any) -> Any:
+        return self.minimum(self.maximum(x, low), high)
+
+
+_NAMES = {"where": "select", "minimum": "min", "maximum": "max", "absolute": "abs", "negative": "neg", "add": "add",
+          "subtract": "sub", "multiply": "mul", "true_divide": "div",
+          **{name: name for name in ("exp", "exp2", "log", "log1p", "expm1", "tanh", "sqrt", "abs", "trunc", "floor",
+                                     "copysign", "isnan")}}
+SYMBOLS: Any = _Symbols()
+"""The array module of symbols: as much of numpy as kernels have."""
+
+
+class Steps:
+    """A formula ``function(xp, *operands, **params)`` of floats as an expression for a kernel, which takes the same
+    steps as numpy, each rounded as it stands. To the compiler it is an elementwise primitive like any other."""
+
+    def __init__(self, name: str, function: Rule, arity: int) -> None:
+        self.name, self.function, self.arity = name, function, arity
+
+    def lower(self, builder: Any, *values: Any, **params: Any) -> Any:
+        """The expression for a kernel."""
+        if builder.dtype not in ("float32", "float64"):
+            raise NotImplementedError(f"{self.name} of {builder.dtype}")
+        stepwise = builder.stepwise()
+        symbols = [_symbol(stepwise, value) for value in values]
+        found = self.function(SYMBOLS, *symbols, **{name: _symbol(stepwise, value) for name, value in params.items()})
+        return _value(found)
+
+
+def _symbol(builder: Any, value: Any) -> Any:
+    """A builder's value as a symbol; a number, or None, as it is."""
+    return value if value is None or type(value) in (int, float) else Symbol(builder, value)
 
 
 class BackwardExpression:
-    """The vjp of an elementwise primitive of one operand as an expression of ``(ct, x, out)``, as far as it reads them.
+    """The vjp of an elementwise primitive as an expression of ``(ct, *operands, out)``, as far as it reads them, and of
+    parameters: what goes to the operand at ``place``, all being of one shape.
 
     To the compiler this is an elementwise primitive like any other: it has a name, an arity and a ``lower`` rule.
     """
 
-    def __init__(self, primitive: Elementwise, rule: Rule, reads: tuple[bool, bool]) -> None:
-        self.name, self.rule, self.reads = f"{primitive.name} backward", rule, reads
+    def __init__(self, primitive: Elementwise, rule: Rule, reads: tuple[bool, ...], place: int = 0) -> None:
+        self.name, self.rule, self.reads, self.place = f"{primitive.name} backward", rule, reads, place
         self.arity = 1 + sum(reads)
+        self.needs = tuple([i == place for i in range(len(reads) - 1)])
 
-    def lower(self, builder: Any, *values: Any) -> Any:
+    def lower(self, builder: Any, *values: Any, **params: Any) -> Any:
         """The expression for a kernel."""
-        symbols = [Symbol(builder, value) for value in values]
+        symbols = [_symbol(builder, value) for value in values]
         rest = iter(symbols[1:])
-        saved = tuple(next(rest) if read else None for read in self.reads)
-        return self.rule(symbols[0], (*saved, None), {}, (True,))[0].value
+        saved = tuple([next(rest) if read else None for read in self.reads])
+        given = {name: _symbol(builder, value) for name, value in params.items()}
+        found = _value(self.rule(symbols[0], (*saved, None), given, self.needs)[self.place])
+        if found is values[0]:
+            raise NotImplementedError("the cotangent as it is")
+        return found

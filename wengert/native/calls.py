@@ -44,7 +44,8 @@ def lines_of_call(program: Any, ask: Callable[[object], str], mark: str, given: 
     if shares:
         lines.append(f"if pool._asleep or pool._unstarted: pool.await_work({program.cycles!r})")
     if program._descriptor[5]:  # OpenBLAS is to have one thread, which the runtime sees to
-        lines.append(f"pool.launch(pool.control, {program._entry}, 1, {program._frame}, {program._parts[0]}, 0, 0)")
+        job = program._entry, 1, program._frame, program._parts[0], *threads.NO_MORE
+        lines.append(f"pool.launch(pool.control, {', '.join(map(str, job))})")
     else:
         table = threads.table(2)
         table[:] = program._frame, program._parts[0]

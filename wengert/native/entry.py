@@ -16,6 +16,7 @@ import numpy as np
 from ..compiler import memory, threads
 from ..compiler.code import POINTER, WORD, Code, Operand, module, word
 from ..compiler.jit import Library, engine
+from ..compiler.runtime import OPERANDS
 
 BLAS, ARENA, CONTROL, LAUNCH, WRONG, PLACES, FIRST = {"float32": 0, "float64": 1}, 2, 3, 4, 5, 6, 7
 """Slots of the frame: the two products, the arena, the pool's control block, its ``launch``, whether a guard has found
@@ -103,5 +104,5 @@ def _run(code: Code, frame: Operand, step: Operand, places: Operand, given: Oper
             code.call("void", code.convert("inttoptr", function, POINTER), given, word(0), items)
         with shared:
             code.call("void", code.address(frame, LAUNCH), code.address(frame, CONTROL), step, items,
-                      code.convert("ptrtoint", places, WORD), word(0), word(0), word(0))
+                      code.convert("ptrtoint", places, WORD), *[word(0)] * (OPERANDS - 1))
     code.fall("after")

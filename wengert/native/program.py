@@ -337,7 +337,7 @@ class NativeProgram:
             pool.await_work(self.cycles)
             if not self._called:
                 for part in self._parts:
-                    pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
+                    pool.launch(pool.control, self._entry, 1, self._frame, part, *threads.NO_MORE)
             else:
                 self._launch_by_parts(pool, self._lying(arrays, fresh), generators)
             if self._rests:
@@ -388,7 +388,7 @@ class NativeProgram:
             if type(part) is Computed:
                 self._call(part, lying, generators)
             else:
-                pool.launch(pool.control, self._entry, 1, self._frame, part, 0, 0)
+                pool.launch(pool.control, self._entry, 1, self._frame, part, *threads.NO_MORE)
             if self._words[entry.WRONG]:
                 return
 
@@ -466,7 +466,7 @@ class NativeProgram:
 
     def _timed(self, pool: threads.Pool, table: Any) -> float:
         begin = perf_counter()
-        pool.launch(pool.control, self._entry, 1, self._frame, memory.address(table), 0, 0)
+        pool.launch(pool.control, self._entry, 1, self._frame, memory.address(table), *threads.NO_MORE)
         return perf_counter() - begin
 
     def describe(self) -> list[str]:

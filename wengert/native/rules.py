@@ -8,14 +8,12 @@ or are evaluated as they are on symbols (`core/symbols.py`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..core.generated import takes
 from ..core.primitive import Primitive
-from ..core.symbols import Symbol
 from .loops import INTEGERS, REALS, Node, Nodes
 
 _COMPARISONS = frozenset({"lt", "le", "gt", "ge", "eq", "ne"})
@@ -34,6 +32,10 @@ class Writer:
 
     def __init__(self, nodes: Nodes, dtype: str) -> None:
         self.nodes, self.dtype = nodes, dtype
+
+    def stepwise(self) -> Writer:
+        """A builder that rounds each step as it stands: this one says nothing of how steps are rounded."""
+        return self
 
     def const(self, number: float) -> Node:
         return self.nodes.const(number, self.dtype)
@@ -151,31 +153,6 @@ RULES: dict[str, Callable[..., Node]] = {
 }
 """Rules of primitives whose own ``lower`` would not do: several dtypes, or a parameter."""
 
-AS_THEY_ARE = frozenset({"softplus", "leaky_relu", "elu", "log_sigmoid", "mish", "lerp", "addcmul", "addcdiv", "frac",
-                         "gelu_tanh"})
-"""Primitives whose evaluation is made of what symbols can do."""
-
-
-class _Symbols:
-    """What stands for numpy where a primitive is evaluated on symbols."""
-
-    def __getattr__(self, name: str) -> Any:
-        operation = _NAMES.get(name)
-        if operation is None:
-            raise NotImplementedError(f"symbols have no {name}")
-
-        def apply(*xs: Any) -> Symbol:
-            b = next(x.builder for x in xs if type(x) is Symbol)
-            return Symbol(b, getattr(b, operation)(*[x.value if type(x) is Symbol else x for x in xs]))
-
-        return apply
-
-
-_NAMES = {"where": "select", "minimum": "min", "maximum": "max", "absolute": "abs", "negative": "neg", "add": "add",
-          "subtract": "sub", "multiply": "mul", "true_divide": "div",
-          **{name: name for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt", "abs", "trunc", "floor")}}
-
-
 def _clamp(b: Writer, x: Node, low: float | None = None, high: float | None = None) -> Node:
     if low is not None and high is not None and low > high:
         return b.const(high)
@@ -191,23 +168,13 @@ RULES.update({
 })
 
 
-@cache
-def _takes(rule: Callable[..., Any], names: frozenset[str]) -> bool:
-    """Whether a rule knows parameters of these names."""
-    known = signature(rule).parameters.values()
-    return any(p.kind is p.VAR_KEYWORD for p in known) or names <= {p.name for p in known}
-
-
 def lowered(primitive: Primitive, nodes: Nodes, dtype: str, operands: tuple[Any, ...], params: dict[str, Any]) -> Node:
     """The primitive on nodes and numbers, worked in ``dtype``. Raises `NotImplementedError` where it has no rule."""
     b: Any = Writer(nodes, dtype)
     rule = RULES.get(primitive.name) or primitive.lower
     if rule is not None:
-        if not _takes(rule, frozenset(params)):
+        if not takes(rule, frozenset(params)):
             raise NotImplementedError(f"{primitive.name} has no rule with {', '.join(params)}")
         found = rule(b, *operands, **params)
         return found if type(found) is Node else b.const(found)
-    if primitive.name in AS_THEY_ARE and dtype in REALS:
-        symbols = [Symbol(b, x) if type(x) is Node else x for x in operands]
-        return primitive.eval(_Symbols(), *symbols, **params).value  # type: ignore[operator]
     raise NotImplementedError(f"{primitive.name} has no rule")

@@ -42,7 +42,7 @@ def _log_sigmoid(xp: ModuleType, x: Array) -> Array:
 
 log_sigmoid = elementwise(
     "log_sigmoid", _log_sigmoid, promotion="float", label="LogSigmoid",
-    derivative=lambda x, out: P.sigmoid(-x), saves="x", refuses=REAL_ONLY,
+    derivative=lambda x, out: P.sigmoid(-x), saves="x", refuses=REAL_ONLY, in_steps=True,
 )
 
 
@@ -54,7 +54,7 @@ def _softplus(xp: ModuleType, x: Array, beta: float = 1.0, threshold: float = 20
 softplus = elementwise(
     "softplus", _softplus, promotion="float",
     derivative=lambda x, out, beta=1.0, threshold=20.0: P.where(x * beta > threshold, 1.0, P.sigmoid(x * beta)),
-    saves="x", refuses=REAL_ONLY,
+    saves="x", refuses=REAL_ONLY, in_steps=True,
 )
 
 
@@ -83,7 +83,7 @@ def _gelu_tanh_derivative(x: Numbers, out: Numbers) -> Any:
 
 
 gelu_tanh = elementwise("gelu_tanh", _gelu_tanh, promotion="float", label="Gelu",
-                        derivative=_gelu_tanh_derivative, saves="x", refuses=REAL_ONLY)
+                        derivative=_gelu_tanh_derivative, saves="x", refuses=REAL_ONLY, in_steps=True)
 silu = elementwise(
     "silu", lambda xp, x: x / (1 + xp.exp(-x)), promotion="float",
     derivative=lambda x, out: P.sigmoid(x) * (1 + x * (1 - P.sigmoid(x))), saves="x",
@@ -101,7 +101,7 @@ def _mish_derivative(x: Numbers, out: Numbers) -> Any:
 
 
 mish = elementwise("mish", _mish, promotion="float", derivative=_mish_derivative, saves="x",
-                   refuses=REAL_ONLY)
+                   refuses=REAL_ONLY, in_steps=True)
 
 
 def _leaky_relu(xp: ModuleType, x: Array, negative_slope: float = 0.01) -> Array:
@@ -109,7 +109,7 @@ def _leaky_relu(xp: ModuleType, x: Array, negative_slope: float = 0.01) -> Array
 
 
 leaky_relu = elementwise(
-    "leaky_relu", _leaky_relu, saves="x", kinked=True,
+    "leaky_relu", _leaky_relu, saves="x", kinked=True, in_steps=True,
     vjp=lambda ct, saved, params, needs: (
         P.where(saved[0] > 0, ct, ct * params.get("negative_slope", 0.01)),), refuses=REAL_ONLY,
 )
@@ -124,13 +124,19 @@ def _elu_derivative(x: Numbers, out: Numbers, alpha: float = 1.0, scale: float =
     return P.where(x > 0, scale, negative)
 
 
-elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, saves="x", refuses=REAL_ONLY)
+elu = elementwise("elu", _elu, promotion="float", derivative=_elu_derivative, saves="x", refuses=REAL_ONLY,
+                  in_steps=True)
 
 
 def _clip(xp: ModuleType, x: Array, low: float | None = None, high: float | None = None) -> Array:
     if low is not None:
         x = xp.maximum(x, x.dtype.type(low))
     return x if high is None else xp.minimum(x, x.dtype.type(high))
+
+
+def _lower_clip(b: Any, x: Any, low: Any = None, high: Any = None) -> Any:
+    x = x if low is None else b.max(x, low)
+    return x if high is None else b.min(x, high)
 
 
 def _inside(x: Numbers, low: float | None, high: float | None) -> Any:
@@ -143,14 +149,16 @@ clamp = elementwise(
     "clamp", _clip, saves="x", label="ClampBackward1",
     selects=lambda x, out, low=None, high=None: _inside(x, low, high),
     samples=cases(((3, 4), {"low": -0.5, "high": 0.7}), ((3,), {"low": 0.1}), ((3,), {"high": 0.1})), refuses=TRUTHS,
+    lower=_lower_clip,
 )
 hardtanh = elementwise(
     "hardtanh", lambda xp, x, low, high: xp.clip(x, low, high), saves="x",
-    selects=lambda x, out, low, high: (x > low) & (x < high), kinked=True,
+    selects=lambda x, out, low, high: (x > low) & (x < high), kinked=True, in_steps=True,
     samples=cases(((3, 4), {"low": -0.5, "high": 0.7})),
 )
 threshold = elementwise(
     "threshold", lambda xp, x, limit, value: xp.where(x <= limit, x.dtype.type(value), x), saves="x",
     vjp=lambda ct, saved, params, needs: (P.where(saved[0] <= params["limit"], 0.0, ct),), kinked=True,
+    lower=lambda b, x, limit, value: b.select(b.le(x, limit), value, x),
     samples=cases(((3, 4), {"limit": 0.1, "value": -2.0})),
 )

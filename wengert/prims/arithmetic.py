@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import cmath
+import math
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,7 @@ from ..core.errors import MissingRuleError
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import INEXACT_ONLY, TRUTHS, P, conjugate, elementwise, fit
 from ..core.samples import cases, reals
+from ..core.symbols import Steps, Symbol
 
 
 def _add_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -233,6 +235,10 @@ def _sgn(xp: ModuleType, x: Array) -> Array:
     return xp.sign(x) if x.dtype.kind in "cW" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
+def _lower_sign(b: Any, x: Any) -> Any:
+    return b.select(b.gt(x, 0.0), 1.0, b.select(b.lt(x, 0.0), -1.0, 0.0))
+
+
 def _absolute(xp: ModuleType, x: Array) -> Array:
     if x.dtype.kind == "b":
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
@@ -249,9 +255,9 @@ abs = elementwise(
     "abs", _absolute, vjp=lambda ct, saved, params, needs: (ct * P.sgn(saved[0]),), jvp=_abs_jvp, saves="x",
     lower=lambda b, x: b.abs(x),
 )
-sign = elementwise("sign", _sgn, derivative=0, samples=reals(0.2, 2))
+sign = elementwise("sign", _sgn, derivative=0, samples=reals(0.2, 2), lower=_lower_sign)
 sgn = elementwise(
-    "sgn", _sgn, saves="x", samples=reals(0.2, 2),
+    "sgn", _sgn, saves="x", samples=reals(0.2, 2), lower=_lower_sign,
     jvp=lambda tangents, operands, out, params: _sgn_vjp(tangents[0], operands[0]),
     vjp=lambda ct, saved, params, needs: (_sgn_vjp(ct, saved[0]),),
 )
@@ -288,7 +294,7 @@ def _round(xp: ModuleType, x: Array, decimals: int = 0) -> Array:
 round = elementwise("round", _round, derivative=0,
                     label=lambda params: "RoundBackward1" if params.get("decimals") else "Round",
                     lower=lambda b, x: b.round(x))
-frac = elementwise("frac", lambda xp, x: x - xp.trunc(x), derivative=1)
+frac = elementwise("frac", lambda xp, x: x - xp.trunc(x), derivative=1, in_steps=True)
 hypot = elementwise(
     "hypot", "hypot", promotion="float", samples=reals((-2, 2), (0.5, 2)),
     derivative=(lambda x, y, out: x / out, lambda x, y, out: y / out), saves=("x out", "y out"),
@@ -296,12 +302,14 @@ hypot = elementwise(
 copysign = elementwise(
     "copysign", "copysign", promotion="float", samples=reals((0.5, 2), (0.5, 2)),
     derivative=(lambda x, y, out: P.where(x == 0, 0.0, out / x), 0), saves=("x out", ""),
+    lower=lambda b, x, y: b.copysign(x, y),
 )
 heaviside = elementwise(
     "heaviside",
     lambda xp, x, y: xp.where(x == 0, y, x > 0).astype(xp.result_type(x, y)),
     derivative=(None, None),
     saves=("", ""),
+    lower=lambda b, x, y: b.select(b.eq(x, 0), y, b.select(b.gt(x, 0), 1, 0)),
 )
 nextafter = elementwise(
     "nextafter", "nextafter", promotion="float", saves=("x y", ""),
@@ -326,20 +334,27 @@ lerp = elementwise(
     _lerp,
     samples=reals((-2, 2), (-2, 2), (0, 1)),
     derivative=(lambda x, y, w, out: 1 - w, lambda x, y, w, out: w, lambda x, y, w, out: y - x),
-    saves=("z", "z", "x y"), refuses=INEXACT_ONLY,
+    saves=("z", "z", "x y"), refuses=INEXACT_ONLY, in_steps=True,
 )
+
+
 def _scaled(x: Numbers, value: complex) -> Any:
     return x if type(value) is int and value == 1 else x * value
 
 
+def _is_one(value: Any) -> bool:
+    """Whether a factor may be left out: of a symbol that is not known."""
+    return not isinstance(value, Symbol) and bool(value == 1)
+
+
 addcmul = elementwise(
-    "addcmul", lambda xp, x, y, z, value=1: x + (y * z if value == 1 else value * y * z),
+    "addcmul", lambda xp, x, y, z, value=1: x + (y * z if _is_one(value) else value * y * z), in_steps=True,
     samples=reals((-2, 2), (-2, 2), (-2, 2)), saves=("", "z", "y"),
     derivative=(1, lambda x, y, z, out, value=1: _scaled(z, value), lambda x, y, z, out, value=1: _scaled(y, value)),
     refuses=TRUTHS,
 )
 addcdiv = elementwise(
-    "addcdiv", lambda xp, x, y, z, value=1: x + (y / z if value == 1 else value * y / z),
+    "addcdiv", lambda xp, x, y, z, value=1: x + (y / z if _is_one(value) else value * y / z), in_steps=True,
     samples=reals((-2, 2), (-2, 2), (0.5, 2)), saves=("", "z", "y z"),
     derivative=(1, lambda x, y, z, out, value=1: value / z, lambda x, y, z, out, value=1: -value * y / (z * z)),
 )
@@ -354,4 +369,11 @@ def _nan_to_num(xp: ModuleType, x: Array, nan: float = 0.0, posinf: float | None
     return xp.nan_to_num(x, nan=nan, posinf=high, neginf=low)
 
 
-nan_to_num = elementwise("nan_to_num", _nan_to_num, selects=lambda x, out, **params: P.isfinite(x), saves="x")
+def _steps_of_nan_to_num(xp: Any, x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    info = np.finfo(x.dtype)
+    high, low = info.max if posinf is None else posinf, info.min if neginf is None else neginf
+    return xp.where(xp.isnan(x), nan, xp.where(x == math.inf, high, xp.where(x == -math.inf, low, x)))
+
+
+nan_to_num = elementwise("nan_to_num", _nan_to_num, selects=lambda x, out, **params: P.isfinite(x), saves="x",
+                         lower=Steps("nan_to_num", _steps_of_nan_to_num, 1).lower)

@@ -486,6 +486,7 @@ masked_fill = opaque(
     vjp=lambda ct, saved, params, needs: (fit(P.masked_fill(ct, saved[1], value=0), saved[-1][0]), None),
     saves=("y", "shapes"),
     jvp=lambda tangents, operands, out, params: P.masked_fill(tangents[0], operands[1], value=0),
+    lower=lambda b, x, mask, value: b.select(b.truth(mask), value, x),
     samples=cases(((3, 4), _MASK, {"value": 2.5}), ((4,), np.array([_MASK, ~_MASK]), {"value": -1.0})),
     doc="The operand with one number wherever the mask is true; the two broadcast.",
 )

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import each, fold, losses, size_of, spread, unfolded
+from ..core.generated import run_large
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import REAL_ONLY, P, fit, fused, of_first
 from ..core.samples import cases, uniform
 from ..core.spec import Spec, broadcast_shapes
+from ..core.symbols import Steps
 
 _TRANSPOSED = {"jvp": "it is the transpose of the vjp"}
 _REDUCTIONS: tuple[dict[str, Any], ...] = ({"reduction": "mean"}, {"reduction": "sum"}, {"reduction": "none"})
@@ -58,14 +60,21 @@ def _of_difference(
 ) -> Any:
     """A loss that is a function ``value(xp, d)`` of the difference d = x − y alone; its derivative is ``slope(d)``."""
 
+    forth = Steps(name, lambda xp, x, y, **params: value(xp, x - y, **params), 2)
+    back = Steps(f"{name} backward", lambda xp, x, y, ct, **params: slope(x - y, **params) * ct, 3)
+
     def evaluate(xp: ModuleType, x: Array, y: Array, reduction: str = "mean", **params: Any) -> Array:
-        return _reduce(xp, value(xp, x - y, **params), reduction)
+        found = run_large(forth, (x, y), params)
+        return _reduce(xp, value(xp, x - y, **params) if found is None else found, reduction)
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
         x, y = saved[:2]
         rest = dict(params)
         reduction = rest.pop("reduction", "mean")
-        grad = slope(x - y, **rest) * _share(ct, x.shape, reduction)
+        share = _share(ct, x.shape, reduction)
+        grad = run_large(back, (x, y, share), rest)
+        if grad is None:
+            grad = slope(x - y, **rest) * share
         return grad if needs[0] else None, -grad if needs[1] else None
 
     def jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:

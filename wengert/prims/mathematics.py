@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import COMPLEX, P, conjugate, elementwise, fit
 from ..core.samples import reals
 from ..core.steps import each, horner, in_doubles, of_float
+from ..core.symbols import Steps
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -84,14 +86,23 @@ def _logaddexp(xp: ModuleType, x: Array, y: Array) -> Array:
     return xp.where(xp.isneginf(high.real), low, high + xp.log1p(xp.exp(low - high)))
 
 
+def _steps_of_logaddexp(xp: Any, x: Any, y: Any, base: float = math.e) -> Any:
+    """The larger and the logarithm of 1 and the power of the difference; of equal ones, infinities too, no power."""
+    less = -xp.abs(x - y)
+    more = xp.log1p(xp.exp(less)) if base == math.e else xp.log1p(xp.exp2(less)) * (1 / math.log(2))
+    return xp.where(x == y, x + math.log(2, base), xp.maximum(x, y) + more)
+
+
 # The derivatives are quotients of PyTorch's form: of two equal infinities, and in the second order, they are NaN.
 logaddexp = elementwise(
     "logaddexp", _logaddexp, promotion="float", saves=("x y", "x y"),
     derivative=(lambda x, y, out: 1 / (1 + P.exp(y - x)), lambda x, y, out: 1 / (1 + P.exp(x - y))),
+    lower=Steps("logaddexp", _steps_of_logaddexp, 2).lower,
 )
 logaddexp2 = elementwise(
     "logaddexp2", "logaddexp2", promotion="float", saves=("x y", "x y"),
     derivative=(lambda x, y, out: 1 / (1 + P.exp2(y - x)), lambda x, y, out: 1 / (1 + P.exp2(x - y))),
+    lower=Steps("logaddexp2", partial(_steps_of_logaddexp, base=2.0), 2).lower,
 )
 sinc = elementwise(
     "sinc", "sinc", promotion="float", saves="x",

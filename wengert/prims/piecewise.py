@@ -12,7 +12,7 @@ from ..core.samples import cases, reals
 hardsigmoid = elementwise(
     "hardsigmoid", lambda xp, x: xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
     vjp=lambda ct, saved, params, needs: (P.where((saved[0] > -3) & (saved[0] < 3), ct / 6, 0.0),),
-    samples=reals(-4, 4),
+    samples=reals(-4, 4), in_steps=True,
     doc="clip(x + 3, 0, 6) / 6 (Courbariaux et al., *BinaryConnect*, 2015).", refuses=REAL_ONLY,
 )
 kinked = fused(
@@ -33,7 +33,7 @@ underivable = opaque(
 hardswish = elementwise(
     "hardswish", lambda xp, x: x * xp.clip(x + 3, 0, 6) / 6, promotion="float", saves="x",
     derivative=lambda x, out: P.where(x <= -3, 0.0, P.where(x >= 3, 1.0, x / 3 + 0.5)),
-    samples=reals(-4, 4),
+    samples=reals(-4, 4), in_steps=True,
     doc="x · clip(x + 3, 0, 6) / 6 (Howard et al., *Searching for MobileNetV3*, 2019).", refuses=REAL_ONLY,
 )
 
@@ -45,11 +45,12 @@ def _outside(x: Numbers, limit: float) -> Any:
 
 hardshrink = elementwise(
     "hardshrink", lambda xp, x, limit: xp.where((x >= -limit) & (x <= limit), x.dtype.type(0), x), saves="x",
+    in_steps=True,
     selects=lambda x, out, limit: _outside(x, limit), kinked=True,
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})), refuses=REAL_ONLY,
 )
 softshrink = elementwise(
-    "softshrink", saves="x",
+    "softshrink", saves="x", in_steps=True,
     eval=lambda xp, x, limit: xp.where(x > limit, x - limit, xp.where(x < -limit, x + limit, x * 0)),
     selects=lambda x, out, limit: _outside(x, limit), kinked=True,
     samples=cases(((3, 4), {"limit": 0.5}), ((), {"limit": 0.5})), refuses=REAL_ONLY,
@@ -58,4 +59,5 @@ prelu = elementwise(
     "prelu", lambda xp, x, weight: xp.where(x > 0, x, weight * x), label="PreluKernel", agree=(0, 1),
     derivative=(lambda x, weight, out: P.where(x > 0, 1.0, weight), lambda x, weight, out: P.where(x > 0, 0.0, x)),
     saves=("x y", "x"), samples=reals((-2, 2), (0.1, 0.9)), kinked=True, refuses=REAL_ONLY,
+    in_steps=True,
 )

@@ -51,7 +51,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
     try:
         if half:
             data = here["quiet"](widened, primitive, values, params)
-        elif primitive.lower is not None and not params:
+        elif primitive.lower is not None:
             data = evaluate(primitive, values, params)
         else:
             data = here["quiet"](primitive.run, *values, **params)
