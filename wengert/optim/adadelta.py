@@ -45,7 +45,7 @@ class Adadelta(StatefulOptimizer):
     @staticmethod
     def _move(p: Any, g: Any, state: dict[str, Any], lr: Any, rho: Any, share: Any, eps: Any) -> Any:
         moves = state["acc_delta"]
-        square = state["square_avg"] = state["square_avg"] * rho + g * g * share
+        square = state["square_avg"] = state["square_avg"] * rho + g * share * g
         move = P.sqrt(moves + eps) / P.sqrt(square + eps) * g
-        state["acc_delta"] = moves * rho + move * move * share
+        state["acc_delta"] = moves * rho + move * share * move
         return p - move * lr

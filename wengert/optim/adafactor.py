@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.dtypes import finfo, float32, promote_types
-from ..ops import minimum
+from ..ops import minimum, where
 from ..tensors.tensor import TENSORS, Tensor
 from .optimizer import Group, Parameters, check_settings, no_sparse
 from .stateful import State, StatefulOptimizer, number
@@ -77,11 +77,11 @@ class Adafactor(StatefulOptimizer):
             if group["maximize"]:
                 gradient = -gradient
             # The size of the step goes by the parameter as it was before the decay.
-            size = _rms(value).clamp(min=group["eps"][1]) * _smaller(lr, state["step"])
+            size = _larger(_rms(value), group["eps"][1]) * _smaller(lr, state["step"])
             if weight_decay != 0:
                 value = value * (1 - lr * weight_decay)
             move = self._direction(parameter, gradient, state, group)
-            shorter = (_rms(move) / group["d"]).clamp(min=1.0)
+            shorter = _larger(_rms(move) / group["d"], 1.0)
             parameter.copy_(value - move * (size / shorter))
 
     def _direction(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> Tensor:
@@ -90,21 +90,31 @@ class Adafactor(StatefulOptimizer):
         pull = (state["step"] ** group["beta2_decay"]).to(gradient.dtype)
         square = gradient * gradient
         if parameter.dim() < 2:
-            variance = state["variance"] + (square - state["variance"]) * pull
+            variance = _aged(state["variance"], square, pull)
             state["variance"].copy_(variance)
         else:
             rows, columns = state["row_var"], state["col_var"]
-            rows = rows + (square.mean(-1, keepdim=True) - rows) * pull
-            columns = columns + (square.mean(-2, keepdim=True) - columns) * pull
+            rows = _aged(rows, square.mean(-1, keepdim=True), pull)
+            columns = _aged(columns, square.mean(-2, keepdim=True), pull)
             state["row_var"].copy_(rows)
             state["col_var"].copy_(columns)
             variance = rows @ columns / rows.mean(-2, keepdim=True).clamp(min=least)
         return gradient * variance.clamp(min=least * least).rsqrt()
 
 
+def _aged(old: Tensor, latest: Tensor, share: Tensor) -> Tensor:
+    """A running mean, of which the latest value takes a share."""
+    return old.to(latest.dtype).lerp(latest, share)
+
+
 def _rms(x: Tensor) -> Tensor:
     """The root of the mean square: 0-d."""
     return (x * x).mean().sqrt() if x.numel() else x.sum()
+
+
+def _larger(x: Tensor, least: float) -> Tensor:
+    """max(least, x), of NaN ``least``: one element that is NaN leaves the others their steps."""
+    return where(x > least, x, least)
 
 
 def _smaller(lr: float | Tensor, step: Tensor) -> Tensor:

@@ -50,11 +50,11 @@ class Adam(StatefulOptimizer):
         # Both corrections are pulled together, as section 2 of the paper does.
         beta1, beta2 = group["betas"]
         root = P.sqrt(1 - power(beta2, step))
-        return 1 - beta1, 1 - beta2, root / (1 - power(beta1, step)) * lr, root * group["eps"]
+        return 1 - beta1, beta2, 1 - beta2, root / (1 - power(beta1, step)) * lr, root * group["eps"]
 
     @staticmethod
-    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, share2: Any, rate: Any, eps: Any) -> Any:
-        mean, square = moments(g, state, share1, share2)
+    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, beta2: Any, share2: Any, rate: Any, eps: Any) -> Any:
+        mean, square = moments(g, state, share1, beta2, share2)
         if "max_exp_avg_sq" in state:
             square = state["max_exp_avg_sq"] = P.maximum(state["max_exp_avg_sq"], square)
         return p - mean / (P.sqrt(square) + eps) * rate

@@ -58,12 +58,12 @@ class NAdam(StatefulOptimizer):
         now, following = _momentum(group, step), _momentum(group, step + 1)
         of_gradient = (1 - now) / (1 - product) * lr
         of_mean = following / (1 - product * following) * lr
-        return 1 - beta1, 1 - beta2, of_gradient, of_mean, 1 - power(beta2, step), group["eps"]
+        return 1 - beta1, beta2, 1 - beta2, of_gradient, of_mean, 1 - power(beta2, step), group["eps"]
 
     @staticmethod
-    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, share2: Any, of_gradient: Any, of_mean: Any,
-              correction: Any, eps: Any) -> Any:
-        mean, square = moments(g, state, share1, share2)
+    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, beta2: Any, share2: Any, of_gradient: Any,
+              of_mean: Any, correction: Any, eps: Any) -> Any:
+        mean, square = moments(g, state, share1, beta2, share2)
         return p - (g * of_gradient + mean * of_mean) / (P.sqrt(square / correction) + eps)
 
 

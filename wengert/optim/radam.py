@@ -55,10 +55,11 @@ class RAdam(StatefulOptimizer):
             known = P.maximum(length, SHORTEST)
             ratio = (known - 4) * (known - 2) / known * (longest / ((longest - 4) * (longest - 2)))
             trust = P.where(length > SHORTEST, P.sqrt(ratio * (1 - left)), 0.0)
-        return 1 - beta1, 1 - beta2, lr / (1 - power(beta1, step)), trust, group["eps"]
+        return 1 - beta1, beta2, 1 - beta2, lr / (1 - power(beta1, step)), trust, group["eps"]
 
     @staticmethod
-    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, share2: Any, rate: Any, trust: Any, eps: Any) -> Any:
-        mean, square = moments(g, state, share1, share2)
+    def _move(p: Any, g: Any, state: dict[str, Any], share1: Any, beta2: Any, share2: Any, rate: Any,
+              trust: Any, eps: Any) -> Any:
+        mean, square = moments(g, state, share1, beta2, share2)
         move = mean * rate
         return p - P.where(trust > 0, move * trust / (P.sqrt(square) + eps), move)

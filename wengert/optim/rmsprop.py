@@ -46,7 +46,7 @@ class RMSprop(StatefulOptimizer):
 
     @staticmethod
     def _move(p: Any, g: Any, state: dict[str, Any], lr: Any, alpha: Any, share: Any, eps: Any, momentum: Any) -> Any:
-        square = state["square_avg"] = state["square_avg"] * alpha + g * g * share
+        square = state["square_avg"] = state["square_avg"] * alpha + g * share * g
         if "grad_avg" in state:
             mean = state["grad_avg"] = state["grad_avg"] + (g - state["grad_avg"]) * share
             square = square - mean * mean

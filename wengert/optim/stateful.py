@@ -180,10 +180,11 @@ def _repeating(settings: Sequence[Any]) -> Callable[..., None]:
     return repeating([part for part in parts if type(part) in TENSORS])
 
 
-def moments(g: Any, state: dict[str, Any], share1: Any, share2: Any) -> tuple[Any, Any]:
-    """The running means of g and g² after a step, of which the latest takes the given shares."""
+def moments(g: Any, state: dict[str, Any], share1: Any, beta2: Any, share2: Any) -> tuple[Any, Any]:
+    """The running means of g and g² after a step, of which the latest takes the given shares, and the older squares
+    keep ``beta2``. A square that overflows is infinite from then on and never NaN: such elements rest."""
     mean = state["exp_avg"] = state["exp_avg"] + (g - state["exp_avg"]) * share1
-    square = state["exp_avg_sq"] = state["exp_avg_sq"] + (g * g - state["exp_avg_sq"]) * share2
+    square = state["exp_avg_sq"] = state["exp_avg_sq"] * beta2 + g * share2 * g
     return mean, square
 
 
