@@ -83,7 +83,8 @@ def _symbols(blueprint: Blueprint) -> list[tuple[str, tuple[str, ...]]]:
 
 def may_be_native(graph: InstructionGraph) -> bool:
     """Whether there is generated code, for all that a graph has."""
-    every = (*graph.inputs, *graph.states, *(result for instr in graph.instrs for result in instr.results))
+    every = (*graph.inputs, *graph.states, *(value for value, _ in graph.constants),
+             *(result for instr in graph.instrs for result in instr.results))
     return generated_code_is_possible() and all(value.spec.dtype.name in DTYPES for value in every)
 
 

@@ -355,7 +355,7 @@ def _meet(x: Any, target: DType, compares: bool) -> Any:
 
 def number_for(x: Any, target: DType) -> Any:
     """A Python number of the kind of ``target``; integers beyond its range wrap round, as in PyTorch."""
-    if isinstance(x, Quantity) and target.kind in "fc":
+    if isinstance(x, Quantity) and (target.kind in "fc" or (target.kind in "iu" and isinstance(x, int))):
         return x.cast(target)
     if target.kind == "f":
         return float(x)

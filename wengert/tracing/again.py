@@ -23,7 +23,7 @@ from ..ir import Value
 from ..native import Runner, lines_of_call
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
-from .arguments import Arguments, FloatPlace, Given, Place, filled
+from .arguments import Arguments, FloatPlace, Given, IntPlace, Place, filled
 from .memory import root_of, whole_of
 from .outside import Binding, hooks_of
 from .program import Program
@@ -72,7 +72,7 @@ class Again:
         if any(name in {value.name for value in program.graph.inputs} for pair in program._shared for name in pair):
             raise Unlike("its arguments share memory with states")
         self.program, self.native = program, runner.program
-        self._names, self._key = program._names, arguments.key()
+        self._names, self._varying, self._key = program._names, arguments.varying, arguments.key()
         self._flat = arguments.flat()
         """The leaves of a call whose arguments are not nested; None where they are."""
         self._specs = [(type(t), t._data.shape, t._data.strides, t._data.dtype) for t in arguments.tensors]
@@ -188,8 +188,8 @@ class Again:
                           f"if {name}.shape != {shape!r} or {name}.strides != {strides!r}: return NOT",
                           f"if {name}.dtype != {ask(dtype)}: return NOT"]
                 names.append(name)
-            elif type(leaf) is FloatPlace:
-                lines.append(f"if type({given}) is not float: return NOT")
+            elif isinstance(leaf, FloatPlace):
+                lines.append(f"if type({given}) is not {'int' if type(leaf) is IntPlace else 'float'}: return NOT")
             else:
                 other = f"{given} is not {ask(leaf)}"
                 if type(leaf) in (int, str, bool):
@@ -212,7 +212,8 @@ class Again:
     def _floats(self) -> str:
         """The floats among arguments that are not nested."""
         assert self._flat is not None
-        return "[" + ", ".join([f"args[{n}]" for n, leaf in enumerate(self._flat) if type(leaf) is FloatPlace]) + "]"
+        floats = [number for number, leaf in enumerate(self._flat) if isinstance(leaf, FloatPlace)]
+        return "[" + ", ".join([f"args[{number}]" for number in floats]) + "]"
 
     def _ends(self, ask: Questions, fresh: str) -> list[str]:
         """Lines that do what is left when the code has run, and return the results."""
@@ -247,13 +248,13 @@ class Again:
 
     def _fallen(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """A guard has found something: the usual way raises what it is."""
-        return self.program.run_fitting(Arguments(self._names, args, kwargs))
+        return self.program.run_fitting(Arguments(self._names, args, kwargs, self._varying))
 
     def _nested(self, args: tuple[Any, ...], kwargs: dict[str, Any], arrays: list[np.ndarray], floats: list[float]
                 ) -> bool:
         """Whether arguments in lists, dicts and the like are like those of the last call; adds their arrays and floats
         to the lists."""
-        arguments = Arguments(self._names, args, kwargs)
+        arguments = Arguments(self._names, args, kwargs, self._varying)
         arrays += [tensor._data for tensor in arguments.tensors]
         floats += arguments.floats
         return arguments.key() == self._key
@@ -267,7 +268,7 @@ class Again:
         """Reads the quantities, and says whether all that was found out about them holds."""
         values = [source.find(floats) for source in self._quantities]
         if values != self._values:
-            if any(type(value) is not float for value in values):
+            if not all(source.takes(value) for source, value in zip(self._quantities, values, strict=True)):
                 return False
             if not all(condition.holds(values) for condition in self.program._conditions):
                 return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,12 @@ class FloatPlace(Place):
     __slots__ = ()
 
 
+class IntPlace(FloatPlace):
+    """Stands for the integer of this number, among the floats: of those that have varied."""
+
+    __slots__ = ()
+
+
 class Given:
     """What a program reads of a call's arguments, when it is known to fit: the tensors and the floats among them."""
 
@@ -66,10 +72,12 @@ class Given:
 class Arguments(Given):
     """One call's arguments: ``tensors`` with their ``names``, ``floats`` with theirs, and the nest they came in.
 
-    The same tensor given twice is one tensor. Raises `TraceError`, which names the argument, for arrays of numpy.
+    The same tensor given twice is one tensor. Integers of the names in ``varying`` are among the floats. Raises
+    `TraceError`, which names the argument, for arrays of numpy.
     """
 
-    def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any],
+                 varying: Collection[str] = ()) -> None:
         super().__init__([], [])
         self._leaf_of: list[int] = []
         self._float_leaf_of: list[int] = []
@@ -77,6 +85,9 @@ class Arguments(Given):
         self._places: dict[int, Place] = {}
         leaves, self._form = ARGUMENTS.flatten((args, kwargs))
         self._leaves = [self._taken(number, leaf) for number, leaf in enumerate(leaves)]
+        self.varying: Collection[str] = ()
+        if varying:
+            self.vary(varying)
 
     def _taken(self, number: int, value: Any) -> Any:
         """The place of the tensor that is this leaf, met now or before; a plain value as it is."""
@@ -100,6 +111,29 @@ class Arguments(Given):
             )
         return Same(value)
 
+    def vary(self, names: Collection[str]) -> None:
+        """Takes the integers of these names for numbers that each call reads anew, as floats are."""
+        floats, self.floats, self._float_leaf_of, self.varying = self.floats, [], [], names
+        for number, leaf in enumerate(self._leaves):
+            if type(leaf) is int and self._called[number] in names:
+                self._leaves[number] = IntPlace(len(self.floats))
+                self.floats.append(leaf)
+            elif isinstance(leaf, FloatPlace):
+                self._leaves[number] = type(leaf)(len(self.floats))
+                self.floats.append(floats[leaf.number])
+            else:
+                continue
+            self._float_leaf_of.append(number)
+
+    def integers_besides(self, key: tuple[Any, ...]) -> list[str]:
+        """The names of the integers in which a call of another key differs, if it differs in nothing else."""
+        form, leaves, *rest = self.key()
+        if (form, *rest) != (key[0], *key[2:]):
+            return []
+        differ = [number for number, (one, other) in enumerate(zip(leaves, key[1], strict=True)) if one != other]
+        return [self._called[number] for number in differ] if all(
+            type(self._leaves[number]) is int and key[1][number][0] is int for number in differ) else []
+
     def flat(self) -> list[Any] | None:
         """The leaves in their order, where all arguments are leaves and none has a keyword; else None."""
         positional, named = self._form.children
@@ -112,7 +146,7 @@ class Arguments(Given):
 
     @property
     def float_names(self) -> list[str]:
-        """What the floats are called."""
+        """What the floats, and the integers among them, are called."""
         return [self._called[leaf] for leaf in self._float_leaf_of]
 
     @functools.cached_property
@@ -186,5 +220,5 @@ def _frozen(leaf: object) -> tuple[type, Any]:
 
 def filled(leaves: list[Any], at: Callable[[int], Any], float_at: Callable[[int], Any]) -> list[Any]:
     """The leaves with ``at(number)`` in the place of each tensor, ``float_at(number)`` in that of each float."""
-    return [at(leaf.number) if type(leaf) is Place else float_at(leaf.number) if type(leaf) is FloatPlace
+    return [at(leaf.number) if type(leaf) is Place else float_at(leaf.number) if isinstance(leaf, FloatPlace)
             else leaf.value if type(leaf) is Same else leaf for leaf in leaves]

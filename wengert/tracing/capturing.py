@@ -18,7 +18,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core.dtypes import float64
 from ..core.errors import NoDataError, TraceError
 from ..core.forks import in_child
 from ..core.frames import user_line
@@ -36,7 +35,7 @@ from .memory import root_of, step_within, whole_of
 from .names import Names
 from .outside import Binding, Slot, has_resting_grad, spec_of
 from .places import Read
-from .quantities import Condition, Pending, Traced
+from .quantities import Condition, Pending, Traced, TracedInteger
 from .reads import Reads
 from .shadows import Log, Shadows
 from .sizes import SizeNotes
@@ -261,10 +260,12 @@ class Capturing(Tracer, ABC):
         """A number that each call reads anew: an input of the graph."""
         place = len(self.quantities)
         self.quantities.append(source)
-        found = Value(self.names.free(source.name), Spec((), float64))
+        array = np.array(value)
+        found = Value(self.names.free(source.name), spec_of(array))
         self.graph.inputs.append(found)
-        tensor = make(self.fresh(found, np.array(value)), None)
-        return Traced(tensor, value, lambda quantities: quantities[place], self.conditions, source.name)
+        tensor = make(self.fresh(found, array), None)
+        return (TracedInteger if type(value) is int else Traced)(
+            tensor, value, lambda quantities: quantities[place], self.conditions, source.name)
 
     def setting(self, group: dict[str, Any], key: str, value: object) -> Any:
         """A setting of an optimiser that is a float, or some, as quantities; None for another."""

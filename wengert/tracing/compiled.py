@@ -72,6 +72,8 @@ class Compiled:
         self._names = parameters_of(function)
         self._said_limit = False
         self._held: str | None = None
+        self._varying: set[str] = set()
+        """Integers among the arguments that have varied while all else was alike: numbers that each call reads."""
         self._again: Callable[[tuple[Any, ...], dict[str, Any]], Any] | None = None
         """Runs a call that is like the last one (`again.prepare`); None where it runs as it is."""
         compiled.add(self)
@@ -80,7 +82,7 @@ class Compiled:
     def forget(self) -> None:
         """Makes it what it was before its first call."""
         with _LOCK:
-            self.programs, self._held, self._again = [], None, None
+            self.programs, self._held, self._again, self._varying = [], None, None, set()
             self._said_limit = False
             self.sizes = None if self.dynamic is False else Families(bool(self.dynamic))
             self.eager = None
@@ -99,27 +101,38 @@ class Compiled:
         """Runs the program that fits these arguments, recorded now if there is none."""
         again = self._again
         if again is not None:
-            with _LOCK:
-                result = again(args, kwargs)  # which says no while something is recorded
-            if result is not NOT:
-                return result
+            try:
+                with _LOCK:
+                    result = again(args, kwargs)  # which says no while something is recorded
+            except Exception as error:
+                failed = error
+            else:
+                return self._looked_up(args, kwargs) if result is NOT else result
+            return self._failed(failed, args, kwargs)
         return self._looked_up(args, kwargs)
 
     def _looked_up(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """`__call__` for a call that is not like the last one."""
         if self.eager is not None or tracing() or saves_are_hooked():  # hooks see each tensor that eager mode saves
             return self.function(*args, **kwargs)
+        failed: Exception | None = None
         with _LOCK:
             for place, known in enumerate(self.programs):
                 if known.again is not None and known.again is not self._again:
-                    result = known.again(args, kwargs)
+                    try:
+                        result = known.again(args, kwargs)
+                    except Exception as error:
+                        failed = error
+                        break
                     if result is not NOT:
                         if place:
                             self.programs.insert(0, self.programs.pop(place))
                         self._again = known.again
                         return result
+            if failed is not None:
+                return self._failed(failed, args, kwargs)
             try:
-                arguments = Arguments(self._names, args, kwargs)
+                arguments = Arguments(self._names, args, kwargs, self._varying)
                 program = self._fitting(arguments, keeps=False)
             except TraceError as error:
                 if isinstance(error, KeptError) or (isinstance(error, ChangeError) and not self.fullgraph):
@@ -137,17 +150,31 @@ class Compiled:
             if program is not None:
                 if program.calls < self.check:
                     return checked(self.name, program, arguments, lambda: self.function(*args, **kwargs))
-                result = program.run_fitting(arguments) if program.calls else self._first(program, arguments)
-                prepare(program, arguments)
-                self._again = program.again
-                return result
+                try:
+                    result = program.run_fitting(arguments) if program.calls else self._first(program, arguments)
+                except Exception as error:
+                    failed = error
+                else:
+                    prepare(program, arguments)
+                    self._again = program.again
+                    return result
+                return self._failed(failed, args, kwargs)
         return self.function(*args, **kwargs)
+
+    def _failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a call does of which the program has raised, and left everything as it was: it runs as it is, as it then
+        raises too, and leaves what it leaves. Not where the program drew random numbers."""
+        if isinstance(error, (MemoryError, TraceError)) or any(program.generators for program in self.programs):
+            raise error
+        result = self.function(*args, **kwargs)
+        self._give_up(_unrecorded(self.name, error))
+        return result
 
     def _record_after(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Records a function that has just run as it is, as it changed more than tensors, or keeps some: it may do so
         in its first call only, or when something has changed. If it would again, it is given up."""
         try:
-            self._fitting(Arguments(self._names, args, kwargs))
+            self._fitting(Arguments(self._names, args, kwargs, self._varying))
         except TraceError as error:
             self._give_up(error)
         except Exception as error:
@@ -170,6 +197,11 @@ class Compiled:
                     self.programs.insert(0, self.programs.pop(place))
                 return program
         reason = self.programs[0].mismatch(arguments) if self.programs else None
+        if settings.automatic and self.dynamic is not False:
+            varying = {name for program in self.programs for name in arguments.integers_besides(program.key)}
+            if varying:
+                self._varying |= varying
+                arguments.vary(varying)
         if has_unmade_parameters(self.function):
             return None
         made = self._for_sizes(arguments)
@@ -292,7 +324,7 @@ class Compiled:
         bytes (at the rate of a copy that no cache can hold), so a small step whose data are in a cache may exceed it.
         """
         with _LOCK:
-            arguments = Arguments(self._names, args, kwargs)
+            arguments = Arguments(self._names, args, kwargs, self._varying)
             program = self._fitting(arguments) if self.eager is None else None
             if program is None:
                 raise TraceError(f"[profile] a compiled program was expected; {self.name} runs eagerly"

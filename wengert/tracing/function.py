@@ -24,7 +24,7 @@ from .reads import KeptError, Reads
 from .recorder import Recorder
 from .results import Results, effects
 from .sizes import SizeNotes
-from .sources import Argument, FloatArgument, Gradient, Source
+from .sources import Argument, FloatArgument, Gradient, IntArgument, Source
 
 
 def capture(function: Callable[..., Any]) -> Recorded:
@@ -163,7 +163,7 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
     recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}), reads, sizes)
     for place, (argument, tensor) in enumerate(zip(arguments.names, arguments.tensors, strict=True)):
         recorder.argument(place, argument, tensor)
-    floats = [recorder.quantity(FloatArgument(place, argument), value)
+    floats = [recorder.quantity((IntArgument if type(value) is int else FloatArgument)(place, argument), value)
               for place, (argument, value) in enumerate(zip(arguments.float_names, arguments.floats, strict=True))]
     key = arguments.key()
     try:

@@ -109,6 +109,11 @@ class Program:
         return self._generators
 
     @property
+    def key(self) -> tuple[Any, ...]:
+        """The key of the calls that it is for."""
+        return self._key
+
+    @property
     def results(self) -> Results:
         """What it gives back."""
         return self._results
@@ -364,8 +369,8 @@ class Program:
             return f"it was recorded with {self._modes}, now it is {modes()}"
         quantities = [source.find(arguments.floats) for source in self._quantities]
         for quantity, value in zip(self._quantities, quantities, strict=True):
-            if type(value) is not float:
-                return f"{quantity.name} was a float then and is {value!r} now"
+            if not quantity.takes(value):
+                return f"{quantity.name} was a number of another kind then and is {value!r} now"
         for outcome in self._conditions:
             if not outcome.holds(quantities):
                 return f"{outcome.words} is another now"

@@ -192,7 +192,7 @@ class Traced(Quantity):
         return np.array(self.fixed(), dtype)
 
     def __float__(self) -> float:
-        return self.fixed()
+        return float(self.fixed())
 
     def __int__(self) -> int:
         return int(self.fixed())
@@ -240,45 +240,83 @@ class Pending(Traced):
 
 
 class TracedInteger(Traced):
-    """What ``item()`` gives of a tensor of integers or truth values: where Python code sees an int. Its ``tensor`` has
-    the dtype of that one."""
+    """A number where Python code sees an int: an argument, or what ``item()`` gives of a tensor of integers or truth
+    values, of which its ``tensor`` has the dtype."""
 
     __slots__ = ()
 
     __class__ = property(lambda self: int)
 
-    def __init__(self, tensor: Tensor, noted: list[Condition]) -> None:
-        super().__init__(tensor, math.nan, None, noted, "a tensor")
-
     def wide(self) -> Traced:
         """The number as a float of Python."""
-        return Traced(self.tensor.to(float64), self.value, None, self.noted, self.words)
+        find = self.find
+        return Traced(self.tensor.to(float64), float(self.value), find and (lambda q: float(find(q))), self.noted,
+                      self.words)
 
     def cast(self, dtype: DType) -> Quantity:
-        return self.wide().cast(dtype)
+        if dtype.kind in "fc":
+            return self.wide().cast(dtype)
+        return TracedInteger(self.tensor, self.value, self.find, self.noted, self.words, dtype)
 
     def _with(self, function: Callable[..., Any], other: Any, reflected: bool = False) -> Any:
         if type(other) is TracedSize:
             other = other.fixed()
-        exact = function in (operator.add, operator.sub, operator.mul)
-        if not exact or type(other) not in (int, bool, TracedInteger):
+        if function not in _EXACT or type(other) not in (int, bool, TracedInteger):
             return self.wide()._with(function, other, reflected)
         pair = (other, self) if reflected else (self, other)
-        return TracedInteger(function(*[part.tensor.to(int64) if type(part) is TracedInteger else int(part)
-                                        for part in pair]), self.noted)
+        x, y = (part.find if type(part) is TracedInteger else (lambda _, part=part: part) for part in pair)
+        find = None if x is None or y is None else lambda quantities: function(x(quantities), y(quantities))
+        value = function(*[part.value if type(part) is TracedInteger else part for part in pair])
+        tensors = [part.tensor.to(int64) if type(part) is TracedInteger else int(part) for part in pair]
+        words = f"({self.words}, {other.words})" if type(other) is TracedInteger else self.words
+        if find is not None and function is operator.mul:  # Python's integers have no end
+            self.noted.append(Condition(find, lambda value: abs(value) < 2**62, abs(value) < 2**62,
+                                        f"the size of {words}"))
+        return TracedInteger(function(*tensors), value, find, self.noted, words)
 
     def __neg__(self) -> Any:
-        return self * -1
+        return 0 - self
 
     def __index__(self) -> int:
         return int(self.fixed())
 
-    def __pow__(self, other: Number) -> Any:
-        value: Any = self.fixed()
-        return value ** other
+    def __floordiv__(self, other: Any) -> Any:
+        return self._divided(operator.floordiv, other)
 
-    def __rpow__(self, other: Any) -> Any:
-        return other ** self.fixed()
+    def __mod__(self, other: Any) -> Any:
+        return self._divided(operator.mod, other)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def _divided(self, function: Callable[[Any, Any], Any], other: Any) -> Any:
+        """By a whole number that is not 0, where that is a quantity of integers too."""
+        if self.find is None or type(other) is not int or not other:
+            return function(self.fixed(), other)
+        return self._with(function, other)
+
+    def __getattr__(self, name: str) -> Any:
+        if not hasattr(int, name):
+            raise AttributeError(f"'int' object has no attribute {name!r}")
+        return getattr(self.fixed(), name)
+
+
+_EXACT = (operator.add, operator.sub, operator.mul, operator.floordiv, operator.mod)
+
+
+def _of_value(name: str) -> Any:
+    """The method of this name, of the number itself."""
+    def method(self: TracedInteger, *others: Any) -> Any:
+        others = tuple([other.fixed() if isinstance(other, Traced) else other for other in others])
+        return getattr(int, name)(self.fixed(), *others)
+
+    method.__name__ = name
+    return method
+
+
+for _name in ("__pow__", "__rpow__", "__and__", "__rand__", "__or__", "__ror__", "__xor__", "__rxor__", "__lshift__",
+              "__rlshift__", "__rshift__", "__rrshift__", "__invert__", "__rfloordiv__", "__rmod__", "__rdivmod__"):
+    setattr(TracedInteger, _name, _of_value(_name))
 
 
 def plain_parameter(primitive: Primitive, name: str, value: object) -> Any:

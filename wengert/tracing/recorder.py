@@ -118,13 +118,13 @@ class Recorder(Capturing):
     def _number(self, quantity: Traced, operands: tuple[Any, ...]) -> tuple[Value, Any]:
         """A quantity in the dtype in which it meets the other operands, as a Python number there would."""
         value, array = self.read(self.place(quantity.tensor))
-        dtype = quantity.meets
+        dtype, own = quantity.meets, value.spec.dtype
         if dtype is None:  # a comparison, which leaves numbers as they are
             floating = [x.dtype for x in operands if isinstance(x, Tensor) and x.dtype.is_floating_point]
-            dtype = floating[0] if floating else float64
-        if dtype is float64:
+            dtype = floating[0] if floating else own
+        if dtype is own:
             return value, array
-        return self._run(P.cast, (value,), (array,), {"dtype": dtype, "back": float64})
+        return self._run(P.cast, (value,), (array,), {"dtype": dtype, "back": own})
 
     def _constant(self, array: np.ndarray) -> Value:
         value = Value(f"c{len(self.graph.constants)}", spec_of(array))
@@ -255,7 +255,7 @@ class Recorder(Capturing):
             return item_of(self.value(tensor, "item"))
         single = make(self.evaluate(P.reshape, (tensor,), {"shape": ()}), None)
         if array.dtype.kind in "biu":
-            return TracedInteger(single, self.conditions)
+            return TracedInteger(single, nan, None, self.conditions, "a tensor")
         wide = make(self.evaluate(P.cast, (single,), {"dtype": float64, "back": spec_of(array).dtype}), None)
         return Traced(wide, nan, None, self.conditions, "a tensor")
 

@@ -122,6 +122,17 @@ class FloatArgument:
     def find(self, floats: Sequence[float]) -> Any:
         return floats[self.place]
 
+    def takes(self, value: object) -> bool:
+        """Whether a value can be there."""
+        return type(value) is float
+
+
+class IntArgument(FloatArgument):
+    """The integer of this number among the floats of the arguments."""
+
+    def takes(self, value: object) -> bool:
+        return type(value) is int and abs(value) < 2**31  # so that few products leave 64 bits
+
 
 class Setting:
     """The float ``key`` of an optimiser's group, or the ``place``-th of a tuple of them."""
@@ -135,6 +146,10 @@ class Setting:
         if self.place is None:
             return found
         return found[self.place] if type(found) is tuple and len(found) > self.place else None
+
+    def takes(self, value: object) -> bool:
+        """Whether a value can be there."""
+        return type(value) is float
 
 
 QuantitySource = FloatArgument | Setting

@@ -1,0 +1,181 @@
+"""Small programs of the sorts that people write, compiled and as they are: each gives and leaves behind the same."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import wengert as torch
+
+PROGRAMS: dict[str, Callable[[Any], Iterator[Any]]] = {}
+"""Generators by their names: each takes what wraps its functions, and yields what is to be compared."""
+
+
+def program(function: Callable[[Any], Iterator[Any]]) -> Callable[[Any], Iterator[Any]]:
+    PROGRAMS[function.__name__] = function
+    return function
+
+
+def outcome(function: Callable[[Any], Iterator[Any]], wrap: Callable[..., Any]) -> list[Any]:
+    torch.manual_seed(0)
+    return [seen(each) for each in (*function(wrap), torch.get_rng_state())]
+
+
+def seen(thing: Any) -> Any:
+    """All that can be told of a tensor, or of what is in a nest."""
+    if isinstance(thing, torch.Tensor):
+        gradient = thing.grad if thing.is_leaf else None
+        return (tuple(thing.shape), thing.dtype, thing.stride(), thing.requires_grad, thing.is_inference(),
+                None if gradient is None else seen(gradient), thing.detach()._data.copy())
+    if isinstance(thing, (list, tuple)):
+        return [seen(each) for each in thing]
+    return {key: seen(each) for key, each in thing.items()} if isinstance(thing, dict) else thing
+
+
+def same(came: Any, wanted: Any) -> bool:
+    if isinstance(came, np.ndarray):
+        if came.dtype.kind not in "fc":
+            return np.array_equal(came, wanted)
+        scale = np.abs(wanted[np.isfinite(wanted)]).max(initial=0.3)
+        return np.allclose(came, wanted, rtol=1e-5, atol=1e-5 * scale, equal_nan=True)
+    if isinstance(came, (list, tuple)):
+        return len(came) == len(wanted) and all(map(same, came, wanted))
+    if isinstance(came, dict):
+        return came.keys() == wanted.keys() and all(same(came[key], wanted[key]) for key in came)
+    return bool(came == wanted) and type(came) is type(wanted)
+
+
+# --- integers among the arguments -------------------------------------------------------------------------------------
+
+
+INTEGERS: dict[str, Callable[[Any, int], Any]] = {
+    "added": lambda x, i: x + i,
+    "multiplied": lambda x, i: i * x * i,
+    "divided by": lambda x, i: (x / i, i / x),
+    "subtracted": lambda x, i: i - x - i,
+    "meets integers": lambda x, i: (x.long() + i, x.byte() * i, (x.long() * 7) // i, x.long() % i, i - x.int()),
+    "meets truths": lambda x, i: (x > 0) * i,
+    "meets complex numbers": lambda x, i: torch.complex(x, x) * i,
+    "compared with": lambda x, i: (x > i, x.long() == i, i >= x),
+    "computed with": lambda x, i: x * (i + 3) + x * (2 * i - 1) - i // 2 + i % 3 - i / 4 + -i,
+    "as a learning rate": lambda x, i: x * (0.1 / (1 + i)),
+    "given back": lambda x, i: (x, i, i + 1, i / 2, i // 3, i % 3),
+    "in an alternative": lambda x, i: x * 2 if i > 0 else x + 2,
+    "in where": lambda x, i: torch.where(x > 0, x, i),
+    "clamped": lambda x, i: x.clamp(-i, i),
+    "masked": lambda x, i: x.masked_fill(x > 0, i),
+    "as a factor": lambda x, i: torch.add(x, x, alpha=i),
+    "filled in": lambda x, i: torch.zeros(3) + i,
+}
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_integers_that_vary_are_read_anew(name: str) -> None:
+    """From the second value on one recording serves all; a value that must be known is its own."""
+    f = torch.compile(INTEGERS[name], fullgraph=True)
+    torch.manual_seed(0)
+    known = name in ("clamped", "masked", "as a factor")  # each value is a recording, of which there are eight
+    for i in (1, 2, 3, 7, 100, 5) if known else (1, 2, 3, 7, 100, 5, 9, 11, 13, 4, 12345, 6):
+        x = torch.randn(3) * 3
+        assert same(seen(f(x, i)), seen(INTEGERS[name](x, i))), i
+    assert known or len(f.programs) <= 2
+
+
+def test_integers_that_must_be_known_are_part_of_the_recording() -> None:
+    uses: list[Callable[[Any, int], Any]] = [
+        lambda x, i: x[:i], lambda x, i: x[i], lambda x, i: x.repeat(i), lambda x, i: x * [k for k in range(i)][-1],
+        lambda x, i: torch.arange(i) + x[0], lambda x, i: x * (i & 3) + (i << 1) + i.bit_length() + i**2,
+        lambda x, i: x * [3, 5, 7, 9][i], lambda x, i: x * {1: 4, 2: 5, 3: 6}[i], lambda x, i: x * len(f"{i:04}"),
+        lambda x, i: x * int(i), lambda x, i: x * float(i), lambda x, i: (x, isinstance(i, int), max(i, 2), abs(i)),
+        lambda x, i: x.topk(i)[0], lambda x, i: torch.full((2,), i) + torch.tensor(i), lambda x, i: x.sum(i - i),
+        lambda x, i: x * 10**12 * (i * 2**40) + (i == 3)]
+    for number, use in enumerate(uses):
+        f = torch.compile(use, fullgraph=True)
+        for i in (1, 3, 2, 3, 1, 2):
+            x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+            assert same(seen(f(x, i)), seen(use(x, i))), (number, i)
+
+
+def test_each_integer_is_a_recording_where_nothing_is_to_be_dynamic() -> None:
+    f = torch.compile(lambda x, n: x * n["k"][0], dynamic=False)
+    for i in range(4):
+        assert f(torch.ones(2), {"k": [i]}).tolist() == [i, i]
+    assert len(f.programs) == 4
+    g = torch.compile(lambda x, n: x * n["k"][0])
+    for i in (*range(20), True, 2.5, 2**40):
+        assert g(torch.ones(2), {"k": [i]}).tolist() == [i, i]
+    assert len(g.programs) == 5
+
+
+# --- what goes wrong in a run -----------------------------------------------------------------------------------------
+
+
+def _index_out_of_range(x: Any, i: Any) -> Any:
+    return torch.arange(4.0)[i] + x.sum()
+
+
+def _label_out_of_range(x: Any, i: Any) -> Any:
+    return torch.nn.functional.cross_entropy(x, i.expand(3))
+
+
+def _no_cholesky(x: Any, i: Any) -> Any:
+    return torch.linalg.cholesky(x * (3.0 - 2 * i)).sum()
+
+
+def _singular(x: Any, i: Any) -> Any:
+    return torch.linalg.inv(x * (i < 3)).sum()
+
+
+@pytest.mark.parametrize("again", [0, 2])
+@pytest.mark.parametrize("fails", [_index_out_of_range, _label_out_of_range, _no_cholesky, _singular])
+def test_a_call_that_fails_when_it_runs_leaves_what_it_leaves_as_it_is(fails: Any, again: int) -> None:
+    """Writes and gradients before the line that raises are there afterwards, and the error is the same."""
+    def world(wrap: Callable[..., Any]) -> list[Any]:
+        w, v = torch.zeros(3), torch.ones(3, requires_grad=True)
+
+        @wrap
+        def f(x: Any, i: Any) -> Any:
+            w.add_(1)
+            v.grad = None
+            (v * w).sum().backward()
+            out = fails(x, i)
+            w.mul_(2)
+            return out
+
+        found: list[Any] = []
+        for i in (*[1] * again, 3, 1, 1):
+            try:
+                found.append(f(torch.eye(3), torch.tensor(2 * i if fails is _index_out_of_range else i)))
+            except (RuntimeError, IndexError) as error:
+                found.append(type(error))
+            found.append(seen([w, v]))
+        return [seen(each) for each in found]
+
+    came, wanted = world(lambda f: torch.compile(f, fullgraph=True)), world(lambda f: f)
+    assert same(came, wanted), f"{came} came, {wanted} was expected"
+    assert sum(isinstance(each, type) for each in wanted) == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.float16, torch.bfloat16, torch.uint16])
+def test_constants_of_any_dtype_are_given_back(dtype: Any) -> None:
+    """What nothing but a constant is left of."""
+    f = torch.compile(lambda x: (torch.zeros_like(x.exp().to(dtype)), torch.full((2,), 3, dtype=dtype), x + 1),
+                      fullgraph=True)
+    for _ in range(3):
+        zeros, threes, _ = f(torch.randn(4))
+        assert zeros.dtype == threes.dtype == dtype
+        assert zeros.tolist() == [0] * 4 and threes.tolist() == [3] * 2
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_do_compiled_what_they_do_as_they_are(name: str) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="(?s).*run(s)? eagerly")
+        came = outcome(PROGRAMS[name], torch.compile)
+    wanted = outcome(PROGRAMS[name], lambda function: function)
+    for number, (one, other) in enumerate(zip(came, wanted, strict=True)):
+        assert same(one, other), f"{number}: {one} came, {other} was expected"
