@@ -163,3 +163,102 @@ def test_second_derivatives_of_a_compiled_layer(kind: str, shape: tuple[int, ...
         assert (one is None) == (other is None)
         if one is not None:
             torch.testing.assert_close(other, one, rtol=1e-7, atol=1e-9)
+
+
+def _under_no_grad(function: Any, x: Any) -> Any:
+    with torch.no_grad():
+        return function(x)
+
+
+class _Straight(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        ctx.save_for_backward(x)
+        return x.round()
+
+    @staticmethod
+    def backward(ctx: Any, ct: Any) -> Any:
+        (x,) = ctx.saved_tensors
+        return ct * x.detach() + ct * x
+
+
+CUTS: dict[str, Any] = {
+    "detached": lambda x, w: x * x.detach(),
+    "detached on the way": lambda x, w: x * x.sin().detach() + x.sin(),
+    "under no_grad": lambda x, w: x * _under_no_grad(torch.sin, x) * w,
+    "data": lambda x, w: x.sin() * x.sin().data,
+    "a target": lambda x, w: (x**2 - (x**3 * w).detach()) ** 2,
+    "straight through": lambda x, w: (x + (x.round() - x).detach()).pow(3),
+    "a largest one taken off": lambda x, w: (x - x.detach().max()).exp().sum().log(),
+    "a parameter": lambda x, w: x * w * w.detach(),
+    "a gradient inside": lambda x, w: torch.autograd.grad((x**3 * w).sum(), x, create_graph=True)[0] * x,
+    "a gradient inside, without a history": lambda x, w: torch.autograd.grad((x**3).sum(), x)[0] * x * w,
+    "a leaf made inside": lambda x, w: torch.autograd.grad(
+        ((v := x.detach().requires_grad_()) ** 3 * w).sum(), v, create_graph=True)[0] * x * v,
+    "a view of it": lambda x, w: x[:2] * x.detach()[1:] * x.view(3, 1).detach().flatten()[:2],
+    "written into": lambda x, w: x.clone().copy_(torch.cat([x[:1] * x[:1], x[1:].detach() ** 2])) * w,
+    "a transformation's": lambda x, w: torch.func.grad(lambda t: (t**3 * w).sum())(x) * x.detach(),
+    "a transformation's of what is detached": lambda x, w: torch.func.grad(lambda t: (t**2 * t.detach()).sum())(x) * x,
+    "examples": lambda x, w: torch.func.vmap(lambda t: t * t.detach() * w)(torch.stack([x, x * 2])),
+    "a part of it written": lambda x, w: _with_a_part(x * w, x.detach()) * x,
+    "dropped out": lambda x, w: torch.dropout(x * x.detach(), 0.5, True) * x,
+    "where": lambda x, w: torch.where(x.detach() > 0, x, x.detach() * x) * x,
+    "a loss": lambda x, w: torch.nn.functional.mse_loss(x * x, (x * w).detach()),
+    "weights of its own": lambda x, w: x.detach().softmax(0) * x**2 + x.softmax(0) * w,
+}
+
+
+def _with_a_part(y: Any, part: Any) -> Any:
+    y = y.clone()
+    y[1:] = part[1:] ** 2
+    return y
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_second_derivatives_end_where_histories_do(name: str) -> None:
+    """Note [cuts]: what is detached has none, nor what is computed under no_grad, or begins at a leaf made inside."""
+    def derivatives(f: Any) -> list[Any]:
+        torch.manual_seed(0)
+        found = []
+        for _ in range(3):
+            x = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64).requires_grad_()
+            first = torch.autograd.grad(f(x, w).sum(), [x, w], create_graph=True, allow_unused=True)
+            total = sum([(g * (i + 2)).sum() for i, g in enumerate(first) if g is not None and g.requires_grad])
+            second: Any = [None, None] if isinstance(total, int) else torch.autograd.grad(
+                total, [x, w], allow_unused=True)
+            found.append([None if g is None else g.tolist() for g in (*first, *second)])
+        return found
+
+    w = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64).requires_grad_()
+    wanted = derivatives(CUTS[name])
+    for wrap in (torch.capture, lambda f: torch.compile(f, fullgraph=True)):
+        for came, expected in zip(derivatives(wrap(CUTS[name])), wanted, strict=True):
+            for one, other in zip(came, expected, strict=True):
+                assert (one is None) == (other is None), (came, expected)
+                assert one is None or torch.allclose(torch.tensor(one), torch.tensor(other)), (came, expected)
+
+
+def test_second_derivatives_through_ways_back_of_the_users_are_an_error() -> None:
+    """A graph does not know them; the first derivative is what eager mode's is."""
+    def hooked(x: Any) -> Any:
+        y = x * x
+        y.register_hook(lambda ct: ct * 2)
+        return y * x
+
+    for function in (lambda x: _Straight.apply(x * x) * x, hooked):
+        f = torch.compile(function, fullgraph=True)
+        for _ in range(3):
+            x = torch.tensor([0.5, -1.0, 2.0]).requires_grad_()
+            (once,) = torch.autograd.grad(f(x).sum(), x)
+            assert torch.allclose(once, torch.autograd.grad(function(x).sum(), x)[0])
+            with pytest.raises(RuntimeError, match="differentiated once were expected"):
+                torch.autograd.grad(f(x).sum(), x, create_graph=True)
+
+
+def test_second_derivatives_end_there_for_sizes_that_were_not_recorded() -> None:
+    f = torch.compile(lambda x: (x**2 * x.detach()).sum(), dynamic=True)
+    for n in range(2, 9):
+        x = torch.arange(1.0, n + 1).requires_grad_()
+        (first,) = torch.autograd.grad(f(x), x, create_graph=True)
+        (second,) = torch.autograd.grad(first.sum(), x)
+        assert torch.allclose(first, 2 * x**2) and torch.allclose(second, 2 * x)

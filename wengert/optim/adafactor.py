@@ -87,7 +87,7 @@ class Adafactor(StatefulOptimizer):
     def _direction(self, parameter: Tensor, gradient: Tensor, state: State, group: Group) -> Tensor:
         """The gradient over the root of its estimated variance."""
         least = finfo(parameter.dtype).eps if group["eps"][0] is None else group["eps"][0]
-        pull = (state["step"] ** group["beta2_decay"]).to(gradient.dtype)
+        pull = (state["step"].double() ** group["beta2_decay"]).to(gradient.dtype)
         square = gradient * gradient
         if parameter.dim() < 2:
             variance = _aged(state["variance"], square, pull)
@@ -118,6 +118,6 @@ def _larger(x: Tensor, least: float) -> Tensor:
 
 
 def _smaller(lr: float | Tensor, step: Tensor) -> Tensor:
-    """min(lr, 1/√t)."""
-    rate = step.rsqrt()
+    """min(lr, 1/√t), in float64."""
+    rate = step.double().rsqrt()
     return minimum(rate, lr) if isinstance(lr, Tensor) else rate.clamp(max=lr)

@@ -5,6 +5,11 @@ from it, with cotangents that are further inputs, and all of that is recorded to
 graph becomes a forward one, which also gives what the backward one reads, and a backward one. On the tape they are one
 `CompiledNode`. A second derivative runs both once more, on tensors: of the forward one what depends on the tensors that
 want gradients. Everything else is kept, numbers that were drawn above all.
+
+Note [cuts]: a graph says nothing of histories: that of ``x * x.detach()`` is that of ``x * x``. So the recorder notes
+which operands had none when they went into an instruction (detached, used under `no_grad`, read from a leaf that the
+function made), and a second derivative does not go on there. Where the way back is of the user's making, a `Function`'s
+or a hook's, a graph cannot tell the history of its results, and a second derivative is an error.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..autograd.engine import run
+from ..autograd.function import FunctionNode
 from ..core.batching import written_out
 from ..core.primitive import P, Primitive
 from ..ir import Instr, InstructionGraph, Interpreter, Value
@@ -24,6 +30,7 @@ from ..tensors.tape import Leaf, Node, Out, ancestors, node_of
 from ..tensors.tensor import make
 from .recorder import Recorder
 from .sources import Source
+from .values import Cut
 
 
 class Backward:
@@ -31,15 +38,16 @@ class Backward:
 
     ``sources`` are the tensors that want gradients, ``places`` the outputs of the forward graph that have a history,
     ``kept`` those of its values that this half reads; its own graph takes these and the cotangents of the places.
-    ``origins`` are for each source the numbers of the places that depend on it.
+    ``origins`` are for each source the numbers of the places that depend on it. ``cuts``, ``opaque`` (names of nodes
+    whose way back is the user's): see Note [cuts].
     """
 
     def __init__(
         self, forward: InstructionGraph, graph: InstructionGraph, kept: list[Value], places: list[int],
-        sources: list[Source], origins: list[list[int]]
+        sources: list[Source], origins: list[list[int]], cuts: set[Cut], opaque: list[str]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
-        self.keeps = frozenset(kept)
+        self.keeps, self.cuts, self.opaque = frozenset(kept), cuts, opaque
         self._lying: dict[Value, tuple[int, ...]] = {}
         """The strides that arrays of kept values had when they first came, where they lay side by side."""
         self.origins = origins
@@ -76,7 +84,7 @@ class Backward:
     def again(self, sources: Iterable[Value]) -> list[Instr]:
         """The instructions of the forward graph by which what is kept depends on the values of the sources."""
         if self._again is None:
-            self._again = _between(self.forward, set(sources), self.kept)
+            self._again = _between(self.forward, set(sources), self.kept, self.cuts)
         return self._again
 
     def half(self, given: frozenset[int]) -> Half:
@@ -92,12 +100,17 @@ class Backward:
         return found
 
 
-def _between(graph: InstructionGraph, sources: set[Value], kept: Iterable[Value]) -> list[Instr]:
+_HOOKS = {"tensor_hooks", "prehooks", "hooks"}
+
+
+def _between(graph: InstructionGraph, sources: set[Value], kept: Iterable[Value], cuts: set[Cut]) -> list[Instr]:
     """The instructions by which ``kept`` values depend on ``sources``, and those that compute what else these read, as
     far as it is not kept itself."""
     depend = set(sources)
     for instr in graph.instrs:
-        if instr.primitive.kind != "random" and not depend.isdisjoint(instr.values()):
+        if instr.primitive.kind != "random" and any([
+                type(x) is Value and x in depend and (instr.results[0], number) not in cuts
+                for number, x in enumerate(instr.operands)]):
             depend.update(instr.results)
     there = {value for value in kept if value not in depend}
     needed, found = {value for value in kept if value in depend}, []
@@ -172,13 +185,17 @@ def record_backward(
     to be done when the graph is complete."""
     graph = recorder.graph
     count, outputs = len(graph.instrs), list(graph.outputs)
-    cotangents, below = [], []
+    cotangents, below, since, opaque = [], [], set[Value](), dict[str, None]()
     for number, tensor in enumerate(ends):
         edge = edge_of(tensor)
         assert edge is not None, "an end without a history"
-        below.append({id(node) for node in ancestors([edge])})
+        nodes = list(ancestors([edge]))
+        below.append({id(node) for node in nodes})
+        opaque.update({node.name(): None for node in nodes if isinstance(node, FunctionNode) or (
+            type(node) is not Leaf and node.rare is not None and not _HOOKS.isdisjoint(node.rare))})
         value, array = recorder.read(recorder.place(tensor))
         cotangents.append(Value(recorder.names.free(f"ct.{number}"), value.spec))
+        since.add(cotangents[-1])
         ones = make(recorder.fresh(cotangents[-1], np.ones_like(array, order="C")), None)
         ends[number] = edge_of(tensor), ones
     edges: list[Any] = [edge_of(tensor) for _, tensor in wanted]
@@ -186,9 +203,11 @@ def record_backward(
     hooked = [(leaf, leaf.rare) for leaf in leaves]
     for leaf in leaves:
         leaf.rare = None  # a leaf's hooks run where its gradient arrives: outside, at every backward
+    recorder.back = since
     try:
         found = run(ends, inputs=edges, retain_graph=True, create_graph=False, accumulate=False)
     finally:
+        recorder.back = None
         for leaf, rare in hooked:
             leaf.rare = rare
     grads = [None if ct is None else recorder.read(recorder.place(ct))[0] for ct in found]
@@ -204,12 +223,12 @@ def record_backward(
         constants = {value for value, _ in graph.constants}
         read = dict.fromkeys(value for value in [*(v for i in back.instrs for v in i.values()), *gradients])
         kept = [value for value in read if value not in made and value not in constants]
-        again = _between(graph, {*graph.inputs, *graph.states}, kept)  # by a second derivative, which cannot draw
+        again = _between(graph, {*graph.inputs, *graph.states}, kept, recorder.cuts)  # which cannot draw
         kept += [result for instr in again if instr.primitive.kind == "random" for result in instr.results]
         back.constants = [(value, array) for value, array in graph.constants if value in read]
         back.inputs = [*kept, *cotangents]
         graph.outputs = [*outputs, *kept]
-        return Backward(graph, back, kept, places, sources, origins)
+        return Backward(graph, back, kept, places, sources, origins, recorder.cuts, list(opaque))
 
     return cut
 
@@ -247,6 +266,11 @@ class CompiledNode(Node):
     def _pull_tensors(self, parts: Any, as_tensors: Callable[[Any, Any], Any]) -> Sequence[Any]:
         """The same on tensors, recorded: both graphs run once more, from the tensors themselves."""
         backward = self.backward
+        if backward.opaque:
+            raise RuntimeError(
+                f"[compile] results of a compiled function that are differentiated once were expected, as its way back "
+                f"goes through {', '.join(backward.opaque)}, which it does not write itself; got a second derivative; "
+                "call the function without compiling it")
         values: dict[Value, Any] = {value: make(array, None) for value, array in self.arrays.items()}
         for value, edge in self.wholes:
             values[value] = as_tensors(self.arrays[value], edge)
@@ -256,7 +280,8 @@ class CompiledNode(Node):
         cts = backward.graph.inputs[len(backward.kept):]
         values.update({value: parts[i] for i, value in enumerate(cts) if parts.get(i) is not None})
         for instr in (*backward.again([value for value, _ in self.wholes]), *half.graph.instrs):
-            operands = [values[x] if type(x) is Value else x for x in instr.operands]
+            operands = [x if type(x) is not Value else values[x].detach() if (
+                instr.results[0], number) in backward.cuts else values[x] for number, x in enumerate(instr.operands)]
             found = written_out(instr.primitive)(*operands, **instr.params)
             values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
         return [values[value] if there and value is not None else None

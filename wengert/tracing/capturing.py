@@ -40,7 +40,7 @@ from .reads import Reads
 from .shadows import Log, Shadows
 from .sizes import SizeNotes
 from .sources import Argument, Captured, Found, Gradient, Held, Owner, Part, QuantitySource, Setting, Source
-from .values import Memory, Step, TracedArray
+from .values import Cut, Memory, Step, TracedArray
 
 _RECORDING: list[Capturing] = []
 """The recordings that are going on, of all threads."""
@@ -104,6 +104,10 @@ class Capturing(Tracer, ABC):
         """Values that depend on nothing that the function is given: these can be looked at."""
         self.of_arrays: set[Value] = set()
         """Those of them that depend on arrays: who looks at one looks at these."""
+        self.cuts: set[Cut] = set()
+        """Where a value goes into an instruction without its history: Note [cuts]."""
+        self.back: set[Value] | None = None
+        """While the way back is recorded: the values that have been made since it began."""
         self.shadows = Shadows()
         reads.quantity = self.pending
         self._line: str | None = None
@@ -351,6 +355,8 @@ class Capturing(Tracer, ABC):
         made = self.graph.add(primitive, operands, params, [spec_of(array) for array in results], self.line())
         if self.log is not None:
             self.log.append((tuple(arrays), tuple(results)))
+        if self.back is not None:
+            self.back.update(made)
         independent = self.independent
         for x in operands:
             if type(x) is Value and x not in independent:

@@ -310,7 +310,9 @@ class _Combined:
         was, back = like.backward, verify(self.recording.graphs[1])
         prune(graph)
         return graph, Backward(graph, prune(back, after=graph), [self.values[value] for value in was.kept],
-                               was.places, was.sources, was.origins)
+                               was.places, was.sources, was.origins,
+                               {(self.values[value], number) for value, number in was.cuts if value in self.values},
+                               was.opaque)
 
     def program(self, like: Program, arguments: Arguments) -> Program:
         graph, backward = self.halves(like)

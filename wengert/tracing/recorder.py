@@ -69,6 +69,7 @@ class Recorder(Capturing):
         if primitive.multiple:
             parts = [np.asarray(part) for part in self.shadows.evaluate(primitive, arrays, params)]
             made = self._add(primitive, values, arrays, params, parts)
+            self._cut(made[0], values, operands)
             return tuple([self.fresh(value, part) for value, part in zip(made, parts, strict=True)])
         if primitive.kind == "view":
             array = np.asarray(self.shadows.evaluate(primitive, arrays, params))
@@ -79,14 +80,34 @@ class Recorder(Capturing):
                 if primitive.name == "slice" and params["index"] == ():
                     return self.traced_array(whole.memory, whole.steps, whole.value, whole.array)
                 (value,) = self._add(primitive, values, arrays, params, (array,))
+                self._cut(value, values, operands)
                 return self.traced_array(whole.memory, (*whole.steps, (primitive, params)), value, array)
             (value,) = self._add(primitive, values, arrays, params, (array,))
+            self._cut(value, values, operands)
             return self.fresh(value, array)
         found = self.fresh(*self._run(primitive, values, arrays, params))
+        self._cut(found.value, values, operands)
         if primitive is P.index and all([isinstance(x, Tensor) and not x._data.ndim for x in operands[1:]]):
             memory = self.place(operands[0]).memory
             found.memory.origin = memory, memory.generation
         return found
+
+    def _cut(self, result: Value, values: Sequence[Any], operands: Sequence[Any]) -> None:
+        """Notes which operands of an instruction have no history here: Note [cuts]."""
+        for number, (value, operand) in enumerate(zip(values, operands, strict=True)):
+            if type(value) is Value and not self._has_history(value, operand):
+                self.cuts.add((result, number))
+
+    def _has_history(self, value: Value, operand: Any) -> bool:
+        if self.back is not None and value in self.back:
+            return True
+        if not isinstance(operand, Tensor) or (self.back is None and not state.grad):
+            return False
+        edge = edge_of(operand)
+        if type(edge) is not Leaf:
+            return edge is not None
+        leaf = edge.variable
+        return leaf is not None and self.is_outside(leaf)  # the history of one that the function made ends there
 
     def _put_back(self, operands: tuple[Any, ...]) -> None:
         """Note [x of i]: an operation that takes both x and its copy is the assignment."""
@@ -194,8 +215,11 @@ class Recorder(Capturing):
         value, array = self.read(self.place(new))
         memory = traced.memory
         if traced.steps:
+            part = value
             value, array = self._run(P.scatter_view, (memory.value, value), (memory.array, array),
                                      {"steps": traced.steps})
+            if not self._has_history(part, new):
+                self.cuts.add((value, 1))
         elif array.dtype != shadow.dtype or not same_strides(array, shadow):
             # The memory keeps its dtype and its strides: later results depend on both, to the last bit.
             value, array = self._run(P.overwrite, (old, value), (shadow, array), {})

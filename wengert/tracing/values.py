@@ -20,6 +20,8 @@ from ..tensors.evaluation import Unseen
 from .sizes import SizeNotes
 
 Step = tuple[Any, dict[str, Any]]
+Cut = tuple[Value, int]
+"""An operand of an instruction: its first result, and the number of the operand. Note [cuts] in `backward`."""
 
 
 class Memory:
