@@ -245,12 +245,20 @@ def test_second_derivatives_through_ways_back_of_the_users_are_an_error() -> Non
         y.register_hook(lambda ct: ct * 2)
         return y * x
 
-    for function in (lambda x: _Straight.apply(x * x) * x, hooked):
+    def written(x: Any) -> Any:
+        y = x * x + w
+        with torch.no_grad():
+            w.mul_(1.0)
+        return y * w
+
+    w = torch.tensor(2.0).requires_grad_()
+    for function in (lambda x: _Straight.apply(x * x) * x, hooked, written):
         f = torch.compile(function, fullgraph=True)
         for _ in range(3):
             x = torch.tensor([0.5, -1.0, 2.0]).requires_grad_()
-            (once,) = torch.autograd.grad(f(x).sum(), x)
-            assert torch.allclose(once, torch.autograd.grad(function(x).sum(), x)[0])
+            if function is not written:
+                (once,) = torch.autograd.grad(f(x).sum(), x)
+                assert torch.allclose(once, torch.autograd.grad(function(x).sum(), x)[0])
             with pytest.raises(RuntimeError, match="differentiated once were expected"):
                 torch.autograd.grad(f(x).sum(), x, create_graph=True)
 

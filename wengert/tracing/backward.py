@@ -212,6 +212,10 @@ def record_backward(
             leaf.rare = rare
     grads = [None if ct is None else recorder.read(recorder.place(ct))[0] for ct in found]
     sources = [source for (source, _), grad in zip(wanted, grads, strict=True) if grad is not None]
+    for (_, tensor), grad in zip(wanted, grads, strict=True):
+        memory = recorder.place(tensor).memory
+        if grad is not None and memory.value is not memory.first:
+            opaque[f"a write to {memory.source}"] = None
     origins = [[number for number, nodes in enumerate(below) if id(node_of(edge)) in nodes]
                for edge, grad in zip(edges, grads, strict=True) if grad is not None]
     gradients = [grad for grad in grads if grad is not None]

@@ -22,7 +22,6 @@ from ..core.errors import NoDataError, TraceError
 from ..core.forks import in_child
 from ..core.frames import user_line
 from ..core.primitive import Primitive
-from ..core.spec import Spec
 from ..core.state import state
 from ..ir import InstructionGraph, Value
 from ..tensors.absent import Absent
