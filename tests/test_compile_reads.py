@@ -9,8 +9,11 @@ import array
 import collections
 import contextvars
 import copy
+import dataclasses
 import datetime
+import dis
 import functools
+import inspect
 import itertools
 import json
 import math
@@ -20,7 +23,7 @@ import threading
 import types
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +35,7 @@ import wengert as torch
 import wengert.nn.functional as F
 from wengert import nn
 from wengert.core.errors import TraceError
+from wengert.tracing import exploration
 
 Case = Callable[[Any], list[Any]]
 CASES: list[Case] = []
@@ -598,3 +602,19 @@ def test_a_table_that_is_made_once_can_be_used_outside_too(fullgraph: bool) -> N
             assert f(torch.ones(size)).tolist() == list(range(size)) == table(size).tolist()
     table(3).add_(1)
     assert f(torch.ones(3)).tolist() == [1.0, 2.0, 3.0] and f.programs
+
+
+def test_names_are_read_off_the_bytes_of_code() -> None:
+    """As `dis` words them, names with numbers of two bytes among them."""
+    def within(code: types.CodeType) -> Iterator[types.CodeType]:
+        yield code
+        for constant in code.co_consts:
+            if isinstance(constant, types.CodeType):
+                yield from within(constant)
+
+    sources = [Path(module.__file__ or "").read_text() for module in (inspect, dataclasses, torch)]
+    sources.append("def f():\n" + "".join([f"    global n{i}\n    n{i}, m{i}.a{i} = k{i}, 1\n" for i in range(200)]))
+    for code in [code for source in sources for code in within(compile(source, "source", "exec"))]:
+        for kinds in (exploration._OF_GLOBALS, exploration._IMPORTS, exploration._STORES):
+            worded = [each.argval for each in dis.get_instructions(code) if each.opname in kinds]
+            assert exploration.names_of(code, kinds) == list(dict.fromkeys(worded)), code

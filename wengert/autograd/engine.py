@@ -124,9 +124,15 @@ def running_order(roots: Iterable[Edge]) -> list[Node | Leaf]:
     return order
 
 
+_NAMES = frozenset({"label", "metadata", "saved", "shown"})
+"""What is noted on nodes that is no function of the user's."""
+
+
 def is_own(node: Node | Leaf) -> bool:
     """Whether a node runs code of wengert's own alone: it has no hooks, and is of no Function of the user's."""
-    return node.rare is None and type(node).pull is Node.pull if type(node) is not Leaf else node.rare is None
+    if node.rare is not None and not node.rare.keys() <= _NAMES:
+        return False
+    return type(node) is Leaf or type(node).pull is Node.pull
 
 
 def leading(order: Sequence[Node | Leaf], targets: set[Node | Leaf]) -> set[Node | Leaf]:

@@ -190,7 +190,7 @@ class Capturing(Tracer, ABC):
 
     def traced_array(self, memory: Memory, steps: tuple[Step, ...], value: Value, array: np.ndarray) -> TracedArray:
         """A new traced array, remembered so that it can be ended with the recording."""
-        made = TracedArray(memory, steps, value, array, self.line())
+        made = TracedArray(memory, steps, value, array, user_line() if self._line is None else self._line)
         made.sizes = self.sizes
         self.traced_arrays.append(weakref.ref(made))
         return made
@@ -329,7 +329,9 @@ class Capturing(Tracer, ABC):
 
     def read(self, traced: TracedArray) -> tuple[Value, np.ndarray]:
         """The value that a traced array stands for now, and its shadow: read anew through its steps after a write."""
-        memory = traced.memory
+        memory = traced._memory
+        if memory is None:
+            memory = traced.memory  # which raises
         if self.lost or memory.origin is not None:
             self._refuse_lost(memory)
         if traced.generation != memory.generation:
@@ -340,7 +342,7 @@ class Capturing(Tracer, ABC):
                     memory.parts[key] = self._run(primitive, (value,), (array,), params)
                 value, array = memory.parts[key]
             traced.refresh(value, array)
-        return traced.value, traced.array
+        return traced._value, traced._array  # type: ignore[return-value]  # it is alive
 
     def _run(self, primitive: Primitive, operands: Sequence[Any], arrays: Sequence[Any], params: dict[str, Any]
              ) -> tuple[Value, np.ndarray]:

@@ -95,10 +95,23 @@ def is_scheduler(thing: object) -> bool:
 
 
 def names_of(code: types.CodeType, among: frozenset[str]) -> list[str]:
-    """The names that instructions of these kinds have."""
-    return list(dict.fromkeys([each.argval for each in dis.get_instructions(code) if each.opname in among]))
+    """The names that instructions of these kinds have: by the bytes of the code, as `dis` words all that it shows."""
+    wanted, found, extended = _operations(among), dict[str, None](), 0
+    for operation, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        argument = extended | low
+        extended = argument << 8 if operation == dis.EXTENDED_ARG else 0
+        if operation in wanted:  # behind a global's number there is a bit that says how it is called
+            found[code.co_names[argument >> 1 if operation == _LOAD_GLOBAL else argument]] = None
+    return [*found]
 
 
+@functools.cache
+def _operations(names: frozenset[str]) -> frozenset[int]:
+    return frozenset([dis.opmap[name] for name in names if name in dis.opmap])
+
+
+_LOAD_GLOBAL = dis.opmap["LOAD_GLOBAL"]
+_IMPORTS, _STORES = frozenset({"IMPORT_NAME"}), frozenset({"STORE_ATTR"})
 _OF_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"})
 
 
@@ -124,7 +137,7 @@ class Exploration:
         self._names = dict.fromkeys([name for name in code.co_names if not name.startswith("__")])
         self._every = not COMPUTED.isdisjoint(code.co_names)
         self._constants = [value for value in code.co_consts if isinstance(value, (str, int))]
-        self._set = names_of(code, frozenset({"STORE_ATTR"}))
+        self._set = names_of(code, _STORES)
         if "setattr" in code.co_names:
             self._set += [value for value in self._constants if isinstance(value, str) and value.isidentifier()]
         self._visited: set[int] = set()
@@ -142,7 +155,7 @@ class Exploration:
             if name in variables:
                 self._reads.note(variables, name, name, rooted=True)
                 self.into(variables[name], name)
-        for name in names_of(self._code, frozenset({"IMPORT_NAME"})):
+        for name in names_of(self._code, _IMPORTS):
             if isinstance(sys.modules.get(name), types.ModuleType):
                 self.into(sys.modules[name], name)
 

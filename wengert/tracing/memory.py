@@ -84,4 +84,5 @@ def _address(array: np.ndarray) -> int:
 
 def same_strides(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether two arrays of one shape lie alike; the stride of a dimension of size 1 does not matter."""
-    return all(s == t or n == 1 for s, t, n in zip(x.strides, y.strides, x.shape, strict=True)) or not x.size
+    return x.strides == y.strides or not x.size or all(
+        [s == t or n == 1 for s, t, n in zip(x.strides, y.strides, x.shape, strict=True)])

@@ -77,4 +77,4 @@ def has_resting_grad(tensor: Tensor) -> bool:
 
 def spec_of(array: np.ndarray) -> Spec:
     """The spec of an array."""
-    return Spec(tuple(array.shape), from_numpy(array.dtype))
+    return Spec(array.shape, from_numpy(array.dtype))

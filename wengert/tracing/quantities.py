@@ -319,13 +319,16 @@ for _name in ("__pow__", "__rpow__", "__and__", "__rand__", "__or__", "__ror__",
     setattr(TracedInteger, _name, _of_value(_name))
 
 
+NUMBERS = frozenset({bool, int, float, complex})
+AS_THEY_ARE = NUMBERS | {type(None), type(...), str, DType, Primitive}
+"""The types of parameters that are plain data themselves."""
+
+
 def plain_parameter(primitive: Primitive, name: str, value: object) -> Any:
     """A parameter as plain data: what does not change and can be written down."""
-    if not isinstance(value, (Traced, TracedSize)) and (
-        value is None
-        or value is Ellipsis
-        or isinstance(value, (bool, int, float, complex, str, DType, Primitive))
-    ):
+    if type(value) in AS_THEY_ARE or (type(value) is tuple and all([type(part) in AS_THEY_ARE for part in value])):
+        return value
+    if not isinstance(value, (Traced, TracedSize)) and isinstance(value, tuple(AS_THEY_ARE)):
         return value
     if type(value) is TracedSize:
         return value.taken()

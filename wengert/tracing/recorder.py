@@ -21,11 +21,11 @@ from ..core.state import state
 from ..ir import GENERATOR, Value
 from ..tensors.alias import edge_of, shares, write
 from ..tensors.tape import Leaf, Node, node_of
-from ..tensors.tensor import Tensor, item_of, make
+from ..tensors.tensor import TENSORS, Tensor, item_of, make
 from .capturing import Capturing
 from .memory import offset_within, root_of, same_strides
 from .outside import Slot, has_resting_grad, resting_grad_of, spec_of
-from .quantities import Traced, TracedInteger, plain_parameter
+from .quantities import AS_THEY_ARE, NUMBERS, Traced, TracedInteger, plain_parameter
 from .repeats import Repeats
 from .seeds import is_young
 from .sizes import TracedSize
@@ -65,7 +65,8 @@ class Recorder(Capturing):
             values.append(value)
             arrays.append(array)
         if params:
-            params = {name: plain_parameter(primitive, name, value) for name, value in params.items()}
+            params = {name: value if type(value) in AS_THEY_ARE else plain_parameter(primitive, name, value)
+                      for name, value in params.items()}
         if primitive.multiple:
             parts = [np.asarray(part) for part in self.shadows.evaluate(primitive, arrays, params)]
             made = self._add(primitive, values, arrays, params, parts)
@@ -118,7 +119,11 @@ class Recorder(Capturing):
             for copy in back:
                 copy.origin = None
 
-    def _operand(self, primitive: Primitive, operand: object, operands: tuple[Any, ...]) -> tuple[Any, Any]:
+    def _operand(self, primitive: Primitive, operand: Any, operands: tuple[Any, ...]) -> tuple[Any, Any]:
+        if type(operand) in TENSORS:
+            return self.read(self.place(operand))
+        if operand is None or type(operand) in NUMBERS:
+            return operand, operand
         if isinstance(operand, Tensor):
             return self.read(self.place(operand))
         if isinstance(operand, Traced):

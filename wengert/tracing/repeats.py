@@ -158,7 +158,7 @@ class Repeats:
         rooms = [np.empty(values[place].spec.shape, values[place].spec.dtype.numpy) for place in made]
         shadows.update(zip(made, recorder.shadows.owe(Debt(
             [*arrays, *script.literal.values()], tuple(rooms),
-            lambda: [script.numbers(arrays)[place] for place in made])), strict=True))
+            lambda: [script.numbers(arrays)[place] for place in made]), apart=True), strict=True))
         for place, value in script.written.items():
             recorder.replace(memories[place], values[value], shadows[value])
         for tensor, moves in zip(own, script.versions, strict=True):

@@ -70,21 +70,21 @@ class Shadows:
         if total and not by_index and primitive.kind != "view":
             results = self._room(primitive, values, arrays, params)
             if results is not None:
-                return self._owed_by(primitive, values, params, results)
+                return self._owed_by(primitive, values, params, results, True)
         found = evaluate(primitive, values, params)
         if total and owed:
             return self._owed_by(primitive, values, params, tuple(
-                [np.asarray(part) for part in (found if primitive.multiple else (found,))]))
+                [np.asarray(part) for part in (found if primitive.multiple else (found,))]), False)
         return found
 
     def _owed_by(self, primitive: Primitive, values: Sequence[Any], params: dict[str, Any],
-                 results: tuple[ndarray, ...]) -> Any:
+                 results: tuple[ndarray, ...], apart: bool) -> Any:
         """The results of a primitive, which are owed."""
         def numbers() -> Sequence[Any]:
             found = evaluate(primitive, values, params)
             return found if primitive.multiple else (found,)
 
-        found = self.owe(Debt(values, results, numbers))
+        found = self.owe(Debt(values, results, numbers), apart)
         return found if primitive.multiple else found[0]
 
     def known(self, array: ndarray) -> ndarray:
@@ -104,21 +104,22 @@ class Shadows:
                     np.copyto(result, part)
         return array
 
-    def owe(self, debt: Debt) -> tuple[ndarray, ...]:
-        """The results of a debt, which is noted; but not for what is memory of an operand."""
-        known = {id(root_of(x)) for x in debt.values if type(x) is ndarray}
+    def owe(self, debt: Debt, apart: bool) -> tuple[ndarray, ...]:
+        """The results of a debt, which is noted; but not for what is memory of an operand, unless all lie ``apart``."""
+        known = set() if apart else {id(root_of(x)) for x in debt.values if type(x) is ndarray}
         for result in debt.results:
-            if id(root_of(result)) not in known:
-                self._owed[id(root_of(result))] = debt
+            root = id(result if result.base is None else root_of(result))
+            if root not in known:
+                self._owed[root] = debt
         return debt.results
 
     def _room(self, primitive: Primitive, values: Sequence[Any], arrays: Sequence[ndarray], params: dict[str, Any]
               ) -> tuple[ndarray, ...] | None:
         """Uninitialised memory that lies as the results will, where they are dear to compute and it is known how they
         lie."""
-        if not arrays or all(x.size < WORTH for x in arrays) or not has_spec_rule(primitive):
+        if not arrays or all([x.size < WORTH for x in arrays]) or not has_spec_rule(primitive):
             return None
-        rows = primitive.name in _IN_ROWS or all(x.flags.c_contiguous for x in arrays)
+        rows = primitive.name in _IN_ROWS or all([x.flags.c_contiguous for x in arrays])
         is_ufunc = isinstance(primitive.run, np.ufunc)
         if not (rows or is_ufunc or primitive.name == "convolution" and arrays[0].ndim == 4):
             return None
@@ -162,5 +163,5 @@ def _room_of_ufunc(arrays: Sequence[ndarray], spec: Spec) -> ndarray:
 def _is_total(primitive: Primitive, arrays: Sequence[ndarray]) -> bool:
     """Whether no numbers that the operands could hold, but for indices, make it fail."""
     if primitive.kind == "elementwise":  # of integers, powers and quotients may fail
-        return any(x.dtype.kind in _REAL for x in arrays) or all(x.dtype.kind == "b" for x in arrays)
+        return any([x.dtype.kind in _REAL for x in arrays]) or all([x.dtype.kind == "b" for x in arrays])
     return primitive.kind in _TOTAL and primitive.name not in _PARTIAL or primitive.name in _TOTAL_TOO
