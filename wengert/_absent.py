@@ -370,7 +370,7 @@ init_reductions pool queue
 as_nested_tensor masked_select narrow nested_tensor nested_tensor_from_jagged to_padded_tensor
 """,
     "torch.nn": """
-backends cpp grad intrinsic qat quantizable quantized
+backends cpp intrinsic qat quantizable quantized
 """,
     "torch.nn.attention": """
 activate_flash_attention_impl bias current_flash_attention_impl experimental flex_attention list_flash_attention_impls

@@ -343,6 +343,8 @@ class iinfo(_OfOneDtype):
     """
 
     def __init__(self, dtype: DType) -> None:
+        if dtype is bool_:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
         if not isinstance(dtype, DType) or category(dtype) != 1:
             raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{dtype}'")
         info = np.iinfo(dtype.numpy)

@@ -23,6 +23,10 @@ def check_window(op: str, kernel: Dims, stride: Dims, padding: Dims, dilation: D
     for (name, least), values in zip(_LEAST.items(), (kernel, stride, dilation, padding, extra), strict=True):
         if min(values) < least or max(values) > LARGEST:
             what = ("non-negative", "negative") if least == 0 else ("greater than zero", "non-positive")
+            if op == "max_pool1d":
+                raise ShapeError(f"max_pool1d() {name.replace(' ', '_')} must be {what[0]}, but got {values[0]}")
+            if name == "padding" and "pool" in op:
+                raise ShapeError(f"[{op}] pad must be non-negative, but got pad: {min(values)}")
             raise ShapeError(f"[{op}] {name} should be {what[0]}: {what[1]} {name} is not supported; got "
                              f"{tuple(values)}")
 
@@ -46,6 +50,14 @@ def checked_out_sizes(op: str, sizes: Dims, kernel: Dims, stride: Dims, padding:
     """`out_sizes`, or ShapeError where a dimension has no window."""
     found = out_sizes(sizes, kernel, stride, padding, dilation, ceil)
     if any(n < 1 for n in found):
+        if op == "unfold":
+            raise ShapeError(f"[unfold] Given input with spatial size {tuple(sizes)}, kernel_size={tuple(kernel)}, "
+                             f"dilation={tuple(dilation)}, padding={tuple(padding)}, calculated shape of the array of "
+                             f"sliding blocks as {found}, but its components must be at least one.")
+        if "pool" in op:
+            raise ShapeError(f"[{op}] Given input size: ({'x'.join(map(str, sizes))}). Calculated output size: "
+                             f"({'x'.join(map(str, found))}). Output size is too small; give a larger input, more "
+                             "padding or a smaller window")
         padded = " x ".join(str(n + 2 * p) for n, p in zip(sizes, padding, strict=True))
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(kernel, dilation, strict=True))
         raise ShapeError(f"[{op}] Calculated padded input size per channel: "

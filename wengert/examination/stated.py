@@ -21,7 +21,8 @@ _EXPANDED = re.compile(rf"\[(\w+)].* dimension \d+\. +Target sizes: {_SHAPE}\. +
 _INPLACE = re.compile(rf"\[(\w+)] output with shape {_SHAPE} doesn't match the broadcast shape {_SHAPE}")
 _EXPECTED = re.compile(rf"Expected ([\w\[\]]+) (?:size|shape) {_SHAPE},? (?:but )?got {_SHAPE}")
 _INSTEAD = re.compile(rf"The shape of (?:the )?(?:\dD )?(\w+) is {_SHAPE}, but should be {_SHAPE}")
-_MASKED = re.compile(rf"The shape of the mask {_SHAPE} does not match the shape of the indexed tensor {_SHAPE}")
+_MASKED = re.compile(
+    rf"The shape of the mask {_SHAPE}(?: at index \d+)? does not match the shape of the indexed tensor {_SHAPE}")
 _INDEXED = re.compile(rf"indexing tensors could not be broadcast together with shapes ((?:{_SHAPE}(?:, )?)+)")
 _PAIR = re.compile(r"has size \d+ in dim (\d+) and second has size \d+ in dim (\d+)")
 _JOINED = re.compile(r"match except in dimension (\d+)\. .* in the list")

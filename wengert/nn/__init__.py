@@ -17,7 +17,7 @@ from .parameter import (
 )
 
 if TYPE_CHECKING:
-    from . import attention as attention, common_types as common_types, modules as modules
+    from . import attention as attention, common_types as common_types, grad as grad, modules as modules
 
 
 def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
@@ -43,4 +43,4 @@ def factory_kwargs(kwargs: dict[str, Any] | None) -> dict[str, Any]:
     return result
 
 
-_publish(__name__, "attention common_types functional init modules parallel parameter utils")
+_publish(__name__, "attention common_types functional grad init modules parallel parameter utils")

@@ -15,11 +15,11 @@ from ..core.errors import ShapeError, needs_strided
 from ..core.frames import warn
 from ..core.geometry import row_major, strided_view
 from ..core.layout import CHANNELS_LAST, check_rank, contiguous_format, order_of, preserve_format, strided
-from ..core.primitive import HALVES, REAL_ONLY, P
+from ..core.primitive import P
 from ..core.spec import Size
 from ..tensors.absent import dense_like
 from ..tensors.alias import same_memory, type_name
-from ..tensors.apply import check_takes, stored_number
+from ..tensors.apply import stored_number
 from ..tensors.creation import array_from
 from ..tensors.evaluation import one_by_one
 from ..tensors.tensor import Tensor, make
@@ -153,7 +153,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     try:
         length = memoryview(buffer).nbytes
     except TypeError as error:
-        raise ValueError("[frombuffer] an object of the buffer protocol was expected, such as bytes; got "
+        raise ValueError("[frombuffer] object does not implement Python buffer protocol. Bytes would; got "
                          f"{type(buffer).__name__}") from error
     if not length or not count:
         raise ValueError(f"[frombuffer] both buffer length ({length}) and count ({count}) must not be 0")
@@ -446,7 +446,8 @@ def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device:
     meta = check_options(device, layout)
     rows, columns = integer(n, "eye"), integer(n if m is None else m, "eye")
     if rows < 0 or columns < 0:
-        raise RuntimeError(f"[eye] n and m must not be negative; got {rows} and {columns}")
+        which, wrong = ("n", rows) if rows < 0 else ("m", columns)
+        raise RuntimeError(f"{which} must be greater or equal to 0, got {wrong}")
     if meta:
         return nothing_of((rows, columns), _numpy_dtype(dtype), requires_grad)
     return finish(converted(np.eye(rows, columns), _numpy_dtype(dtype)), requires_grad)
@@ -460,8 +461,8 @@ def _number(value: Any) -> Any:
 
 
 @function(method=False, takes_tensor=False, out=TYPED)
-def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None, layout: Any = None, device: Any = None,
-           requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, layout: Any = None,
+           device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
     """The numbers from ``start`` (included, 0 if not given) to ``end`` (excluded) by ``step``.
 
     ``ceil((end - start) / step)`` of them, computed in float64. int64 if all arguments are integers, else the default
@@ -473,8 +474,15 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     """
     meta = check_options(device, layout)
     if end is None:
+        if start is None:
+            raise TypeError("arange() received an invalid combination of arguments - got (), but an end at least was "
+                            "expected")
         start, end = 0, start
+    elif start is None:
+        start = 0
     start, end, step = _number(start), _number(end), _number(step)
+    if any([isinstance(x, complex) for x in (start, end, step)]):
+        raise RuntimeError("[arange] value cannot be converted to type double without overflow: it is complex")
     whole = all(isinstance(value, int) for value in (start, end, step))
     wanted = dtype_of(dtype) or (dtypes.int64 if whole else dtypes.get_default_dtype())
     if step == 0:
@@ -548,7 +556,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     count = integer(steps, "linspace")
 
     def spaced(start: Any, end: Any) -> Tensor:
-        start, end = _number(start), _number(end)
+        start, end = _bounds("linspace", start, end)
         if meta and count >= 0:
             return nothing_of((count,), _spaced_dtype(start, end, dtype), False)
         return finish(_evenly(start, end, count, _spaced_dtype(start, end, dtype), "linspace"), False)
@@ -556,9 +564,23 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     return one_by_one(spaced, start, end).requires_grad_(requires_grad)
 
 
+def _bounds(op: str, start: Any, end: Any) -> tuple[Any, Any]:
+    """The two bounds, which are numbers or 0-d tensors, as numbers."""
+    if any([isinstance(x, Tensor) and x._data.ndim for x in (start, end)]):
+        came = " and ".join([f"{name} with {x.ndim} dimension(s)" for name, x in (("start", start), ("end", end))
+                             if isinstance(x, Tensor)])
+        raise RuntimeError(f"{op} only supports 0-dimensional start and end tensors, but got {came}.")
+    return _number(start), _number(end)
+
+
 def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
-    if dtype is None and (isinstance(start, complex) or isinstance(end, complex)):
-        return dtypes.to_complex(dtypes.get_default_dtype()).numpy
+    if isinstance(start, complex) or isinstance(end, complex):
+        inferred = dtypes.to_complex(dtypes.get_default_dtype())
+        if dtype is None:
+            return inferred.numpy
+        if _numpy_dtype(dtype).kind not in "cW":
+            raise RuntimeError(f"[linspace] inferred dtype {inferred} can't be safely cast to passed dtype "
+                               f"{type_name(_numpy_dtype(dtype))}")
     return _numpy_dtype(dtype)
 
 
@@ -630,10 +652,11 @@ def complex_(real: Tensor, imag: Tensor) -> Tensor:
         raise TypeError(f"complex(): argument 'imag' (position 2) must be Tensor, not {type(imag).__name__}")
     for part in (real, imag):
         if not part.is_floating_point() or part.dtype in dtypes.FLOAT8:
-            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype} and "
-                               f"{imag.dtype}")
+            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got "
+                               f"{type_name(real._data.dtype)} and {type_name(imag._data.dtype)}")
     if real.dtype is dtypes.bfloat16:
-        raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {real.dtype}")
+        raise RuntimeError("Expected both inputs to be Half, Float or Double tensors but got BFloat16 and "
+                           f"{type_name(imag._data.dtype)}")
     if real.dtype is not imag.dtype:
         raise RuntimeError(f"Expected object of scalar type {real.dtype} but got scalar type {imag.dtype} for "
                            f"second argument")
@@ -647,7 +670,9 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
     >>> torch.polar(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.0]))
     tensor([1.0000+0.0000j, 1.0806+1.6829j])
     """
-    check_takes("polar", REAL_ONLY + HALVES, abs)
+    if abs.dtype not in (dtypes.float32, dtypes.float64):
+        raise RuntimeError("Expected both inputs to be Half, Float or Double tensors but got "
+                           f"{type_name(abs._data.dtype)} and {type_name(angle._data.dtype)}")
     check_one_dtype("polar", abs, angle)
     return P.complex(abs * P.cos(angle), abs * P.sin(angle))
 
@@ -679,6 +704,9 @@ def _triangle_indices(name: str, inside: Any, shown: str) -> None:
         if wanted not in (dtypes.int32, dtypes.int64):
             raise NotImplementedError(f"[{name}] \"{name}\" not implemented for '{type_name(wanted.name)}'; int32 and "
                                       "int64 are")
+        for side, size in (("row", row), ("col", col)):
+            if size < 0:
+                raise RuntimeError(f"[{name}] {side} must be non-negative, got {size}")
         places = np.nonzero(inside(np.ones((row, col), bool), offset))
         return finish(np.stack(places).astype(wanted.numpy), False, meta)
 

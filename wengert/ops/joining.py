@@ -477,6 +477,8 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     tensor([4, 1, 2, 3])
     """
     moves = integers(shifts, "roll")
+    if not moves:
+        raise RuntimeError("`shifts` required: one number of places at least; got none")
     if dims is None or isinstance(dims, (tuple, list)) and not dims:
         if len(moves) != 1:
             raise RuntimeError(f"shifts and dimensions must align. shifts: {len(moves)}, dims:0")

@@ -16,6 +16,7 @@ from ..tensors.inplace import binary_inplace, inplace
 from ..tensors.overrides import rescued
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, wrap
+from .registry import FUNCTIONS
 
 
 def _delitem(x: Tensor, index: Any) -> None:
@@ -67,7 +68,7 @@ def install() -> None:
     for name in _COMPARISONS:
         setattr(Tensor, f"__{name}__", binary(getattr(P, name), NotImplemented))
     others: dict[str, Callable[..., Any]] = {
-        "neg": unary(P.neg), "pos": lambda self: self, "abs": unary(P.abs), "invert": unary(P.bitwise_not),
+        "neg": unary(P.neg), "pos": FUNCTIONS["positive"], "abs": unary(P.abs), "invert": unary(P.bitwise_not),
         "getitem": getitem, "setitem": setitem, "delitem": _delitem,
         "rdiv": Tensor.__rtruediv__,  # Python 2's name, which PyTorch keeps
     }

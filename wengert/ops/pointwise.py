@@ -3,6 +3,7 @@ in `arithmetic`."""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -186,6 +187,19 @@ _declare({
         >>> x.grad
         tensor([0., 0., 1.])"""),
 })
+def _of_reals(general: Callable[..., Any], what: str) -> Callable[..., Any]:
+    """An in-place form whose result is real, which a complex target cannot keep."""
+
+    @functools.wraps(general)
+    def method(self: Tensor) -> Any:
+        if self.is_complex():
+            raise RuntimeError(f"In-place {what} is not supported for complex tensors.")
+        return general(self)
+
+    return method
+
+
+METHODS["abs_"] = METHODS["absolute_"] = _of_reals(METHODS["abs_"], "abs")
 _declare({"signbit": (P.signbit, """Whether each element is negative, −0 included.
 
     >>> torch.signbit(torch.tensor([-1.0, -0.0, 0.0]))
@@ -431,6 +445,8 @@ def _declare_pairs(table: dict[str, tuple[Any, ...]], kinds: str, inplace: bool,
         function(inplace=inplace, aliases=tuple(aliases))(_pair(name, primitive, doc, scalars, kinds))
 
 
+_OF_ORDER = {"maximum": "not", "minimum": "not", "fmax": "not", "fmin": "not", "heaviside": "is not yet"}
+"""The functions that ask which of two numbers is larger, and PyTorch's words for what it has no order for."""
 _KINDS = {"f": "floating", "fc": "floating or complex", "iu": "integer", "fiub": "real"}
 
 
@@ -444,6 +460,8 @@ def _pair(name: str, primitive: Primitive, doc: str, scalars: bool, kinds: str) 
             raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
         meeting = result_type(name, (input, other))
         if meeting.kind not in kinds:
+            if meeting.kind == "c" and name in _OF_ORDER:
+                raise RuntimeError(f"{name} {_OF_ORDER[name]} implemented for complex tensors.")
             raise DTypeError(f"[{name}] \"{name}_cpu\" not implemented for '{type_name(meeting.name)}': "
                              f"{_KINDS[kinds]} operands were expected")
         out = run(input, other)
@@ -613,6 +631,12 @@ def clamp_max(input: Any, max: Any) -> Tensor:
     return labelled(clamp(input, None, max), "ClampMax")
 
 
+def _other_dtype(name: str, input: Tensor, other: Tensor) -> RuntimeError:
+    names = [type_name(x._data.dtype).lower() for x in (input, other)]
+    return RuntimeError(f"expected dtype {names[0]} for `{name}` but got dtype {names[1]}")
+
+
+
 @function(inplace=True, out=Out(casts=lambda input, end, weight: type(weight) not in TENSORS or not weight._data.ndim))
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """``input + weight · (end − input)``; the weight is a number or a tensor, a 0-d one of any dtype. Raises
@@ -622,11 +646,11 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     tensor([ 0.2500, 12.5000])
     """
     if type(end) in TENSORS and input._data.dtype != end._data.dtype:
-        raise RuntimeError(f"expected dtype {input.dtype} for `end` but got dtype {end.dtype}")
+        raise _other_dtype("end", input, end)
     if type(weight) in TENSORS and not weight._data.ndim:
         weight = cast(weight, input.dtype)
     if type(weight) in TENSORS and weight._data.dtype != input._data.dtype:
-        raise RuntimeError(f"expected dtype {input.dtype} for `weight` but got dtype {weight.dtype}")
+        raise _other_dtype("weight", input, weight)
     if type(weight) not in TENSORS and category(input.dtype) > 1:
         weight = stored_number("lerp", weight, computing(input.dtype))
     return P.lerp(input, end, weight)

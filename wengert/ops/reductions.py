@@ -407,7 +407,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     if not p > 0:
         raise RuntimeError(f"[renorm] a positive norm was expected: renorm: non-positive-norm not supported; got {p}")
     if maxnorm < 0:
-        raise RuntimeError(f"[renorm] expected maxnorm to be >= 0 but got {maxnorm}")
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
     _floating("renorm", input)
     if input._data.ndim < 2:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input._data.ndim} dimensions")

@@ -30,7 +30,7 @@ def _sorted(x: Tensor, dim: int, descending: bool, op: str) -> tuple[Tensor, Ten
 
 
 @function()
-def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool | None = False) -> Any:
     """The elements in order along a dimension, and the positions that they had: ``(values, indices)``. NaN counts as
     the
     largest. Equal elements always keep their order here, whether ``stable`` or not.

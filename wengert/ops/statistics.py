@@ -18,7 +18,7 @@ from ..tensors.alias import edge_of, own, type_name
 from ..tensors.apply import check_takes
 from ..tensors.evaluation import known, one_by_one, tracing
 from ..tensors.tensor import TENSORS, Tensor, make
-from .arguments import check_not_empty, check_one_dtype
+from .arguments import check_not_empty
 from .halves import in_float32
 from .named import named
 from .out import Out
@@ -236,6 +236,41 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor
     return P.histc(x, bins=bins, low=min, high=max)
 
 
+def _check_bins(x: Tensor, bins: Any, weight: Any, shape: tuple[int, ...], dim: int = 0) -> None:
+    """Raises for bins or weights of a histogram that do not fit its points, of which there are ``shape``."""
+    kind = type_name(x._data.dtype).lower()
+    if type(bins) in TENSORS:
+        if bins.ndim != 1:
+            raise RuntimeError(f"torch.histogramdd: bins tensor should have one dimension, but got {bins.ndim} "
+                               f"dimensions in the bins tensor for dimension {dim}")
+        if not bins._data.size:
+            raise RuntimeError("torch.histogramdd: bins tensor should have at least 1 element, but got 0 elements in "
+                               f"the bins tensor for dimension {dim}")
+        if bins._data.dtype != x._data.dtype:
+            raise RuntimeError("torch.histogramdd: input tensor and bins tensors should have the same dtype, but got "
+                               f"input with dtype {kind} and bins for dimension {dim} with dtype "
+                               f"{type_name(bins._data.dtype).lower()}")
+    if weight is not None and weight._data.shape != shape:
+        raise RuntimeError("torch.histogramdd: if weight tensor is provided it should have the same shape as the input "
+                           f"tensor excluding its innermost dimension, but got input with shape {list(x.shape)} and "
+                           f"weight with shape {list(weight.shape)}")
+    if weight is not None and weight._data.dtype != x._data.dtype:
+        raise RuntimeError("torch.histogramdd: if weight tensor is provided, input tensor and weight tensor should "
+                           f"have the same dtype, but got input({kind}), and "
+                           f"weight({type_name(weight._data.dtype).lower()})")
+
+
+def _range_of(range: Any, dim: int) -> tuple[float, float]:
+    """The bounds of a dimension's bins; 0 and 0 where the elements say them."""
+    if range is None:
+        return 0.0, 0.0
+    low, high = range[2 * dim: 2 * dim + 2]
+    if low > high:
+        raise RuntimeError(f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for "
+                           f"dimension {dim}")
+    return low, high
+
+
 _histogram = named("histogram", "hist", "bin_edges")
 
 
@@ -253,13 +288,8 @@ def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = N
     if category(from_numpy(x._data.dtype)) != 2:
         raise NotImplementedError(f'"histogramdd" not implemented for \'{type_name(x._data.dtype)}\'')
     check_takes("histogram", HALVES, x)
-    if type(bins) in TENSORS:
-        check_one_dtype("histogram", input, bins)
-    low, high = (0.0, 0.0) if range is None else range
-    if weight is not None and weight._data.shape != x._data.shape:
-        raise RuntimeError(f"torch.histogram: if weight tensor is provided it should have the same shape as the input "
-                           f"tensor, but got input with shape {list(x.shape)} and weight with shape "
-                           f"{list(weight.shape)}")
+    _check_bins(x, bins, weight, x._data.shape)
+    low, high = _range_of(range, 0)
 
     def counted(x: Tensor, bins: Any, *loads: Tensor) -> tuple[Tensor, Tensor]:
         edges = bins._concrete("histogram") if type(bins) in TENSORS else _edges("histogram", x, bins, low, high)
@@ -307,11 +337,11 @@ def histogramdd(input: Any, bins: Any, range: Any = None, weight: Any = None, de
     for i, each in enumerate(listed):
         column = points[:, i]
         given.append(each.detach() if type(each) in TENSORS else None)
+        _check_bins(x, each, weight, x._data.shape[:-1], i)
         if type(each) in TENSORS:
-            check_one_dtype("histogramdd", input, each)
             edges = each._concrete("histogramdd")
         else:
-            edges = _edges("histogramdd", column, each, *((0.0, 0.0) if range is None else range[2 * i: 2 * i + 2]))
+            edges = _edges("histogramdd", column, each, *_range_of(range, i))
         bounds.append(edges.astype(x._data.dtype))
     loads = None if weight is None else weight.detach()
     if loads is not None and loads._data.size != points.shape[0]:

@@ -20,8 +20,10 @@ _ZEROS = {np.dtype(code): np.zeros((), code) for code in "fd"}  # so that numpy 
 
 
 def _relu(xp: ModuleType, x: Array) -> Array:
-    if x.dtype.kind in "bc":
-        raise RuntimeError(f"{'Boolean' if x.dtype.kind == 'b' else 'Complex'} inputs not supported for relu")
+    if x.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
+    if x.dtype.kind in "cW":
+        raise NotImplementedError("[relu] clamp is not supported for complex types")
     return xp.maximum(x, _ZEROS.get(x.dtype, 0))
 
 

@@ -229,10 +229,12 @@ fmin = _number("fmin", lambda x, y: x <= y)
 
 
 def _sgn(xp: ModuleType, x: Array) -> Array:
-    """The sign; of NaN 0, as in PyTorch."""
+    """The sign; of NaN 0, and of an infinite complex number NaN, as in PyTorch."""
     if x.dtype.kind == "b":
         return xp.array(x)
-    return xp.sign(x) if x.dtype.kind in "cW" else xp.subtract(x > 0, x < 0, dtype=x.dtype)
+    if x.dtype.kind in "cW":
+        return xp.where(xp.isinf(x), x.dtype.type(complex(np.nan, np.nan)), xp.sign(x))
+    return xp.subtract(x > 0, x < 0, dtype=x.dtype)
 
 
 def _lower_sign(b: Any, x: Any) -> Any:

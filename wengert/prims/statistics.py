@@ -120,7 +120,7 @@ def even_bounds(op: str, x: Array, bins: int, low: float, high: float) -> tuple[
         low, high = low - before, high + after
     if not low < high or not np.isfinite([low, high]).all():
         finite = np.isfinite([low, high]).all()
-        why = "max must be larger than min" if finite else f"range of [{low}, {high}] is not finite"
+        why = "max must be larger than min" if finite else f"range of [{low:g}, {high:g}] is not finite"
         raise RuntimeError(f"torch.{op}: {why}; numbers in order, both finite, were expected; got min={low}, "
                            f"max={high}")
     return low, high

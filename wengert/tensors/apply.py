@@ -319,10 +319,11 @@ def _refuse_truth_values(op: str, operands: Sequence[Any]) -> None:
     """Raises if an operand holds truth values, of which there is no difference."""
     truths = [x._data.dtype.kind == "b" if type(x) in TENSORS else isinstance(x, (bool, np.bool_)) for x in operands]
     if any(truths):
-        which, instead = (("two bool tensors", "use the `^` or `logical_xor()` operator instead") if all(truths) else
-                          ("a bool tensor", "to invert a mask, use the `~` or `logical_not()` operator instead"))
-        raise DTypeError(f"[{op}] Subtraction, the `-` operator, with {which} is not supported; got "
-                         f"{', '.join(str(spec_of(x)) for x in operands)}; {instead}")
+        which, instead = (("two bool tensors", "Use the `^` or `logical_xor()` operator instead.") if all(truths) else
+                          ("a bool tensor", "If you are trying to invert a mask, use the `~` or `logical_not()` "
+                                            "operator instead."))
+        raise DTypeError(f"[{op}] Subtraction, the `-` operator, with {which} is not supported. {instead} Got "
+                         f"{', '.join(str(spec_of(x)) for x in operands)}")
 
 
 def result_type(op: str, operands: Sequence[Any]) -> DType:
@@ -446,6 +447,8 @@ def reworded(primitive: Primitive, operands: Sequence[Any], params: dict[str, An
     if isinstance(error, TypeError) and "ufunc" in str(error):
         types = " and ".join(type_name(s.dtype.name) for s in specs if isinstance(s, Spec))
         name = primitive.name
+        if name == "signbit":
+            return kind(f"signbit is not implemented for complex tensors; got {came}")
         return kind(f"[{name}] \"{name}_cpu\" not implemented for '{types}'; got {came}; convert them first")
     fix = "; count from 0, or from the end from -1" if kind is IndexError else ""
     return kind(f"[{primitive.name}] {error}; got {came}{fix}")

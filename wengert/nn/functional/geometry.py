@@ -20,7 +20,11 @@ def tuple_of(value: Any, rank: int, op: str, name: str) -> tuple[int, ...]:
     if len(given) == 1:
         return given * rank
     if len(given) != rank:
-        raise ShapeError(f"[{op}] {name} must either be a single int, or a tuple of {rank} ints; got {given}")
+        if "conv" in op:
+            raise ShapeError(f"[{op}] expected {name} to be a single integer value or a list of {rank} values to match "
+                             f"the convolution dimensions, but got {name}={list(given)}")
+        words = ("one", "two", "three")[rank - 1]
+        raise ShapeError(f"{op}: {name} must either be a single int, or a tuple of {words} ints; got {given}")
     return given
 
 

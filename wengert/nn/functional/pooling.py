@@ -270,6 +270,9 @@ def _window(
     }
     check_window(op, *window.values())
     for p, k, d in zip(window["padding"], size, window["dilation"], strict=True):
+        if rank == 1 and op == "max_pool1d" and p > k // 2:
+            raise RuntimeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and "
+                               f"kernel_size={k}")
         if p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(
                 f"[{op}] pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and "

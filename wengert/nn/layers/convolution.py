@@ -68,6 +68,11 @@ class Convolution(Module):
             pairs = [(p, p) for p in self.padding]
         return [n for pair in reversed(pairs) for n in pair]
 
+    @property
+    def _reversed_padding_repeated_twice(self) -> list[int]:
+        """The name by which PyTorch's own layers, and those derived from them, ask for it."""
+        return self._ends()
+
     def extra_repr(self) -> str:
         rank = len(self.kernel_size)
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
