@@ -82,6 +82,11 @@ class Buffer(Tensor):
 class UninitializedTensorMixin:
     """What parameters and buffers without a shape have in common."""
 
+    def share_memory_(self) -> Any:
+        """Raises RuntimeError: there is no memory yet."""
+        raise RuntimeError("Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize "
+                           "the parameters before calling `module.share_memory()`.")
+
 
 class UninitializedParameter(UninitializedTensorMixin, Parameter):
     """A parameter whose shape is not known yet. `materialize` makes it an ordinary one.

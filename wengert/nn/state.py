@@ -44,7 +44,8 @@ class Stateful(Hooked, ModuleTree[Part]):
 
     def get_extra_state(self) -> Any:
         """Override to put something beside tensors into `state_dict`."""
-        raise RuntimeError(f"{self._get_name()} sets extra state but has no get_extra_state(); define both")
+        raise RuntimeError("Reached a code path in Module.get_extra_state() that should never be called: "
+                           f"{self._get_name()} sets extra state but has no get_extra_state(); define both")
 
     def set_extra_state(self, state: Any) -> None:
         """Override to take back what `get_extra_state` gave."""
@@ -171,7 +172,9 @@ class Stateful(Hooked, ModuleTree[Part]):
                 f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
                 f"checkpoint but received {type(given)}"
             )
-        waiting = is_lazy(current) and not is_lazy(given)  # it has no shape that could be compared
+        waiting = is_lazy(current)  # it has no shape that could be compared
+        if waiting and is_lazy(given):
+            return None
         if not waiting and current.dim() == 0 and given.shape == (1,):
             given = given[0]
         if not waiting and given.shape != current.shape:

@@ -187,7 +187,8 @@ def _check_ranks(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | No
             "tensor instead"
         )
     if key.shape[:-1] != value.shape[:-1]:
-        raise AssertionError(f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
+        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}: key's sequence and "
+                             f"batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
     return rank == 2
 
 

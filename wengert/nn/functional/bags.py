@@ -56,7 +56,8 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
         raise ValueError("max mode does not support sparse weights")
     if input.dim() == 2:
         if offsets is not None:
-            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch")
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
+                             f"fixed length sequences. However, found offsets of type {type(offsets)}")
         places = tensor([[row * input.shape[1] + k for k in range(input.shape[1])] for row in range(input.shape[0])])
         there = full(tuple(input.shape), True)
     elif input.dim() == 1:

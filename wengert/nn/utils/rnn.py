@@ -50,12 +50,14 @@ class PackedSequence(_Fields):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def _with(self, data: Tensor) -> Self:
+        """This one with other data; itself where these are its own."""
+        if data is self.data:
+            return self
         return type(self)(data, self.batch_sizes, self.sorted_indices, self.unsorted_indices)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Converts ``data`` as `Tensor.to` does: this one itself where that changes nothing."""
-        data = self.data.to(*args, **kwargs)
-        return self if data is self.data else self._with(data)
+        return self._with(self.data.to(*args, **kwargs))
 
     def float(self) -> Self:
         """``data`` in float32."""
@@ -154,6 +156,8 @@ def pack_padded_sequence(
     if not enforce_sorted:
         counts, order = counts.sort(descending=True)
         input = input.index_select(0 if batch_first else 1, order)
+    if not input._data.size:
+        raise RuntimeError("[pack_padded_sequence] Cannot pack empty tensors.")
     sizes = [int(n) for n in counts.tolist()]
     if batch_first:
         input = input.transpose(0, 1)
@@ -250,6 +254,9 @@ def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False
     """
     if padding_side not in ("left", "right"):
         raise RuntimeError(f"[pad_sequence] Expected padding_side to be one of left or right, but got {padding_side}.")
+    if not isinstance(sequences, Iterable):
+        raise RuntimeError("pad_sequence: Expected iterable for input sequences, but got arg of type: "
+                           f"{type(sequences)}")
     parts = list(sequences)
     if not parts:
         raise RuntimeError("[pad_sequence] received an empty list of sequences")
