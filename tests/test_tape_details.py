@@ -553,7 +553,7 @@ def test_why_a_view_may_not_be_written() -> None:
     with pytest.raises(RuntimeError, match="created in no_grad mode and is being modified inplace"):
         part.add_(1)
     given = Same.apply(base)
-    with pytest.raises(RuntimeError, match="Output 0 of SameBackward is a view and is being modified inplace. This "
+    with pytest.raises(RuntimeError, match="Output 0 of Same is a view and is being modified inplace. This "
                                            "view was created inside a custom Function"):
         given.add_(1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,100 @@ def test_expanded_and_resized_tensors_lie_as_pytorchs() -> None:
     both(lambda T: T.arange(6.0, requires_grad=True).resize(2, 3))
     both(lambda T: T.arange(6.0).resize_as(T.ones(3, 2)))
     both(lambda T: T.arange(6.0).resize(2))
+
+
+# --- who may write to a view ------------------------------------------------------------------------------------------
+
+
+def _alone(T: Any) -> Any:
+    class Alone(T.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x[:1]
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return T.cat([grad, T.zeros(2, 3)])
+
+    return Alone
+
+
+def _with_another(T: Any) -> Any:
+    class WithAnother(T.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x[:1], x * 2
+
+        @staticmethod
+        def backward(ctx: Any, first: Any, second: Any) -> Any:
+            return second * 2 + T.cat([first, T.zeros(2, 3)])
+
+    return WithAnother
+
+
+PARTS: dict[str, Any] = {
+    "slice": lambda T, x: x[:1],
+    "view of a part": lambda T, x: x.unbind()[0].view(3, 1),
+    "unbind": lambda T, x: x.unbind()[1],
+    "iteration": lambda T, x: list(x)[1],
+    "split": lambda T, x: x.split(2)[0],
+    "split to sizes": lambda T, x: x.split([1, 2], 1)[1],
+    "split_with_sizes": lambda T, x: x.split_with_sizes((1, 2))[0],
+    "chunk": lambda T, x: x.chunk(2, 1)[0],
+    "chunk of one": lambda T, x: x.chunk(1)[0],
+    "tensor_split": lambda T, x: x.tensor_split(3)[0],
+    "hsplit": lambda T, x: x.hsplit(3)[0],
+    "vsplit": lambda T, x: x.vsplit(3)[0],
+    "unsafe_split": lambda T, x: x.unsafe_split(1)[0],
+    "unsafe_split_with_sizes": lambda T, x: x.unsafe_split_with_sizes((1, 2))[0],
+    "unsafe_chunk": lambda T, x: x.unsafe_chunk(3)[0],
+    "detached": lambda T, x: x.unbind()[0].detach(),
+    "Function": lambda T, x: _alone(T).apply(x),
+    "Function of several": lambda T, x: _with_another(T).apply(x)[0],
+}
+MAKINGS = ("recorded", "no_grad", "inference_mode")
+WHAT_HAPPENS: dict[str, Any] = {
+    "written": lambda T, x, part: part.mul_(2).sum().backward(),
+    "written by what moves": lambda T, x, part: part.mul_(T.ones(1, requires_grad=True)).sum().backward(),
+    "written without recording": lambda T, x, part: (T.no_grad()(part.mul_)(2), (part.detach() * 2).sum().item()),
+    "written so, then read": lambda T, x, part: (T.no_grad()(part.mul_)(2), part.grad_fn is None),
+    "whole written": lambda T, x, part: (x.mul_(2), part.grad_fn is None),
+    "part of the whole written": lambda T, x, part: (x[1].mul_(2), (part * 1).sum().backward()),
+    "whole read": lambda T, x, part: (part.mul_(2), x.sum().backward()),
+    "set at a place": lambda T, x, part: part.__setitem__(0, 1.0),
+    "relu": lambda T, x, part: T.nn.functional.relu(part, inplace=True),
+    "copy_": lambda T, x, part: part.copy_(T.ones(())),
+    "zero_": lambda T, x, part: part.zero_(),
+    "unsqueezed": lambda T, x, part: part.unsqueeze_(0),
+    "transposed": lambda T, x, part: T.no_grad()(part.transpose_)(0, 0),
+    "transposed, then written": lambda T, x, part: (T.no_grad()(part.transpose_)(0, 0), part.add_(1)),
+    "shown": lambda T, x, part: (T.no_grad()(part.mul_)(0), repr(part).count("Invalid")),
+}
+
+
+def _told(T: Any, start: str, take: str, making: str, happens: str) -> tuple[str, str]:
+    leaf = T.full((3, 3), 2.0, requires_grad=start != "plain")
+    x = leaf.clone() if start == "computed" else leaf
+    modes = {"recorded": T.enable_grad, "no_grad": T.no_grad, "inference_mode": T.inference_mode}
+    try:
+        with modes[making]():
+            part = PARTS[take](T, x)
+        WHAT_HAPPENS[happens](T, x, part)
+    except RuntimeError as error:
+        found = re.search("multiple views|custom Function|no_grad mode|inference mode|leaf Variable|not require grad|"
+                          "overlap|single memory|modified by an inplace", str(error))
+        word = str(error) if found is None else found.group()
+        untold = take.startswith("Function") and making != "recorded"  # which of the modes it was, PyTorch's words miss
+        return "refused", "a mode" if untold and word.endswith(("mode", "Function")) else word
+    return "done", str(None if not leaf.is_leaf or leaf.grad is None else leaf.grad.tolist())
+
+
+@pytest.mark.parametrize("take", PARTS)
+def test_writes_to_views_are_refused_as_pytorchs(take: str) -> None:
+    for start in ("computed", "leaf", "plain"):
+        for making in MAKINGS:
+            for happens in WHAT_HAPPENS:
+                if take.startswith("unsafe") and making == "inference_mode" and happens.endswith("whole written"):
+                    continue  # PyTorch lets the part go on with a history that is not its own
+                ours, theirs = (_told(T, start, take, making, happens) for T in MODULES)
+                assert ours == theirs, (start, making, happens)

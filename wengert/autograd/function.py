@@ -22,7 +22,7 @@ from ..core.frames import warn
 from ..core.operands import ByOutput
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from ..tensors.alias import Alias, alias_of, check_writable, edge_of, rebase, version_cell, wrote
+from ..tensors.alias import SEVERAL, Alias, alias_of, check_writable, edge_of, rebase, untrack, version_cell, wrote
 from ..tensors.tape import Leaf, Node, Out, SavedTensor
 from ..tensors.tensor import Tensor, make
 from .batching import BatchLevel
@@ -51,6 +51,7 @@ class FunctionContext:
         self.needs_input_grad = needs_input_grad
         self._edge = weakref.ref(node)
         self._records, self._materialize, self._materialize_non_diff_grads = records, True, True
+        self._is_pure_view = False
         self._to_save: tuple[Any, ...] = ()
         self._dirty: tuple[Any, ...] = ()
         self._constant: tuple[Any, ...] = ()
@@ -444,7 +445,7 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
             elif any(output is x for x in args) or output._edge is not None:
                 output = _as_view(output)
             elif state.grad and output._alias is not None and output._alias.tracked is False and output._alias.steps:
-                output._alias.tracked = None  # a view that forward made, where nothing is recorded
+                _mark_view(node, args, outputs, output)
             differentiable = output._data.dtype.kind in "fcVW" and not any(
                 outputs[number] is x for x in context._constant
             )
@@ -454,11 +455,28 @@ def results_of(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ..
                 else:
                     output._edge = Out(node, number)
         results.append(output)
+    if sum([isinstance(x, Tensor) and type(x._edge) is Out and x._edge.node is node for x in results]) > 1:
+        for x in results:
+            if isinstance(x, Tensor) and x._alias is not None and x._alias.tracked is None:
+                untrack(x, SEVERAL)
     if context._records:
         node.save(results, context._constant)
         if state.watcher is not None:
             state.watcher.recorded(node)
     return tuple(results)
+
+
+def _mark_view(node: FunctionNode, args: tuple[Any, ...], outputs: tuple[Any, ...], view: Tensor) -> None:
+    """Says of a view that forward made, where nothing is recorded, whether it may be written: if the Function is
+    declared to be a pure view, its history is that of the view."""
+    if node.context._is_pure_view:
+        if any([sum([isinstance(x, Tensor) for x in values]) != 1 for values in (args, outputs)]):
+            raise RuntimeError(f"[{node.function.__name__}] Pure view custom Function can only have one input Tensor "
+                               "and one output Tensor. Open an issue if you need to support more.")
+        place = alias_of(view)
+        view._alias = Alias(place.storage, place.steps)
+    else:
+        untrack(view, None)
 
 
 _PLAINLY = Tensor.__torch_function__.__func__  # type: ignore[attr-defined]
@@ -472,12 +490,13 @@ def _as_view(x: Tensor) -> Any:
         with no_grad():
             out = x.view_as(x)
         if isinstance(out, Tensor) and out._alias is not None:
-            out._alias.tracked = None
+            untrack(out, None)
         return out
     out = make(x._data, None)
     out._cell = version_cell(x)
     whole = alias_of(x)
-    out._alias = Alias(whole.storage, whole.steps, tracked=None)
+    out._alias = Alias(whole.storage, whole.steps)
+    untrack(out, None)
     return out
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 from ..core.blocks import Block
 from ..core.frames import warn
 from ..core.state import state
-from ..tensors.alias import INFERENCE, Untracked
+from ..tensors.alias import INFERENCE, Untracked, untrack
 from ..tensors.evaluation import Watcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -147,7 +147,7 @@ class Marks(Watcher):
             elif out._alias is None:
                 out._cell = Untracked()
             elif out._alias.tracked is False:
-                out._alias.tracked = INFERENCE
+                untrack(out, INFERENCE)
         if self.outer is not None:
             self.outer.computed(primitive, operands, params, out)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.errors import ShapeError
 from ..core.layout import contiguous_format
+from ..core.state import state
 from ..tensors.alias import overlaps_itself, own
 from ..tensors.evaluation import one_by_one
 from ..tensors.tensor import Tensor, make
@@ -67,14 +68,22 @@ def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     return _contiguous(FUNCTIONS["narrow"](input, dim, start, length))
 
 
+def _strangers(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Views that are none in name: no write to one is seen by another. In `inference_mode` they stay views."""
+    for part in () if state.inference else parts:
+        part._alias = part._cell = None
+    return parts
+
+
 @function(out=False)
 def unsafe_split(tensor: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """`split`. (In PyTorch the parts do not know of each other; here they stay views, and a write to one is seen.)
+    """`split`, whose parts may be written: each as if it had memory of its own, though it has not. What is computed of
+    the whole or of another part and then read again, in backward too, may so be wrong; nobody notices.
 
     >>> torch.unsafe_split(torch.arange(5), 2)
     (tensor([0, 1]), tensor([2, 3]), tensor([4]))
     """
-    return split(tensor, split_size, dim)
+    return _strangers(split(tensor, split_size, dim))
 
 
 @function(out=False)
@@ -84,7 +93,7 @@ def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tu
     >>> torch.unsafe_split_with_sizes(torch.arange(5), [1, 4])
     (tensor([0]), tensor([1, 2, 3, 4]))
     """
-    return split_with_sizes(input, split_sizes, dim)
+    return _strangers(split_with_sizes(input, split_sizes, dim))
 
 
 @function(out=False)
@@ -94,7 +103,7 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
     >>> torch.unsafe_chunk(torch.arange(5), 2)
     (tensor([0, 1, 2]), tensor([3, 4]))
     """
-    return chunk(input, chunks, dim)
+    return _strangers(chunk(input, chunks, dim))
 
 
 @function()

@@ -20,7 +20,7 @@ from ..core.spec import Size, wrap_dim, wrap_dims
 from ..core.spec import broadcast_shapes as broadcast_sizes
 from ..core.state import state
 from ..tensors.absent import Absent, is_readable
-from ..tensors.alias import check_writable, type_name, version_cell, wrote
+from ..tensors.alias import check_writable, type_name, untrack, version_cell, wrote
 from ..tensors.hot import unary
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
@@ -723,6 +723,8 @@ def _in_place(name: str, change: Any) -> None:
             if place.tracked and not state.grad:  # it goes on as the part that it was, read anew
                 part._alias.tracked, part._alias.generation = True, -1
         wrote(self)
+        if place is not None and not place.tracked:
+            untrack(self, place.tracked)
         return self
 
     plain.__doc__ = f"In-place `{name[:-1]}`: this tensor itself takes the other shape, in the same memory."

@@ -43,7 +43,8 @@ class Alias:
     """A tensor's place on a storage: the chain of view steps from the whole, and the generation it has seen.
 
     ``tracked`` is False for a view made where nothing was recorded, `INFERENCE` for one made in `inference_mode`, None
-    for one that a user's Function gave: none of them takes part in the history.
+    for one that a user's Function gave, `SEVERAL` for one of several that one function gave: none of them takes part in
+    the history, and in the place of a generation it has seen a version, as `unseen` writes it.
     """
 
     __slots__ = ("generation", "steps", "storage", "tracked")
@@ -54,6 +55,14 @@ class Alias:
 
 INFERENCE: Any = 0
 """In the place of `Alias.tracked`: a view of a normal tensor, made in `inference_mode`."""
+SEVERAL: Any = ""
+"""In the place of `Alias.tracked`: one of several views that one function gave, such as `unbind`. A write would have to
+go through one of several outputs of a node."""
+
+
+def is_recorded(alias: Alias) -> bool:
+    """Whether the steps to a view were recorded, though it may not take part in what is written."""
+    return bool(alias.tracked) or alias.tracked is SEVERAL
 
 
 class Untracked:
@@ -82,22 +91,52 @@ def is_inference(tensor: OnTape) -> bool:
 def edge_of(tensor: OnTape) -> Edge | None:
     """The tape edge of a tensor's current value, its history rebuilt if another tensor on its storage was written.
 
-    Raises `InplaceError` for a view made where nothing was recorded, whose storage has got a history since: whether
+    Raises `InplaceError` for a view that is not tracked, whose memory has been written since and has a history: whether
     the gradient should flow through it, nobody can say.
     """
     alias = tensor._alias
     if alias is not None and alias.generation != alias.storage.generation:
         storage = alias.storage
         edge = storage.edge
-        if edge is not None:
-            if not alias.tracked:
+        if not alias.tracked:
+            if edge is not None and alias.steps and alias.generation != unseen(tensor):
                 raise InplaceError(_ambiguous(tensor, "view", "its base or another view of its base has been"))
-            value = np.broadcast_to(np.zeros((), storage.dtype), storage.shape)
-            for primitive, params in alias.steps:
-                edge, value = view_node(primitive, params, edge, value)
+            return tensor._edge
         alias.generation = storage.generation
-        set_edge(tensor, edge)
+        set_edge(tensor, None if edge is None else _of_part(alias, edge))
     return tensor._edge
+
+
+def _of_part(alias: Alias, edge: Edge) -> Edge:
+    """The edge of a part of the whole whose edge is given, through its own chain of steps."""
+    value = np.broadcast_to(np.zeros((), alias.storage.dtype), alias.storage.shape)
+    for primitive, params in alias.steps:
+        edge, value = view_node(primitive, params, edge, value)
+    return edge
+
+
+def edge_before_write(tensor: OnTape) -> Edge | None:
+    """The edge of the value that a write starts from. That of a view comes from the whole: neither hooks on the view as
+    it was nor the Function that gave it have a part in what the write makes of it."""
+    edge, alias = edge_of(tensor), tensor._alias
+    if alias is None or not alias.steps or type(edge) is Leaf or edge is None:
+        return edge
+    node = node_of(edge)
+    if type(node) is Node and (node.rare is None or "tensor_hooks" not in node.rare and "hooks" not in node.rare):
+        return edge
+    return edge if alias.storage.edge is None else _of_part(alias, alias.storage.edge)
+
+
+def unseen(tensor: OnTape) -> int:
+    """The version of a tensor's memory as a number that is no generation: every look at the history of a view that is
+    not tracked finds it so."""
+    cell: Any = tensor._cell
+    return -1 if type(cell) is Untracked else ~cell[0]
+
+
+def untrack(tensor: OnTape, why: Any) -> None:
+    """Says of a view why it takes no part in the history: what `Alias.tracked` has for it."""
+    tensor._alias.tracked, tensor._alias.generation = why, unseen(tensor)
 
 
 def set_edge(tensor: OnTape, edge: Edge | None) -> None:
@@ -148,11 +187,14 @@ def attach_view(whole: OnTape, part: OnTape, primitive: Primitive, params: dict[
     alias = whole._alias
     if alias is None:
         alias = alias_of(whole)
-    part._alias = Alias(alias.storage, (*alias.steps, (primitive, params)), alias.tracked and recording)
+    tracked = recording and alias.tracked
+    part._alias = place = Alias(alias.storage, (*alias.steps, (primitive, params)), tracked)
     cell = whole._cell
     if cell is None:
         cell = whole._cell = [0, None]
     part._cell = cell
+    if not tracked:
+        place.generation = unseen(part)
 
 
 def own(out: Any, *given: OnTape) -> Any:
@@ -212,27 +254,32 @@ def check_writable(tensor: OnTape, op: str, elements: bool = True) -> None:
 def _ambiguous(tensor: OnTape, op: str, what: str) -> str:
     """The words for a write to a view of which nobody can say whether gradients flow through it."""
     node, number = node_and_index(tensor._edge)
-    if tensor._alias.tracked is not None:
-        mode = "no_grad" if tensor._alias.tracked is False else "inference"
-        if not isinstance(node, Node):
-            return _UNRECORDED.format(op=op, what=what, mode=mode)
-        return _OF_UNRECORDED.format(op=op, what=what, number=number, node=node.name(), mode=mode,
-                                     block=mode if mode == "no_grad" else "inference_mode")
-    return _OF_FUNCTION.format(op=op, what=what, number=number,
-                               node="a custom Function" if node is None else node.name())
+    why = tensor._alias.tracked
+    recorded = isinstance(node, Node)
+    if why is INFERENCE or why is False or not recorded:
+        made = "inference" if why is INFERENCE else "no_grad"
+        whose = f"Output {number} of {_function(node)} is a view of a view which" if recorded else "A view"
+        mode = "in normal mode" if why is INFERENCE else "with grad mode enabled"
+        words = f"[{op}] {whose} was created in {made} mode and {what} modified inplace {mode}"
+    else:
+        words = f"[{op}] Output {number} of {_function(node)} is a view and {what} modified inplace"
+    return words + (_OF_FUNCTION if why is None else _OF_SEVERAL if why is SEVERAL else
+                    _UNRECORDED.format(block="no_grad" if why is False else "inference_mode"))
+
+
+def _function(node: Any) -> str:
+    """What PyTorch calls the function that a node is of: ``"Unbind"``."""
+    return str(node.name()).rpartition("Backward")[0] or str(node.name())
 
 
 _LEAF = ("[{op}] {what} is being used in an in-place operation. A leaf's value is where its gradient is taken; write "
          "under torch.no_grad(), or to a clone()")
-_UNRECORDED = ("[{op}] A view was created in {mode} mode and {what} modified inplace with grad mode enabled, so that "
-               "nobody can say whether gradients flow through it. Make the view where gradients are recorded, or "
-               "write to it under no_grad()")
-_OF_UNRECORDED = ("[{op}] Output {number} of {node} is a view of a view which was created in {mode} mode and {what} "
-                  "modified inplace with grad mode enabled, so that nobody can say whether gradients flow through it. "
-                  "Make both views and write either inside the {block} block, or outside it")
-_OF_FUNCTION = ("[{op}] Output {number} of {node} is a view and {what} modified inplace. This view was created inside "
-                "a custom Function (or an input was returned as it is), whose backward knows nothing of the write; "
-                "return a clone() from forward, or write out of place")
+_UNRECORDED = (", so that nobody can say whether gradients flow through it. Make the view and write to it either both "
+               "inside the {block} block, or both outside it")
+_OF_SEVERAL = (". This view is the output of a function that returns multiple views. Such functions do not allow the "
+               "output views to be modified inplace. Write out of place, or to a clone()")
+_OF_FUNCTION = (". This view was created inside a custom Function (or an input was returned as it is), whose backward "
+                "knows nothing of the write; return a clone() from forward, or write out of place")
 
 
 def wrote(tensor: OnTape, line: str | None = None) -> None:

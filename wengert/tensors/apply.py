@@ -21,7 +21,7 @@ from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
 from .absent import Absent
-from .alias import alias_of, attach_view, edge_of, shares, type_name
+from .alias import SEVERAL, attach_view, edge_of, shares, type_name, untrack
 from .evaluation import Watcher, tell
 from .tape import Edge, HalfNode, Node, Out
 from .tensor import TENSORS, Tensor, make, unlike
@@ -280,16 +280,19 @@ def in_one_node(primitive: Primitive, x: Any, params: dict[str, Any], compute: C
     here = state.here
     watcher = here["watcher"]
     edge = edge_of(x) if here["grad"] else None
-    if edge is None or (watcher is not None and watcher.intercepts):
-        return tuple(compute())
-    here["grad"] = False
+    alone = edge is None or (watcher is not None and watcher.intercepts)
+    recording = here["grad"]
+    here["grad"] = recording and alone
     try:
         out = tuple(compute())
     finally:
-        here["grad"] = True
-    for part in out:
-        if part._alias is not None:  # a view, made where views are recorded
-            part._alias.tracked = alias_of(x).tracked
+        here["grad"] = recording
+    if recording:
+        for part in out:
+            if part._alias is not None:
+                untrack(part, SEVERAL)
+    if alone:
+        return out
     node = record(primitive, (x,), (edge,), out, params, x._data.dtype.char in NARROW)
     if watcher is not None:
         tell(watcher, primitive, (x,), params, out, node)

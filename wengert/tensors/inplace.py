@@ -14,7 +14,7 @@ from ..core.frames import warn
 from ..core.primitive import P, Primitive
 from ..core.state import state
 from .absent import Absent
-from .alias import check_writable, edge_of, overlaps_itself, same_memory, write, wrote
+from .alias import check_writable, edge_before_write, edge_of, overlaps_itself, same_memory, write, wrote
 from .apply import FAILURES, reworded, stored_number
 from .overrides import once_more
 from .tensor import TENSORS, Tensor, make
@@ -31,7 +31,7 @@ def snapshot(tensor: Tensor, op_records: bool) -> Tensor:
     Where the operation is recorded it gets a copy, since backward may read the old value, and the memory is about to
     change. (PyTorch saves a clone likewise.)
     """
-    edge = edge_of(tensor) if state.grad else None
+    edge = edge_before_write(tensor) if state.grad else None
     watcher = state.watcher
     if watcher is not None and watcher.tracer is not None:
         return make(watcher.own(watcher.tracer.frozen, tensor), edge)

@@ -16,9 +16,9 @@ from ..core import dtypes
 from ..core.device import CPU, META, device
 from ..core.dtypes import DType, from_numpy
 from ..core.eighths import in_numpy
-from ..core.errors import DTypeError, GradError, NoDataError, OutOfRangeError, allocation_failed
+from ..core.errors import DTypeError, GradError, InplaceError, NoDataError, OutOfRangeError, allocation_failed
 from ..core.frames import warn
-from ..core.geometry import TENSOR, bytes_of, check_room, laid_out, row_major
+from ..core.geometry import bytes_of, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
 from ..core.operands import Array
 from ..core.primitive import P
@@ -26,7 +26,7 @@ from ..core.spec import Size, new_tuple, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
-from .alias import Alias, edge_of, is_inference, retain, type_name, version_cell
+from .alias import Alias, Storage, edge_of, is_inference, retain, type_name, version_cell
 from .capsules import CODES, exported
 from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
@@ -344,7 +344,8 @@ class Tensor:
         >>> (w * 2).requires_grad, w.detach().requires_grad
         (True, False)
         """
-        return edge_of(self) is not None
+        alias = self._alias
+        return (self._edge if alias is not None and not alias.tracked else edge_of(self)) is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -391,10 +392,12 @@ class Tensor:
         """Puts the end of a history here. A view that becomes a leaf begins a history of its own."""
         self._edge = edge
         if self._alias is not None:
-            if self._alias.steps:
-                self._alias = None
-            else:
+            if not self._alias.steps:
                 self._alias.storage.edge = edge
+            elif self._alias.tracked:
+                self._alias = None
+            else:  # of which a view is no better
+                self._alias = Alias(Storage(self), (), self._alias.tracked)
 
     @property
     def is_leaf(self) -> bool:
@@ -756,8 +759,8 @@ class Tensor:
     def __iter__(self) -> Iterator[Tensor]:
         if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        check_room("unbind", self._data.shape[:1], TENSOR)
-        return iter([P.slice(self, index=(i,), label="Unbind") for i in range(self._data.shape[0])])
+        parts: tuple[Tensor, ...] = self.unbind(0)
+        return iter(parts)
 
     def __contains__(self, element: object) -> bool:
         if not isinstance(element, (Tensor, int, float, complex, np.number)):
@@ -783,11 +786,15 @@ class Tensor:
         else:
             shown = getattr(type(self._data), "text", None)
             return f"<traced tensor {self._data!r}>" if shown is None else shown(self._data, kind)
-        edge = edge_of(self)
-        leaf = edge is None or type(edge) is Leaf
-        fn = None if leaf else self.grad_fn.name()
+        fn: str | None = None
+        try:
+            edge = edge_of(self)
+        except InplaceError:  # a view whose memory was written, of which nobody can say what made it
+            edge, fn = None, "Invalid"
+        if edge is not None and type(edge) is not Leaf:
+            fn = self.grad_fn.name()
         return tensor_repr(array, dtype_name=self.dtype.name, default_dtype_name=dtypes.get_default_dtype().name,
-                           requires_grad=edge is not None and leaf, grad_fn_name=fn, kind=kind)
+                           requires_grad=type(edge) is Leaf, grad_fn_name=fn, kind=kind)
 
     def __format__(self, spec: str) -> str:
         if type(self._data) is Absent:

@@ -259,9 +259,10 @@ class Refused(Exception):
 
 @dataclass
 class ModelMemory:
-    """The values that tensors share: replaced by a write, never changed."""
+    """The values that tensors share: replaced by a write, never changed; and how often they were."""
 
     values: np.ndarray
+    version: int = 0
 
 
 @dataclass
@@ -271,7 +272,6 @@ class History:
     tangents: np.ndarray
     requires: bool = False
     leaf: bool = False
-    generation: int = 0
 
 
 @dataclass
@@ -282,12 +282,12 @@ class ModelTensor:
     history: History
     positions: np.ndarray
     tracked: bool = True
-    generation: int = field(default=0)
+    version: int = field(default=0)
 
     def read(self, grad: bool = True) -> Jet:
         values = self.memory.values[self.positions][None]
         none = np.zeros((3, *self.positions.shape))
-        if grad and not self.tracked and self.generation != self.history.generation and self.history.requires:
+        if grad and not self.tracked and self.version != self.memory.version and self.history.requires:
             raise Refused
         if not grad or not self.tracked:
             return Jet(np.concatenate([values, none]), False)
@@ -347,7 +347,7 @@ def _meaning(statement: Statement, operands: list[Any], number: int) -> ModelTen
             source.history,
             VIEWS[what][2](source.positions),
             source.tracked and statement.grad,
-            source.history.generation,
+            source.memory.version,
         )
     if kind == "detach":
         return ModelTensor(source.memory, History(np.zeros_like(source.history.tangents)), source.positions)
@@ -378,13 +378,11 @@ def _write(statement: Statement, operands: list[ModelTensor]) -> None:
     values = target.memory.values.copy()
     values[positions] = new.parts[0]
     target.memory.values = values
+    target.memory.version += 1
     if statement.grad:
         tangents = history.tangents.copy()
         tangents[:, positions] = new.parts[1:]
         history.tangents, history.requires = tangents, history.requires or new.requires
-        if history.requires:
-            history.generation += 1
-            target.generation = history.generation
 
 
 # --- making programs --------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..ir import InstructionGraph, Value
 from ..tensors.absent import Absent
-from ..tensors.alias import edge_of
+from ..tensors.alias import edge_of, is_recorded
 from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make
@@ -444,7 +444,7 @@ class Capturing(Tracer, ABC):
             rest = steps[len(first):]
             return (rest, not rest or edge_of(whole) is not None) if steps[:len(first)] == first else None
         part, base = tensor._alias, whole._alias
-        if part is None or base is None or part.storage is not base.storage or not part.tracked:
+        if part is None or base is None or part.storage is not base.storage or not is_recorded(part):
             return None
         count = len(base.steps)
         return (part.steps[count:], False) if part.steps[:count] == base.steps and part.steps[count:] else None

@@ -14,7 +14,7 @@ from ..core.errors import TraceError
 from ..core.primitive import P
 from ..core.spec import Size
 from ..ir import Effect, Value
-from ..tensors.alias import Alias, Untracked, edge_of
+from ..tensors.alias import Alias, Untracked, edge_of, is_recorded
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
 from .arguments import PLAIN, FloatPlace, Place
@@ -203,7 +203,7 @@ class Results:
         if with_history:
             alias = with_history[0]._alias
             if alias is None or type(alias.storage.edge) in (Leaf, type(None)) or any(
-                    part._alias is None or part._alias.storage is not alias.storage or not part._alias.tracked
+                    part._alias is None or part._alias.storage is not alias.storage or not is_recorded(part._alias)
                     or len(part._alias.steps) != len(recorder.place(part).steps) for part in with_history):
                 return False
             whole._edge, whole._alias = alias.storage.edge, Alias(alias.storage, ())
