@@ -100,7 +100,7 @@ def test_wrong_use() -> None:
         gradcheck(lambda x: x * 2, (torch.ones(2),))
     with pytest.warns(UserWarning, match="not a double precision"):
         gradcheck(lambda x: x * 2, (torch.ones(2, requires_grad=True),), eps=1e-2, atol=1e-2)
-    with pytest.raises(GradcheckError, match="stride 0"):
+    with pytest.raises(RuntimeError, match="stride 0"):
         gradcheck(lambda x: x * 2, (numbers(1.0).expand(3),))
     for options in ({"check_backward_ad": False}, {"check_backward_ad": False, "check_forward_ad": True,
                     "check_batched_grad": True}, {"check_batched_forward_grad": True}):
@@ -269,3 +269,46 @@ def test_products() -> None:
         functional.jvp(cubes, x, torch.ones(3))
     with pytest.raises(RuntimeError, match="independent of input 0"):
         functional.vjp(lambda x: torch.ones(2, dtype=torch.float64, requires_grad=True) * 1, x, v, strict=True)
+
+
+def test_an_input_at_rest_moves_as_one_that_moves_by_zeros() -> None:
+    calls: list[bool] = []
+
+    class Pair(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, y: Any) -> Any:
+            return x.clone(), y.clone()
+
+        @staticmethod
+        def jvp(ctx: Any, x: Any, y: Any) -> Any:
+            calls.append(True)
+            return x, y
+
+    only_forward = {"check_forward_ad": True, "check_backward_ad": False}
+    for moves, undefined, count in ((True, False, 2), (True, True, 6), (False, True, 2)):
+        calls.clear()
+        pair = numbers(0.5), numbers(0.25).detach().requires_grad_(moves)
+        assert gradcheck(Pair.apply, pair, check_undefined_grad=undefined, **only_forward)  # type: ignore[arg-type]
+        assert len(calls) == count
+
+
+def test_gradients_are_sparse_as_their_inputs_are() -> None:
+    class Sparse(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad.to_sparse()
+
+    with pytest.raises(GradcheckError, match="grad is incorrect layout"):
+        gradcheck(Sparse.apply, (numbers(1.0),))
+
+    def other_way(x: Any) -> Any:
+        y = x.clone()
+        y.register_hook(lambda grad: grad.to_dense().to_sparse(1))
+        return y.to_dense()
+
+    with pytest.raises(GradcheckError, match="incorrect sparse_dim"):
+        gradcheck(other_way, (torch.ones(2, 2, dtype=torch.float64, requires_grad=True).to_sparse(),), masked=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import weakref
 from typing import Any
@@ -584,3 +585,54 @@ def test_what_is_a_node() -> None:
         assert isinstance(node, Node) and issubclass(type(node), Node) and Node not in type(node).mro()
     assert not isinstance(None, Node) and not isinstance(Node, Node) and issubclass(Node, Node)
     assert not issubclass(int, Node)
+
+
+def test_what_was_saved_is_the_leaf_itself() -> None:
+    x, places = leaf(1.0, 2.0), torch.tensor([1, 0])
+    y = x * x
+    assert y.grad_fn._saved_self is x and y.grad_fn._raw_saved_other.data is x
+    assert y.grad_fn._raw_saved_self.unpack() is x
+    picked = x.reshape(1, 2)[:, places].grad_fn
+    none, kept = picked._raw_saved_indices
+    kept.register_hooks(lambda t: t, lambda t: t)
+    with pytest.raises(RuntimeError, match="None is forbidden"):
+        none.register_hooks(lambda t: t, lambda t: t)
+    with pytest.raises(RuntimeError, match="from Python is forbidden"):
+        torch.autograd.SavedTensor()
+
+
+def test_what_was_saved_to_be_written_is_read_inside_alone() -> None:
+    allowed = torch.autograd.graph.allow_mutation_on_saved_tensors
+    with allowed():
+        y = (leaf(1.0, 2.0) ** 2).sum()
+        with pytest.raises(RuntimeError, match="cannot be nested"), allowed():
+            pass
+    for again in (allowed(), contextlib.nullcontext()):
+        with again, pytest.raises(AssertionError, match="outside of the 'allow_mutation_on_saved_tensors' context"):
+            y.backward()
+
+
+def test_hooks_on_a_view_as_it_was_do_not_see_what_comes_of_a_write() -> None:
+    x = leaf(1.0, 2.0).clone()
+    part = x[:1]
+    part.register_hook(lambda grad: pytest.fail("the view was written"))
+    part.mul_(2)
+    (part + x).sum().backward()
+
+
+def test_a_pure_view_may_be_written() -> None:
+    class First(Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx._is_pure_view = True
+            return x[:1]
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return torch.cat([grad, torch.zeros(1)])
+
+    x = leaf(1.0, 2.0)
+    whole = x.clone()
+    First.apply(whole).mul_(3)
+    whole.sum().backward()
+    assert x.grad.tolist() == [3.0, 1.0]

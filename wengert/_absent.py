@@ -286,8 +286,8 @@ set_autocast_xla_enabled slice_copy slice_inverse sym_constrain_range sym_constr
 sym_sqrt thread_safe_generator unify_type_list values_copy wait
 """,
     "torch.autograd": """
-DeviceType NestedIOFunction ProfilerActivity ProfilerConfig ProfilerEvent ProfilerState SavedTensor
-enforce_grad_layout_policy has_torch_function profiler_legacy
+DeviceType NestedIOFunction ProfilerActivity ProfilerConfig ProfilerEvent ProfilerState enforce_grad_layout_policy
+has_torch_function profiler_legacy
 """,
     "torch.autograd.graph": """
 region_activation_memory_budget set_override_stale_capture_stream set_warn_on_accumulate_grad_stream_mismatch
@@ -528,7 +528,7 @@ PixelUnshuffle Poisson PoissonNLLLoss PolynomialLR PositiveDefiniteTransform Pow
 ProcessError Proxy PruningContainer QueueEmptyError RAdam RMSNorm RMSprop RNNCell RNNCellBase RReLU RandomSampler
 RandomStructured RandomUnstructured ReLU ReLU6 ReduceLROnPlateau ReflectionPad1d ReflectionPad2d ReflectionPad3d
 RelaxedBernoulli RelaxedOneHotCategorical ReplicationPad1d ReplicationPad2d ReplicationPad3d ReshapeTransform Rprop
-SELU SGD SWALR Sampler SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid
+SELU SGD SWALR Sampler SavedTensor SelectiveCheckpointContext Sequential SequentialLR SequentialSampler SiLU Sigmoid
 SigmoidTransform Size SmoothL1Loss SobolEngine SoftMarginLoss Softmax Softmax2d SoftmaxTransform Softmin Softplus
 SoftplusTransform Softshrink Softsign SourceChangeWarning SparseAdam SpawnContext StackDataset StackTransform StepLR
 StickBreakingTransform Store StudentT Subset SubsetRandomSampler SymBool SyncBatchNorm Tanh TanhTransform Tanhshrink

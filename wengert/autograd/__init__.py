@@ -27,10 +27,11 @@ if TYPE_CHECKING:
         _force_original_view_tracking as _force_original_view_tracking, _profiler_enabled as _profiler_enabled,
         _unsafe_preserve_version_counter as _unsafe_preserve_version_counter,
         is_multithreading_enabled as is_multithreading_enabled, is_view_replay_enabled as is_view_replay_enabled,
-        kineto_available as kineto_available, set_multithreading_enabled as set_multithreading_enabled,
+        SavedTensor as SavedTensor, kineto_available as kineto_available,
+        set_multithreading_enabled as set_multithreading_enabled,
     )
 
 _publish(__name__, "anomaly_mode forward_ad functional grad_mode graph profiler", {
     "inside": "kineto_available set_multithreading_enabled is_multithreading_enabled is_view_replay_enabled "
               "_calculate_shape _disable_profiler _profiler_enabled _force_original_view_tracking "
-              "_unsafe_preserve_version_counter"})
+              "_unsafe_preserve_version_counter SavedTensor"})

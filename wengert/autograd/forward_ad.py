@@ -7,6 +7,7 @@ is dual itself, its tangent a Hessian-vector product.
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ class _OpenLevel(DualLevel):
     """Whether tangents rest: what is computed does not move."""
 
     def __init__(self) -> None:
+        self.still = not _is_fwd_grad_enabled()
         self.living: weakref.WeakSet[Tensor] = weakref.WeakSet()
         self.given: weakref.WeakKeyDictionary[Any, tuple[Tensor, Tensor]] = weakref.WeakKeyDictionary()
         """Of a dual tensor's data what its tangent is at the level below, and the tangent that the program gave."""
@@ -132,21 +134,33 @@ def _checked(level: object) -> _OpenLevel | None:
 
 
 class _set_fwd_grad_enabled:
-    """Whether what is computed at the level in force moves, from the call on, or inside the block it opens. Outside of
-    a level nothing does."""
+    """Whether what is computed at a level moves, from the call on, or inside the block it opens."""
 
     def __init__(self, mode: bool) -> None:
-        self._level = _current()
-        self._before = self._level is not None and self._level.still
-        if self._level is not None:
-            self._level.still = not mode
+        self._before = _is_fwd_grad_enabled()
+        _switch(mode)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, *exception: object) -> None:
-        if self._level is not None:
-            self._level.still = self._before
+        _switch(self._before)
+
+
+_here = threading.local()
+
+
+def _is_fwd_grad_enabled() -> bool:
+    """Whether what is computed at a level of this thread moves: what `_set_fwd_grad_enabled` said last; at first
+    True."""
+    return getattr(_here, "moves", True)
+
+
+def _switch(mode: bool) -> None:
+    """Says so, for the level in force and those to come."""
+    _here.moves, level = bool(mode), _current()
+    if level is not None:
+        level.still = not mode
 
 
 def enter_dual_level() -> int:

@@ -80,6 +80,8 @@ def gradcheck(func: Callable[..., Any], inputs: Tensor | Sequence[Any], *, eps: 
                 _compare(func, tensors, wanted, eps, atol, rtol, bool(masked))
         if check_forward_ad:
             more_checks.check_forward(func, tensors, wanted, eps, atol, rtol, fast_mode)
+        if check_forward_ad and check_undefined_grad:
+            more_checks.check_undefined_forward(func, tensors, wanted)
         if check_batched_forward_grad:
             more_checks.check_batched_forward(func, tensors, wanted)
         if check_backward_ad:
@@ -190,7 +192,7 @@ def _checked_inputs(tensors: tuple[Any, ...]) -> list[int]:
                 "will likely fail if all the inputs are not of double precision floating point or complex. ",
             )
         if not is_sparse(array) and overlaps_itself(array):
-            raise GradcheckError(
+            raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
                 "non-overlapping to be able to compute the numerical gradients correctly. You should call "
                 ".contiguous on the input before passing it to gradcheck."
@@ -287,12 +289,26 @@ def _check_backward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted:
                 f"times gives different values, although analytical gradient matches numerical gradient. The "
                 f"tolerance for nondeterminism was {nondet_tol}."
             )
+    zeros = [make(np.zeros_like(ct), None) for ct in cts]
+    for x, pulled in zip(inputs, grad(outputs, inputs, zeros, retain_graph=True, allow_unused=True), strict=True):
+        _check_layout(x, pulled)
     for x, g in zip(inputs, vjp(outputs, inputs, [np.zeros_like(ct) for ct in cts]), strict=True):
         if g.size and np.abs(g).max() > 0:
             raise GradcheckError("backward not multiplied by grad_output")
         if g.shape != x._data.shape or (check_dtypes and g.dtype != x._data.dtype):
             raise GradcheckError(f"grad is incorrect size or type: got {list(g.shape)} {g.dtype} for an input of "
                                  f"{list(x._data.shape)} {x._data.dtype}")
+
+
+def _check_layout(x: Tensor, grad: Tensor | None) -> None:
+    """Raises where a gradient is sparse in another way than its input."""
+    if grad is None or not is_sparse(grad._data):
+        return
+    if grad.layout != x.layout:
+        raise GradcheckError(f"grad is incorrect layout ({grad.layout} is not {x.layout})")
+    for dim in ("sparse_dim", "dense_dim"):
+        if getattr(grad, dim)() != getattr(x, dim)():
+            raise GradcheckError(f"grad is sparse tensor, but has incorrect {dim}")
 
 
 def _check_undefined(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int]) -> None:

@@ -10,11 +10,13 @@ from typing import Any
 
 from ..core.state import state
 from ..tensors.alias import version_cell
+from ..tensors.tape import SavedTensor
 from ..tensors.tensor import Tensor
 from .engine import GradientEdge
 from .profiler import profile
 
-__all__ = ["is_multithreading_enabled", "is_view_replay_enabled", "kineto_available", "set_multithreading_enabled"]
+__all__ = ["SavedTensor", "is_multithreading_enabled", "is_view_replay_enabled", "kineto_available",
+           "set_multithreading_enabled"]
 
 _here = local()
 

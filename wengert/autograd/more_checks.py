@@ -6,7 +6,7 @@ The one idea to know: every check compares two ways to the same numbers, one of 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,18 @@ def check_batched_forward(func: Callable[..., Any], tensors: Sequence[Tensor], w
             _same_in_batches(found._data, np.stack([single[k]._data for single in singly]), i, k)
 
 
+def check_undefined_forward(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int]) -> None:
+    """Where one input after the other stands still, the tangents are those of one that moves by zeros."""
+    directions = {n: _random(tensors[n]._data.shape, tensors[n]._data.dtype, n) for n in wanted}
+    for i in wanted:
+        by_zeros, still = (_moved(func, tensors, {**directions, i: at_rest}) for at_rest in
+                           (np.zeros_like(directions[i]), None))
+        for k, (one, other) in enumerate(zip(by_zeros, still, strict=True)):
+            if one is not None and other is not None and not np.allclose(one._data, other._data, equal_nan=True):
+                raise GradcheckError(f"Mismatch in tangent values for output with index: {k} when input: {i} has an "
+                                     f"undefined tangent value. Got: {other} but expected: {one}")
+
+
 def check_batched(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int]) -> None:
     """Backward for two gradients at once (``is_grads_batched``) gives what it gives for one after the other."""
     outputs = outputs_of(func, tensors)
@@ -102,11 +114,18 @@ def _same_in_batches(found: Array, expected: Array, i: int, k: int) -> None:
 def _duals(func: Callable[..., Any], tensors: Sequence[Tensor], wanted: list[int], i: int, direction: Tensor
            ) -> list[Any]:
     """The outputs' tangents where input ``i`` of the ``wanted`` moves along a direction and the others stand still."""
+    still = {n: np.zeros(tensors[n]._data.shape, tensors[n]._data.dtype) for n in wanted}
+    return _moved(func, tensors, {**still, i: direction})
+
+
+def _moved(func: Callable[..., Any], tensors: Sequence[Tensor], directions: Mapping[int, Any]) -> list[Any]:
+    """The outputs' tangents where the inputs that are named move along these directions; None for one at rest."""
     with forward_ad.dual_level():
         moved: list[Any] = [x.detach() if isinstance(x, Tensor) else x for x in tensors]
-        for n in wanted:
-            still = make(np.zeros(moved[n]._data.shape, moved[n]._data.dtype), None)
-            moved[n] = forward_ad.make_dual(moved[n], direction if n == i else still)
+        for n, direction in directions.items():
+            if direction is not None:
+                tangent = direction if isinstance(direction, Tensor) else make(direction, None)
+                moved[n] = forward_ad.make_dual(moved[n], tangent)
         return [forward_ad.unpack_dual(output).tangent for output in outputs_of(func, moved)]
 
 

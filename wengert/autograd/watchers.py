@@ -313,6 +313,21 @@ class allow_mutation_on_saved_tensors(Watcher):
         self._nodes: list[weakref.ref[Node]] = []
         self._copies: list[weakref.ref[Any]] = []
 
+    def __enter__(self) -> Any:
+        if any([type(watcher) is allow_mutation_on_saved_tensors for watcher in in_force()]):
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        super().__enter__()
+        self.ends_with(partial(state.here.update, watcher=self.outer),
+                       partial(self.__dict__.update, outer=None, tracer=None, ended=True), self._seal)
+        return self
+
+    def _seal(self) -> None:
+        """What its nodes have saved may be written from now on, unnoticed: no backward may read it."""
+        for reference in self._nodes:
+            node = reference()
+            if node is not None and node.saved is not None:
+                node.pack(_as_it_is, _outside, make)
+
     @property
     def cloned(self) -> dict[int, Any]:
         """The copies that live nodes have of what was written since they saved it, by number."""
@@ -351,6 +366,15 @@ class allow_mutation_on_saved_tensors(Watcher):
     def clear(self) -> None:
         """Forgets the nodes made so far: what they have saved is not copied any more."""
         self._nodes.clear()
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _outside(value: object) -> Any:
+    raise AssertionError("Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the "
+                         "graph was originally recorded.")
 
 
 class disable_saved_tensors_hooks(Watcher):

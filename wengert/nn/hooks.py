@@ -4,7 +4,7 @@ The one idea: a module without hooks has no `ModuleHooks` at all, so that callin
 hook makes one; from then on the call goes through `call_with_hooks`.
 
 Hooks on gradients are fed by two invisible identities on the tape, one around the module's inputs and one around its
-outputs (`_Watch`): when backward passes an identity, it hands over the gradients.
+outputs (`BackwardHookFunction`): when backward passes an identity, it hands over the gradients.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _unseen_by_legacy_hooks(args: tuple[Any, ...], result: Any, node: Any) -> st
     return None
 
 
-class _Watch(Function):
+class BackwardHookFunction(Function):
     """The identity on some tensors; backward passes their gradients through a function given at the start."""
 
     @staticmethod
@@ -350,7 +350,8 @@ def _watch_tensors(values: tuple[Any, ...], function: Callable[[Gradients], Grad
         return tuple(seen[position] for position in positions)
 
     watched = list(values)
-    for position, tensor in zip(positions, _Watch.apply(among_all, *(values[p] for p in positions)), strict=True):
+    given = BackwardHookFunction.apply(among_all, *(values[p] for p in positions))
+    for position, tensor in zip(positions, given, strict=True):
         watched[position] = tensor
     rebuilt: Any = tuple(watched) if type(values) is tuple else type(values)(*watched)
     return rebuilt, True

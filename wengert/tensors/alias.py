@@ -115,6 +115,21 @@ def _of_part(alias: Alias, edge: Edge) -> Edge:
     return edge
 
 
+def own_edge(tensor: OnTape) -> Edge | None:
+    """`edge_of` that does not raise: a view that is not tracked has the history that it began with."""
+    alias = tensor._alias
+    return edge_of(tensor) if alias is None or alias.tracked else tensor._edge
+
+
+def history_shown(tensor: OnTape) -> tuple[Edge | None, str | None]:
+    """The edge of a tensor and the name of the node that made it, for its text: "Invalid" where nobody can say."""
+    try:
+        node = node_of(edge := edge_of(tensor))
+    except InplaceError:
+        return None, "Invalid"
+    return edge, node.name() if isinstance(node, Node) else None
+
+
 def edge_before_write(tensor: OnTape) -> Edge | None:
     """The edge of the value that a write starts from. That of a view comes from the whole: neither hooks on the view as
     it was nor the Function that gave it have a part in what the write makes of it."""

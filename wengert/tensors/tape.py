@@ -297,6 +297,9 @@ def _shown(self: Node, word: str) -> Any:
         return self.rare["saved"][role]
     last = len(self.edges)
     if role == "indices" and "places" in self.params:
+        if raw:
+            counted = itertools.count(1)
+            return tuple([SavedTensor(self, next(counted) if given else None) for given in self.params["places"]])
         found = iter(self.unpack(restored)[1:last])
         return tuple([next(found) if given else None for given in self.params["places"]])
     if role in ("self_sym_sizes", "self_sizes") and self.saved is not None:
@@ -305,10 +308,19 @@ def _shown(self: Node, word: str) -> Any:
     if place < last or role in _RESULTS:
         if raw and (self.saved is None or self.saved[place] is not None):
             return SavedTensor(self, place)
-        value = self.unpack(restored)[place]
+        value = _shown_value(self, place)
         if value is not None:
             return value
     raise AttributeError(f"{self.name()!r} object has no attribute {word!r}: it has not saved that")
+
+
+def _shown_value(node: Node, place: int) -> Any:
+    """A saved value as a tensor on the tape: the leaf itself, where it is one that is as it was."""
+    value = node.unpack(restored)[place]
+    edge = node.edge_at(place, False)
+    packed = node.rare is not None and "packed" in node.rare
+    variable = edge._variable() if type(edge) is Leaf and not packed else None
+    return variable if variable is not None and variable._data is getattr(value, "_data", None) else value
 
 
 class Meta:
@@ -321,10 +333,14 @@ class Meta:
 
 
 class SavedTensor:
-    """A value that a node has saved, before it is brought back: for hooks of its own."""
+    """A value that a node has saved, before it is brought back: for hooks of its own. ``place`` is None for what is
+    None."""
 
-    def __init__(self, node: Node, place: int) -> None:
-        self._node, self._place = node, place
+    def __init__(self, node: Node | None = None, place: int | None = None) -> None:
+        if node is None:
+            raise RuntimeError("[SavedTensor] Trying to create a SavedTensor object from Python is forbidden; ask a "
+                               "node for what it has saved: y.grad_fn._raw_saved_self")
+        self._node, self._place = node, -1 if place is None else place
 
     def _packed(self) -> Packed | None:
         saved = None if self._node.saved is None else self._node.saved[self._place]
@@ -338,9 +354,13 @@ class SavedTensor:
         packed = self._packed()
         if packed is not None:
             return packed.handle
-        value = self._node.unpack(restored)[self._place]
+        value = _shown_value(self._node, self._place)
         output = self._place >= len(self._node.edges)
         return value.detach() if output and hasattr(value, "detach") else value
+
+    def unpack(self) -> Any:
+        """The value brought back, as a tensor on the tape."""
+        return _shown_value(self._node, self._place)
 
     @property
     def unpack_hook(self) -> Callable[[Any], Any] | None:
@@ -359,7 +379,7 @@ class SavedTensor:
         if saved is None:
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor after it has been freed. Saved "
                             "intermediate values of the graph are freed when you call .backward(); register before it")
-        parts = saved[self._place]
+        parts = None if self._place < 0 else saved[self._place]
         if parts is None:
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor with value None is forbidden; "
                             "ask another of what the node has saved")

@@ -16,7 +16,7 @@ from ..core import dtypes
 from ..core.device import CPU, META, device
 from ..core.dtypes import DType, from_numpy
 from ..core.eighths import in_numpy
-from ..core.errors import DTypeError, GradError, InplaceError, NoDataError, OutOfRangeError, allocation_failed
+from ..core.errors import DTypeError, GradError, NoDataError, OutOfRangeError, allocation_failed
 from ..core.frames import warn
 from ..core.geometry import bytes_of, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
@@ -26,7 +26,7 @@ from ..core.spec import Size, new_tuple, wrap_dim
 from ..core.state import state
 from . import overrides, tape
 from .absent import Absent, absent
-from .alias import Alias, Storage, edge_of, is_inference, retain, type_name, version_cell
+from .alias import Alias, Storage, edge_of, history_shown, is_inference, own_edge, retain, type_name, version_cell
 from .capsules import CODES, exported
 from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
@@ -344,8 +344,7 @@ class Tensor:
         >>> (w * 2).requires_grad, w.detach().requires_grad
         (True, False)
         """
-        alias = self._alias
-        return (self._edge if alias is not None and not alias.tracked else edge_of(self)) is not None
+        return own_edge(self) is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -786,13 +785,7 @@ class Tensor:
         else:
             shown = getattr(type(self._data), "text", None)
             return f"<traced tensor {self._data!r}>" if shown is None else shown(self._data, kind)
-        fn: str | None = None
-        try:
-            edge = edge_of(self)
-        except InplaceError:  # a view whose memory was written, of which nobody can say what made it
-            edge, fn = None, "Invalid"
-        if edge is not None and type(edge) is not Leaf:
-            fn = self.grad_fn.name()
+        edge, fn = history_shown(self)
         return tensor_repr(array, dtype_name=self.dtype.name, default_dtype_name=dtypes.get_default_dtype().name,
                            requires_grad=type(edge) is Leaf, grad_fn_name=fn, kind=kind)
 

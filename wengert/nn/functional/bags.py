@@ -6,6 +6,7 @@ import itertools
 import math
 
 from ...core.dtypes import int64
+from ...core.frames import warn
 from ...core.primitive import REAL_ONLY
 from ...ops import full, tensor
 from ...ops.arguments import check_one_dtype
@@ -33,6 +34,10 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     tensor([[3., 3.],
             [2., 2.]])
     """
+    if input.is_floating_point() and weight.dtype is int64:
+        warn("Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
+             "deprecated, and should now be `embedding_bag(input, weight, ...)`.")
+        input, weight = weight, input
     check_takes("embedding_bag", REAL_ONLY, weight)
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")

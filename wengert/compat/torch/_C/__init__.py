@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from ...._missing import answers
+from ....autograd.forward_ad import _set_fwd_grad_enabled as _set_forward
 from ....core.device import device as device
 from ....core.dtypes import DType
 from ....core.layout import layout as layout, memory_format as memory_format
@@ -86,6 +87,11 @@ def is_autocast_enabled(device_type: str = "cuda") -> bool:
     from ....amp.switches import is_autocast_enabled as asked
 
     return bool(asked(device_type))
+
+
+def _set_fwd_grad_enabled(mode: bool) -> None:
+    """Turns forward mode on or off in this thread: whether what is computed at a level moves."""
+    _set_forward(mode)
 
 
 def _is_any_autocast_enabled() -> bool:

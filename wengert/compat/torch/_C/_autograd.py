@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ....autograd.watchers import disable_saved_tensors_hooks, in_force
+from ....core.primitive import P
+from ....core.state import state
 from ....tensors import Tensor
-from ....tensors.alias import version_cell
+from ....tensors.alias import edge_of, version_cell
+from ....tensors.tape import Node
 from ....tensors.tape import SavedTensor as SavedTensor
 
 
@@ -22,3 +25,14 @@ def _unsafe_set_version_counter(tensors: Sequence[Tensor], versions: Sequence[in
             raise RuntimeError(f"[_unsafe_set_version_counter] Cannot set a version to {version}: 0 or more was "
                                "expected")
         version_cell(tensor)[0] = version
+
+
+def _make_saved_tensor(tensor: Tensor, is_output: bool) -> SavedTensor:
+    """A value saved as a node saves it, with the hooks in force, of no node."""
+    edge = edge_of(tensor)
+    cell = version_cell(tensor)
+    node = Node(P.clone, {}, (edge,), (tensor._data, None, None), ((cell, cell[0]),), tensor._data.shape,
+                tensor._data.dtype)
+    if state.watcher is not None:
+        state.watcher.recorded(node)
+    return SavedTensor(node, 0)

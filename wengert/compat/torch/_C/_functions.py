@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ....autograd import Function
+from ....autograd.function import FunctionContext
 from ....tensors import Tensor
 from ....tensors.tape import Leaf as AccumulateGrad
 
@@ -38,12 +39,13 @@ class _Failing(Function):
         raise RuntimeError(ctx.message)
 
 
-def DelayedError(message: str, count: int) -> Callable[..., Any]:
+class DelayedError(FunctionContext):
     """A function of ``count`` tensors that gives them, and raises RuntimeError with this message in backward."""
 
-    def apply(*tensors: Tensor) -> Any:
-        if len(tensors) != count:
-            raise ValueError(f"[DelayedError] {count} tensors were expected; got {len(tensors)}")
-        return _Failing.apply(message, *tensors)
+    def __init__(self, message: str, count: int) -> None:
+        self.message, self.count = message, count
 
-    return apply
+    def __call__(self, *tensors: Tensor) -> Any:
+        if len(tensors) != self.count:
+            raise ValueError(f"[DelayedError] {self.count} tensors were expected; got {len(tensors)}")
+        return _Failing.apply(self.message, *tensors)
