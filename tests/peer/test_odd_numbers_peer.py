@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,6 +40,23 @@ def outcome(m: Any, write: Any, dtype: str, number: Any) -> Any:
         return write(m, m.zeros(2, dtype=getattr(m, dtype)), number).tolist()
     except Exception as error:  # noqa: BLE001 - its class is what is compared
         return error
+
+
+NO_NUMBERS = (None, "x", "1", b"1", [0.5], (0.5,), [], {}, slice(None), np.array(0.5), np.array([1]), np.float32(2))
+
+
+@pytest.mark.parametrize("name", [name for name in WRITES if name != "pad"])
+def test_no_numbers(name: str) -> None:
+    differing = []
+    for dtype in ("float32", "int64", "bool"):
+        for given in NO_NUMBERS:
+            if name == "setitem" and isinstance(given, (np.ndarray, np.generic)):
+                continue  # which are taken here, as tensors
+            want, got = (outcome(m, WRITES[name], dtype, given) for m in (torch, wengert))
+            if isinstance(got, Exception) != isinstance(want, Exception) or (
+                    not isinstance(want, Exception) and got != want):
+                differing.append(f"{dtype}, {given!r}: PyTorch {want!r:.80}; here {got!r:.80}")
+    assert differing == []
 
 
 @pytest.mark.parametrize("name", WRITES)

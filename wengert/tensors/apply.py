@@ -404,11 +404,16 @@ def check_strided(op: str, *operands: Any) -> None:
             raise needs_strided(op, x.layout)
 
 
+_NO_NUMBERS = (str, bytes, tuple, list, dict, slice, ndarray, type(None))
+
+
 def stored_number(op: str, value: Any, dtype: DType, halves: bool = True) -> Any:
     """A Python number as it is put into a tensor of ``dtype``: checked as by `check_number`, and real where that is.
 
-    Raises RuntimeError for an imaginary part that would be lost.
+    Raises RuntimeError for an imaginary part that would be lost, TypeError for what is no number.
     """
+    if isinstance(value, _NO_NUMBERS):
+        raise TypeError(f"{op}(): argument 'value' must be Number or Tensor, not {type(value).__name__}")
     if isinstance(value, (complex, np.complexfloating)):
         if dtype.kind == "b":
             return bool(value)

@@ -6,6 +6,7 @@ from ...autograd.modes import no_grad
 from ...core.dtypes import int64, promote_types
 from ...core.errors import LayoutError, OutOfRangeError, RankError, ShapeError
 from ...core.primitive import HALVES, REAL_ONLY, P
+from ...core.spec import wrap_dim
 from ...core.state import state
 from ...ops import arange, broadcast_tensors, div, registry, triu_indices, unique, where
 from ...ops.arguments import check_one_dtype
@@ -261,7 +262,8 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
     """
     if dim == -1:
         return vector_norm(v, pow)
-    others = tuple(d for d in range(v.dim()) if d != dim % v.dim())
+    dim = wrap_dim(dim, v.dim(), "norm_except_dim")
+    others = tuple(d for d in range(v.dim()) if d != dim)
     return vector_norm(v, pow, others, keepdim=True) if others else v.abs()
 
 

@@ -13,6 +13,7 @@ from ...core.dtypes import int64
 from ...core.errors import ShapeError, in_words
 from ...core.geometry import check_room
 from ...ops import arange, cat, empty_like, full, tensor, where
+from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 
 __all__ = [
@@ -137,6 +138,7 @@ def _sizes_at(lengths: Sequence[int]) -> list[int]:
     return sizes
 
 
+@asking
 @in_words
 def pack_padded_sequence(
     input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
@@ -242,6 +244,7 @@ def pad_packed_sequence(
     return padded, lengths
 
 
+@asking
 @in_words
 def pad_sequence(sequences: Tensor | Iterable[Tensor], batch_first: bool = False, padding_value: float = 0.0,
                  padding_side: str = "right") -> Tensor:
