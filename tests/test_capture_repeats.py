@@ -64,13 +64,15 @@ def stepping(make: Callable[[Any], Any], tensors: list[torch.Tensor]) -> Callabl
 
 
 def recorded(step: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, repeating: bool) -> tuple[str, dict[str, Any]]:
-    """The text of the recording, and what it takes its states to be in the end."""
+    """The text of the recording, what it takes its states to be in the end, and where histories are cut."""
     found: dict[str, Any] = {}
     release = Recorder.release
 
     def looked(self: Recorder) -> None:
         for memory, _ in self.memories.values():
             found[str(memory.source)] = self.shadows.known(memory.array).copy()
+        cuts = sorted([(value.name, number) for value, number in self.cuts])
+        found["operands without a history"] = np.array(cuts)
         release(self)
 
     with monkeypatch.context() as patch:

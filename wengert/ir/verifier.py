@@ -48,7 +48,10 @@ def verify(graph: InstructionGraph) -> InstructionGraph:
         known += [result.spec for result in instr.results]
         _check_once(instr, tuple(known), checked)
         for result in instr.results:
-            define(result, instr)
+            if result.name in names:
+                define(result, instr)
+            names.add(result.name)
+            defined.add(result)
     targets = {value.name: value for value in (*graph.inputs, *graph.states)}
     done: set[tuple[bool, str]] = set()
     for effect in graph.effects:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import from_numpy
-from ..core.spec import Spec
+from ..core.spec import Spec, new_tuple
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor
 from .sources import Owner, Source, resting_grad_of
@@ -77,4 +77,4 @@ def has_resting_grad(tensor: Tensor) -> bool:
 
 def spec_of(array: np.ndarray) -> Spec:
     """The spec of an array."""
-    return Spec(array.shape, from_numpy(array.dtype))
+    return new_tuple(Spec, (array.shape, from_numpy(array.dtype), "cpu"))

@@ -20,7 +20,7 @@ from ..tensors.alias import check_writable, version_cell, wrote
 from ..tensors.tensor import Tensor
 from .capturing import Capturing
 from .shadows import Debt, Log
-from .values import Memory
+from .values import Cut, Memory
 
 _BY_ELEMENTS = ("cast", "fill", "overwrite")
 """Primitives of other kinds that say nothing of shapes either."""
@@ -32,8 +32,11 @@ class Script:
     has moved on the version of each tensor. The first of the tensors says of which shape the large values are."""
 
     def __init__(self, instrs: Sequence[Instr], log: Log, own: Sequence[Value], written: dict[int, Value],
-                 versions: Sequence[int]) -> None:
+                 versions: Sequence[int], cuts: set[Cut]) -> None:
         self.instrs, self.versions, self.shape = instrs, versions, own[0].spec.shape
+        self.cuts = [[number for number in range(len(instr.operands)) if (instr.results[0], number) in cuts]
+                     for instr in instrs]
+        """Of each instruction the operands that have no history: Note [cuts] in `backward`."""
         self.literal: dict[Value, Any] = {}
         """The shadows of the values that the run has met beside those of its tensors."""
         places = {value: place for place, value in enumerate(own)}
@@ -103,7 +106,9 @@ class Repeats:
     def _memories(self, own: Sequence[Tensor]) -> list[Memory] | None:
         """The memories of the tensors, where each is all of one, in rows, and no two hold one value."""
         recorder = self._recorder
-        if recorder.outer is not None or state.watcher is not recorder or state.grad or recorder.lost:
+        if recorder.outer is not None or state.watcher is not recorder or recorder.lost:
+            return None
+        if state.grad or recorder.back is not None:
             return None
         traced = [recorder.place(tensor) for tensor in own]
         memories = [each.memory for each in traced]
@@ -135,7 +140,7 @@ class Repeats:
         if not known.issuperset(written.values()):
             return None
         return Script(instrs, log, values, written,
-                      [version_cell(x)[0] - before for x, before in zip(own, versions, strict=True)])
+                      [version_cell(x)[0] - before for x, before in zip(own, versions, strict=True)], recorder.cuts)
 
     def _repeat(self, script: Script, own: Sequence[Tensor], memories: list[Memory]) -> None:
         """Writes a script down for other tensors."""
@@ -144,12 +149,14 @@ class Repeats:
         recorder, graph = self._recorder, self._recorder.graph
         specs = script.for_shape(memories[0].value.spec.shape)
         values, number, line = [memory.value for memory in memories], graph.counted, recorder.line()
-        for instr, places, sorts in zip(script.instrs, script.operands, script.results, strict=True):
+        for instr, places, sorts, cuts in zip(
+                script.instrs, script.operands, script.results, script.cuts, strict=True):
             operands = tuple([x if place is None else values[place]
                               for x, place in zip(instr.operands, places, strict=True)])
             results = tuple([Value(str(number + i), specs[sort]) for i, sort in enumerate(sorts)])
             number += len(results)
             graph.instrs.append(Instr(instr.primitive, operands, instr.params, results, line))
+            recorder.cuts.update([(results[0], cut) for cut in cuts])
             values += results
         graph.counted = number
         arrays = [memory.array for memory in memories]

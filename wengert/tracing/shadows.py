@@ -67,7 +67,7 @@ class Shadows:
         for x in owed:
             if not total or by_index and x.dtype.kind not in _REAL:
                 self.known(x)
-        if total and not by_index and primitive.kind != "view":
+        if total and not by_index and primitive.kind != "view" and any([x.size >= WORTH for x in arrays]):
             results = self._room(primitive, values, arrays, params)
             if results is not None:
                 return self._owed_by(primitive, values, params, results, True)
@@ -115,9 +115,8 @@ class Shadows:
 
     def _room(self, primitive: Primitive, values: Sequence[Any], arrays: Sequence[ndarray], params: dict[str, Any]
               ) -> tuple[ndarray, ...] | None:
-        """Uninitialised memory that lies as the results will, where they are dear to compute and it is known how they
-        lie."""
-        if not arrays or all([x.size < WORTH for x in arrays]) or not has_spec_rule(primitive):
+        """Uninitialised memory that lies as the results will, where it is known how they lie."""
+        if not has_spec_rule(primitive):
             return None
         rows = primitive.name in _IN_ROWS or all([x.flags.c_contiguous for x in arrays])
         is_ufunc = isinstance(primitive.run, np.ufunc)
