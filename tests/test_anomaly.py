@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from typing import Any
 
 import pytest
@@ -236,3 +237,17 @@ def test_lines_are_the_users_where_functions_ask_for_their_overrides() -> None:
         line = here(1)
         y = leaf(1.0) * 2
     assert y.grad_fn.line == line
+
+
+def test_where_warnings_are_errors_the_line_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.warns(UserWarning, match="Anomaly Detection has been enabled"):
+        mode = detect_anomaly().__enter__()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(InplaceError):
+            y = torch.ones(2, requires_grad=True) + 1
+            z = y**2
+            y += 1
+            z.sum().backward()
+    mode.leave()
+    assert "Error detected in PowBackward0" in capsys.readouterr().err

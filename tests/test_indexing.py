@@ -241,3 +241,17 @@ def test_the_largest_are_those_that_a_sort_puts_first(numbers: str, largest: boo
                 values, found = x.topk(k, dim, largest=largest)
                 assert torch.equal(found, places.narrow(dim, 0, k)) and values.is_contiguous(), (dim, k)
                 assert torch.allclose(values, ordered.narrow(dim, 0, k), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("reduce", [torch.scatter_reduce, torch.index_reduce])
+def test_products_of_what_is_scattered_to_one_place_differentiate_twice(reduce: Any) -> None:
+    for start in (1.0, 0.0):
+        for values in ([0.0, 0.0], [0.0, 2.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0], [1.0, 2.0]):
+            x, source = (torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in ([start], values))
+            index = torch.zeros(len(values), dtype=torch.int64)
+            for include in (True, False):
+                def product(x: Any, source: Any, index: Any = index, include: bool = include) -> Any:
+                    return reduce(x, 0, index, source, "prod", include_self=include)
+
+                assert torch.autograd.gradcheck(product, (x, source))
+                assert torch.autograd.gradgradcheck(product, (x, source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
@@ -127,10 +128,10 @@ class detect_anomaly(record_lines):
         at: Any = node
         if type(node) is Leaf:
             return
-        warn(f"Error detected in {node.name()}. {_origin(at, 'caused the error')}")
+        _tell(f"Error detected in {node.name()}. {_origin(at, 'caused the error')}")
         while (at := (at.rare or {}).get("parent")) is not None:
-            warn(f"Previous calculation was induced by {at.name()}. "
-                 f"{_origin(at, 'induced the previous calculation')}")
+            _tell(f"Previous calculation was induced by {at.name()}. "
+                  f"{_origin(at, 'induced the previous calculation')}")
         super().failed(node)
 
     def pulled(self, node: Node, ct: Cotangent, grads: Sequence[Any]) -> None:
@@ -145,6 +146,14 @@ class detect_anomaly(record_lines):
                     "the operands there: its derivative is not finite"
                 )
         super().pulled(node, ct, grads)
+
+
+def _tell(words: str) -> None:
+    """Warns beside an error that is on its way: where warnings are errors it is written instead."""
+    try:
+        warn(words)
+    except UserWarning as shown:
+        print(f"UserWarning: {shown}", file=sys.stderr)
 
 
 def _origin(node: Node, what: str) -> str:

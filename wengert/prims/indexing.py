@@ -448,7 +448,8 @@ def _scatter_reduce_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs)
 def _scattered_product(ct: Numbers, x: Numbers, index: Numbers, source: Numbers, out: Numbers,
                        params: Params) -> tuple[Any, Any]:
     """The product of the other factors is the result divided by a factor, or, for the one zero factor there may be,
-    the result with that factor left out."""
+    the result with that factor left out. Of two zeros each gets 0, which varies with the other (PyTorch refuses to
+    differentiate that)."""
     dim = params["dim"]
     for_x = ct * P.scatter_reduce(P.where(x == 0, 1.0, x), index, source, **params) / P.where(x == 0, 1.0, x)
     zero = source == 0
@@ -457,6 +458,11 @@ def _scattered_product(ct: Numbers, x: Numbers, index: Numbers, source: Numbers,
     without = P.scatter_reduce(x, index, P.where(single, 1.0, source), **params)
     for_source = P.where(single, P.gather(ct * without, index, dim=dim),
                          P.gather(ct * out, index, dim=dim) / P.where(zero, 1.0, source))
+    if not isinstance(ct, np.ndarray):  # it may be differentiated
+        beside = P.scatter_reduce(x, index, P.where(zero, 1.0, source), **params)
+        both = P.scatter_add(P.zeros_like(x), index, P.where(zero, source, 0.0), dim=dim)
+        other = P.gather(both, index, dim=dim) - source
+        for_source = P.where((zeros == 2) & zero, P.gather(ct * beside, index, dim=dim) * other, for_source)
     return for_x, for_source
 
 

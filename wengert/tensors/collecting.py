@@ -1,4 +1,5 @@
-"""The dtype in which a leaf's gradient is collected, where it is to be another than the leaf's own."""
+"""The dtype in which a leaf's gradient is collected, where it is to be another than the leaf's own; and what data a tensor
+may be given."""
 
 from __future__ import annotations
 
@@ -42,3 +43,13 @@ def check_grad_dtype(value: Any, dtype: DType | None) -> None:
         given, wanted = (_NAMES.get(each.name, each.name) for each in (value.dtype, dtype))
         raise RuntimeError(f"[grad] attempting to assign a gradient with dtype '{given}' to a tensor with grad_dtype "
                            f"'{wanted}'. The gradient must match the tensor's grad_dtype; convert it")
+
+
+def check_data(tensor: Any, value: Any) -> None:
+    """Raises where ``tensor.data`` cannot become ``value``."""
+    if not hasattr(value, "_data"):
+        raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    if tensor._edge is not None and value._data.dtype.kind not in "fcVW":
+        raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+    if value.layout is not tensor.layout:
+        raise RuntimeError(f"[data] incompatible tensor type: {tensor.layout} was expected; got {value.layout}")

@@ -28,7 +28,7 @@ from . import overrides, tape
 from .absent import Absent, absent
 from .alias import Alias, Storage, edge_of, history_shown, is_inference, own_edge, retain, type_name, version_cell
 from .capsules import CODES, exported
-from .collecting import check_grad_dtype, grad_dtype_of, set_grad_dtype
+from .collecting import check_data, check_grad_dtype, grad_dtype_of, set_grad_dtype
 from .creation import TENSORS, array_from
 from .printing import tensor_format, tensor_repr
 from .tape import Cell, Edge, Leaf, RemovableHandle, named, node_and_index, node_of
@@ -659,10 +659,7 @@ class Tensor:
 
     @data.setter
     def data(self, value: Tensor) -> None:
-        if not isinstance(value, Tensor):
-            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._edge is not None and value._data.dtype.kind not in "fcVW":
-            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+        check_data(self, value)
         if state.watcher is not None:
             state.watcher.changes(self, "data")
         self._data = value._data
