@@ -21,7 +21,7 @@ import numpy as np
 from ..core.errors import DTypeError, InplaceError, ShapeError
 from ..core.primitive import P, Primitive
 from ..core.state import state
-from .tape import Cell, Edge, Leaf, Node, OnTape, node_and_index, node_of
+from .tape import Cell, Edge, Leaf, Node, OnTape, Out, node_and_index, node_of
 
 Step = tuple[Primitive, dict[str, Any]]
 
@@ -134,10 +134,11 @@ def edge_before_write(tensor: OnTape) -> Edge | None:
     """The edge of the value that a write starts from. That of a view comes from the whole: neither hooks on the view as
     it was nor the Function that gave it have a part in what the write makes of it."""
     edge, alias = edge_of(tensor), tensor._alias
-    if alias is None or not alias.steps or type(edge) is Leaf or edge is None:
+    if alias is None or edge is None or not alias.steps or type(edge) is Leaf:
         return edge
-    node = node_of(edge)
-    if type(node) is Node and (node.rare is None or "tensor_hooks" not in node.rare and "hooks" not in node.rare):
+    node: Any = edge.node if type(edge) is Out else edge
+    rare = node.rare
+    if node.primitive.kind == "view" and (rare is None or "tensor_hooks" not in rare and "hooks" not in rare):
         return edge
     return edge if alias.storage.edge is None else _of_part(alias, alias.storage.edge)
 

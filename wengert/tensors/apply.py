@@ -21,7 +21,7 @@ from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
 from .absent import Absent
-from .alias import SEVERAL, attach_view, edge_of, shares, type_name, untrack
+from .alias import SEVERAL, attach_view, edge_of, shares, type_name, unseen
 from .evaluation import Watcher, tell
 from .tape import Edge, HalfNode, Node, Out
 from .tensor import TENSORS, Tensor, make, unlike
@@ -287,10 +287,11 @@ def in_one_node(primitive: Primitive, x: Any, params: dict[str, Any], compute: C
         out = tuple(compute())
     finally:
         here["grad"] = recording
-    if recording:
+    if recording and out and out[0]._alias is not None:  # views: none of them may be written
+        seen = unseen(x)
         for part in out:
-            if part._alias is not None:
-                untrack(part, SEVERAL)
+            place = part._alias
+            place.tracked, place.generation = SEVERAL, seen
     if alone:
         return out
     node = record(primitive, (x,), (edge,), out, params, x._data.dtype.char in NARROW)

@@ -1,5 +1,5 @@
-"""The dtype in which a leaf's gradient is collected, where it is to be another than the leaf's own; and what data a tensor
-may be given."""
+"""The dtype in which a leaf's gradient is collected, where it is to be another than the leaf's own; and which data a
+tensor may be given."""
 
 from __future__ import annotations
 

@@ -344,7 +344,7 @@ class Tensor:
         >>> (w * 2).requires_grad, w.detach().requires_grad
         (True, False)
         """
-        return own_edge(self) is not None
+        return (self._edge if self._alias is None else own_edge(self)) is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
