@@ -37,6 +37,8 @@ def seen(thing: Any) -> Any:
 
 
 def same(came: Any, wanted: Any) -> bool:
+    if type(came) is not type(wanted):
+        return False
     if isinstance(came, np.ndarray):
         if came.dtype.kind not in "fc":
             return np.array_equal(came, wanted)
@@ -46,7 +48,7 @@ def same(came: Any, wanted: Any) -> bool:
         return len(came) == len(wanted) and all(map(same, came, wanted))
     if isinstance(came, dict):
         return came.keys() == wanted.keys() and all(same(came[key], wanted[key]) for key in came)
-    return bool(came == wanted) and type(came) is type(wanted)
+    return bool(came == wanted)
 
 
 # --- integers among the arguments -------------------------------------------------------------------------------------
@@ -169,6 +171,232 @@ def test_constants_of_any_dtype_are_given_back(dtype: Any) -> None:
         zeros, threes, _ = f(torch.randn(4))
         assert zeros.dtype == threes.dtype == dtype
         assert zeros.tolist() == [0] * 4 and threes.tolist() == [3] * 2
+
+
+# --- memory and versions ----------------------------------------------------------------------------------------------
+
+
+OVERLAPPING: dict[str, Callable[[Any], Any]] = {
+    "windows": lambda x: x.unfold(0, 3, 2), "strided": lambda x: x.as_strided((3, 2), (1, 1)),
+    "windows of windows": lambda x: x.unfold(0, 4, 1).unfold(1, 2, 1), "apart": lambda x: x.unfold(0, 2, 2)}
+
+
+@pytest.mark.parametrize("view", OVERLAPPING)
+@pytest.mark.parametrize("write", [lambda v: v.copy_(torch.arange(float(v.numel())).reshape(v.shape)),
+                                   lambda v: v.exponential_(), lambda v: v.mul_(torch.rand(v.shape))])
+def test_what_is_written_to_overlapping_views_is_read_from_memory(view: str, write: Callable[[Any], Any]) -> None:
+    def f(x: Any) -> Any:
+        x = x * 1
+        v = OVERLAPPING[view](x)
+        write(v)
+        return v * 1, v, x
+
+    g = torch.compile(f, fullgraph=True)
+    for seed in range(3):
+        results = []
+        for run in (g, f):
+            torch.manual_seed(seed)
+            results.append(seen(run(torch.ones(5))))
+        assert same(*results), results
+
+
+def test_writes_to_what_no_way_back_reads_are_no_error() -> None:
+    """The first layer's weight of what requires no gradient, any bias. What a second derivative reads is told of."""
+    def world(wrap: Callable[..., Any]) -> list[Any]:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+        f, found = wrap(model), []
+        for parameter in (*model.parameters(), *model.parameters()):
+            for x in (torch.randn(2, 3), torch.randn(2, 3).requires_grad_()):
+                y = f(x).sum()
+                with torch.no_grad():
+                    parameter.mul_(1.01)
+                try:
+                    first = torch.autograd.grad(y, [*model.parameters(), *[x] * x.requires_grad])
+                    found.append(seen([g.contiguous() for g in first]))
+                except RuntimeError as error:
+                    found.append("modified by an inplace operation" in str(error))
+        return found
+
+    came, wanted = world(torch.compile), world(lambda f: f)
+    assert [type(each) for each in wanted[:8]] == [list, bool, list, list, bool, bool, list, list]
+    assert same(came, wanted), f"{came} came, {wanted} was expected"
+    w = torch.randn(3, requires_grad=True)
+    f = torch.compile(lambda x: (torch.sin(x) + w * w).sum())
+    for _ in range(3):
+        x = torch.randn(3).requires_grad_()
+        y = f(x)
+        with torch.no_grad():
+            w.mul_(1.01)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            torch.autograd.grad(y, w, create_graph=True)
+
+
+# --- programs ---------------------------------------------------------------------------------------------------------
+
+
+def mlp(*layers: Any) -> Any:
+    return torch.nn.Sequential(torch.nn.Linear(6, 8), *layers, torch.nn.Linear(8, 3))
+
+
+def left(*models: Any) -> list[Any]:
+    """What training leaves, but for biases before a batch norm, whose gradients are rounding."""
+    return [[*model.state_dict().values(), *[p.grad for p in model.parameters()]] for model in models]
+
+
+@program
+def two_steps_over_shared_state(wrap: Any) -> Iterator[Any]:
+    maker, judge = mlp(torch.nn.ReLU()), torch.nn.Linear(3, 1)
+    first, second = torch.optim.Adam(maker.parameters(), 1e-2), torch.optim.RMSprop(judge.parameters(), 1e-2)
+
+    @wrap
+    def judged(x: Any) -> Any:
+        second.zero_grad()
+        loss = judge(x).mean() - judge(maker(torch.randn(4, 6)).detach()).mean()
+        loss.backward()
+        second.step()
+        for p in judge.parameters():
+            p.data.clamp_(-0.3, 0.3)
+        return loss.detach()
+
+    @wrap
+    def made() -> Any:
+        first.zero_grad(set_to_none=False)
+        loss = -judge(maker(torch.randn(4, 6))).mean()
+        loss.backward()
+        first.step()
+        return loss.detach()
+
+    for _ in range(4):
+        yield judged(torch.randn(4, 3)), made(), left(maker, judge)
+
+
+@program
+def gradient_penalty(wrap: Any) -> Iterator[Any]:
+    judge = torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.Tanh(), torch.nn.Linear(5, 1))
+    optimizer = torch.optim.SGD(judge.parameters(), 0.1)
+
+    @wrap
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        part = torch.rand(4, 1)
+        between = (part * x + (1 - part) * y).requires_grad_()
+        (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+        loss = judge(x).mean() - judge(y).mean() + 10 * ((slope.norm(dim=1) - 1) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    for _ in range(4):
+        yield step(torch.randn(4, 3), torch.randn(4, 3)), left(judge)
+
+
+@program
+def scaled_and_clipped_with_a_schedule(wrap: Any) -> Iterator[Any]:
+    model = mlp(torch.nn.ReLU())
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+    scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=9)
+
+    @wrap
+    def step(x: Any, most: float) -> Any:
+        optimizer.zero_grad()
+        loss = model(x).pow(2).mean()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        size = torch.nn.utils.clip_grad_norm_(model.parameters(), most)
+        scaler.step(optimizer)
+        scaler.update()
+        return loss.detach(), size
+
+    for number in range(6):
+        x = torch.randn(4, 6)
+        x[0, 0] = float("inf") if number == 3 else 0.0
+        yield step(x, 0.1 * (number + 1)), left(model), scaler.get_scale(), optimizer.param_groups[0]["lr"]
+        schedule.step()
+
+
+@program
+def modes_change_and_weights_are_averaged(wrap: Any) -> Iterator[Any]:
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8, bias=False), torch.nn.BatchNorm1d(8), torch.nn.Dropout(0.5),
+                                torch.nn.utils.parametrizations.spectral_norm(torch.nn.Linear(8, 3)))
+    average = torch.optim.swa_utils.AveragedModel(model)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+
+    @wrap
+    def step(x: Any, y: Any) -> Any:
+        model.train()
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        average.update_parameters(model)
+        return loss.detach()
+
+    @wrap
+    @torch.no_grad()
+    def judged(x: Any, p: float) -> Any:
+        model.eval()
+        return model(x), average(x) * p
+
+    for number in range(4):
+        model[2].p = 0.5 if number < 2 else 0.1
+        yield step(torch.randn(4, 6), torch.randint(0, 3, (4,))), judged(torch.randn(4, 6), 0.5 * number), left(model)
+    yield left(average), model.training
+
+
+@program
+def micro_batches_in_methods(wrap: Any) -> Iterator[Any]:
+    class Trainer:
+        def __init__(self) -> None:
+            self.model, self.hidden = mlp(torch.nn.Tanh()), {"h": torch.zeros(4, 3)}
+            self.optimizer = torch.optim.SGD(self.model.parameters(), 0.1)
+            self.step = wrap(self._step)
+
+        def _step(self, x: Any, last: bool, *, scale: float = 0.5) -> Any:
+            out = self.model(x) + self.hidden["h"]
+            loss = out.square().mean() * scale
+            loss.backward()
+            self.hidden["h"] = out.detach()
+            if last:
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+            return loss.detach()
+
+    one, other = Trainer(), Trainer()
+    for number in range(6):
+        yield one.step(torch.randn(4, 6), number % 3 == 2), other.step(torch.randn(4, 6), False, scale=0.1 * number)
+        yield left(one.model, other.model), one.hidden, other.hidden
+
+
+@program
+def a_cache_of_keys(wrap: Any) -> Iterator[Any]:
+    keys = torch.zeros(2, 6, 4)
+
+    @wrap
+    def step(x: Any, at: Any) -> Any:
+        keys.index_copy_(1, at.reshape(1), x[:, None])
+        mask = torch.arange(6) <= at
+        return torch.nn.functional.scaled_dot_product_attention(x[:, None], keys, keys, attn_mask=mask), keys[:, :2].mT
+
+    for number in range(6):
+        yield step(torch.randn(2, 4), torch.tensor(number)), keys
+
+
+@program
+def models_that_are_differentiated_outside(wrap: Any) -> Iterator[Any]:
+    model = mlp(torch.nn.Tanh())
+    f, g = wrap(model), wrap(lambda x, w: ((x * w).chunk(2, 1), (x * w).mT))
+    w = torch.randn(4, 6, requires_grad=True)
+    for _ in range(3):
+        x = torch.randn(4, 6, requires_grad=True)
+        (slope,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
+        slope.square().sum().backward()
+        (one, two), turned = g(x, w)
+        with torch.no_grad():
+            two.mul_(2)
+        (one * two).sum().backward()
+        yield slope, one, two, turned, w, left(model)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -5,6 +5,10 @@ the common factor out pays where what is left of a term is still a product, or w
 ``x`` above is met once instead of twice. Sums and products are looked through as far as nothing else uses what is in
 between; a factor that is one number along some dimension in which the sum is many stays where it is, for it is
 multiplied by others like it outside of the loop. What is added up is the same up to rounding.
+
+Note [range]: ``a*b*x`` may be a number where ``a*b`` is none: 1e30 twice, and 1e-30. So what is left of a term has at
+most one factor that can be large, beside constants, values of tanh, sigmoid and the like, and what is made of these; no
+product is then much larger than a number that was there before.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
+from math import prod
 
 from .loops import REALS, Nest, Node, Nodes, varies
 from .steps import Product, Step
@@ -40,6 +45,7 @@ class _Factoring:
         self.uses.update(dict.fromkeys([root.value for root in nest.roots], 2))  # those are wanted as they are
         inside = {x for node in nest.nodes() if _is_sum(node) for x in node.operands if self._only(x, node)}
         self.found: dict[Node, Node] = {}
+        self._large: dict[Node, bool] = {}
         self.lies: dict[Node, frozenset[int]] = {}
         """Along which dimensions what has been found differs."""
         for node in nest.nodes():
@@ -85,10 +91,26 @@ class _Factoring:
         if max([len(factors) for _, factors in terms]) < 3:
             return None
         longer = Counter([x for _, factors in terms if len(factors) > 1 for x in dict.fromkeys(factors)])
-        every = [x for x, count in longer.items() if count > 1 and x.op != "const" and self._is_wide(x)]
+        every = [x for x, count in longer.items() if count > 1 and x.op != "const" and self._is_wide(x)
+                 and all(self._keeps_in_range(factors, x) for _, factors in terms)]
         saved = {x: _saved([len(factors) for _, factors in terms if len(factors) > 1 and x in factors]) for x in every}
         best = max(every, key=lambda x: saved[x], default=None)
         return best if best is not None and saved[best] > 0 else None
+
+    def _keeps_in_range(self, factors: list[Node], factor: Node) -> bool:
+        """Whether a term without a factor, or one without that factor in another order, is in range: Note [range]."""
+        left = _without(factors, factor) if factor in factors else factors
+        return len(left) < 2 or len(factors) < 3 or sum(map(self._is_large, left)) < 2
+
+    def _is_large(self, x: Node) -> bool:
+        """Whether a value can be large."""
+        if x not in self._large:
+            for node in x.under():
+                self._large[node] = not (
+                    node.op in _SMALL or (node.op == "const" and abs(node.args[0]) <= 16) or node.over == "bool"
+                    or (node.op == "exp" and _is_negative(node.operands[0]))
+                    or (node.op in _OF_SMALL and not any([self._large[y] for y in node.operands])))
+        return self._large[x]
 
     def _is_wide(self, x: Node) -> bool:
         """Whether a factor differs along all dimensions along which the sum does; one that was just put together of
@@ -114,6 +136,19 @@ class _Factoring:
 
     def _product(self, factors: list[Node]) -> Node:
         return reduce(lambda x, y: self.nodes.node("mul", (x, y), x.dtype), factors)
+
+
+_SMALL = frozenset({"tanh", "sigmoid", "sin", "cos", "erf", "erfc", "normal_cdf"})
+_OF_SMALL = frozenset({"add", "sub", "mul", "neg", "abs", "select", "max", "min", "cast"})
+
+
+def _is_negative(x: Node) -> bool:
+    """Whether a value is a square times something negative."""
+    sign = -1 if x.op == "neg" else 1
+    x = x.operands[0] if x.op == "neg" else x
+    numbers = [y.args[0] for y in x.operands if y.op == "const"]
+    square = next((y for y in x.operands if y.op != "const"), x) if numbers else x
+    return x.op == square.op == "mul" and square.args[0] is square.args[1] and prod([sign, *numbers]) < 0
 
 
 def _is_sum(node: Node) -> bool:

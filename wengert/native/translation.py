@@ -358,12 +358,20 @@ def _softmax(logarithm: bool) -> Handler:
 def _scatter_view(t: Translation, instr: Instr) -> Expr:
     """A copy of the base, and then the part."""
     steps, base = instr.params["steps"], _operand(t, instr)
+    if not all(primitive.name in _APART for primitive, _ in steps):
+        places = _follow(np.arange(prod(base.shape)).reshape(base.shape), steps)
+        if np.unique(places).size < places.size:  # what is read there is not what was written, but the last of it
+            raise NotImplementedError("a view whose elements overlap")
     return _with_parts(t, base.shape, base.dtype, base, [(instr.operands[1], lambda array: _follow(array, steps))])
+
+
+_APART = frozenset({"slice", "diagonal", "permute", "reshape"})
+"""Views that show no element twice."""
 
 
 def _view_adjoint(t: Translation, instr: Instr) -> Expr:
     (primitive, _), out = instr.params["step"], instr.results[0].spec
-    if primitive.name not in ("slice", "diagonal", "permute", "reshape"):
+    if primitive.name not in _APART:
         raise NotImplementedError("a view whose elements overlap")
     return _side_by_side(t, out, [instr], filled=False)
 

@@ -244,7 +244,8 @@ class CompiledNode(Node):
 
     backward: Backward
     arrays: dict[Value, np.ndarray]
-    wholes: list[tuple[Value, Any]]
+    wholes: list[tuple[Value, Any, Any, int]]
+    """The values that are all of a tensor that wants a gradient, its edge, its version cell, and what that said."""
 
     def pull(self, ct: Any, as_tensors: Callable[[Any, Any], Any] | None) -> Sequence[Any]:
         """The cotangents of the tensors that want them."""
@@ -276,20 +277,30 @@ class CompiledNode(Node):
                 f"goes through {', '.join(backward.opaque)}, which it does not write itself; got a second derivative; "
                 "call the function without compiling it")
         values: dict[Value, Any] = {value: make(array, None) for value, array in self.arrays.items()}
-        for value, edge in self.wholes:
+        for value, edge, *_ in self.wholes:
             values[value] = as_tensors(self.arrays[value], edge)
         half = backward.half(self._given(parts))
+        instrs = [*backward.again([value for value, *_ in self.wholes]), *half.graph.instrs]
+        self._guard(instrs)
         for constant, array in (*backward.forward.constants, *half.graph.constants):
             values[constant] = make(array, None)
         cts = backward.graph.inputs[len(backward.kept):]
         values.update({value: parts[i] for i, value in enumerate(cts) if parts.get(i) is not None})
-        for instr in (*backward.again([value for value, _ in self.wholes]), *half.graph.instrs):
+        for instr in instrs:
             operands = [x if type(x) is not Value else values[x].detach() if (
                 instr.results[0], number) in backward.cuts else values[x] for number, x in enumerate(instr.operands)]
             found = written_out(instr.primitive)(*operands, **instr.params)
             values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
         return [values[value] if there and value is not None else None
                 for value, there in zip(half.wanted, half.there, strict=True)]
+
+    def _guard(self, instrs: Sequence[Instr]) -> None:
+        """Raises `InplaceError` where what a second derivative reads, but no first one, has been written since."""
+        read = {x for instr in instrs for x in instr.values()}
+        more = [(value, cell, count) for value, _, cell, count in self.wholes if value in read]
+        self.guards = (*self.guards, *[(cell, count) for _, cell, count in more])
+        self.saved = ((*self.saved[0], *[self.arrays[value] for value, *_ in more]), None)
+        self.unpack(None)
 
     def free(self) -> None:
         self.saved, self.guards = None, ()

@@ -191,6 +191,7 @@ class Program:
             source.find(tensors).requires_grad_(now)
         if node is not None and self.backward is not None:
             node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
+            node.wholes = [(value, edge, cell, cell[0]) for value, edge, cell, _ in node.wholes]
             self._attach(node, self.backward.places, made)
         for i, gradient in self._results.begun:
             leaf = made[i]._edge = Leaf(made[i])
@@ -286,12 +287,10 @@ class Program:
             edges.append(edge_of(tensor))
             for value in (*self.graph.inputs, *self.graph.states):
                 if arrays[value] is tensor._data:
-                    wholes.append((value, edges[-1]))
-                    cell = version_cell(tensor)
-                    guards.append((cell, cell[0]))
+                    wholes.append((value, edges[-1], version_cell(tensor), version_cell(tensor)[0]))
         read = [*zip(self.graph.inputs, tensors, strict=False)]
         read += [(value, self._bindings[value.name][0].find(tensors)) for value in self.graph.states]
-        guarded = [arrays[value] for value, _ in wholes]
+        guarded = []
         for value, tensor in read:
             if value in backward.keeps and value.name not in written:
                 cell = version_cell(tensor)
