@@ -386,16 +386,15 @@ def a_cache_of_keys(wrap: Any) -> Iterator[Any]:
 @program
 def models_that_are_differentiated_outside(wrap: Any) -> Iterator[Any]:
     model = mlp(torch.nn.Tanh())
-    f, g = wrap(model), wrap(lambda x, w: ((x * w).chunk(2, 1), (x * w).mT))
+    f, g = wrap(model), wrap(lambda x, w: ((x * w).chunk(2, 1), (x + w).mT))
     w = torch.randn(4, 6, requires_grad=True)
     for _ in range(3):
         x = torch.randn(4, 6, requires_grad=True)
         (slope,) = torch.autograd.grad(f(x).sum(), x, create_graph=True)
         slope.square().sum().backward()
         (one, two), turned = g(x, w)
-        with torch.no_grad():
-            two.mul_(2)
-        (one * two).sum().backward()
+        turned.mul_(2)
+        (one * two + turned.sum()).sum().backward()
         yield slope, one, two, turned, w, left(model)
 
 
