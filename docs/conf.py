@@ -1,4 +1,4 @@
-"""The site: `sphinx-build -W docs site`, with wengert[docs]. Lessons are notebooks that run as it is built."""
+"""The site: `sphinx-build -W -j auto docs site`, with wengert[docs]. Lessons are notebooks that run as it is built."""
 
 from __future__ import annotations
 
