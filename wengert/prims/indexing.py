@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import aligned, along, changed, lifted, rank_of, size_of, spread
-from ..core.dtypes import int64
+from ..core.dtypes import float32, int64
+from ..core.generated import LARGE
 from ..core.layout import in_rows, iterated, like_first, order_of
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, as_first, fit, of_first, of_given_shape, opaque, register, summing_dtype
@@ -216,11 +217,26 @@ index = register(Primitive(
 def _accumulate(target: Array, where: tuple[Any, ...], values: Array) -> None:
     """target[where] += values, every repeated place counted."""
     rows = where[0]
+    if values.size >= LARGE and _add_large(target, where, values):
+        return
     if (type(rows) is np.ndarray and rows.dtype.kind in "iu" and rows.size >= _MANY and target.ndim > 1
             and target.flags.c_contiguous and all(type(other) is slice for other in where[1:])):
         _accumulate_rows(target.reshape(len(target), -1), rows.reshape(-1), values.reshape(rows.size, -1))
     else:
         np.add.at(target, where, values)
+
+
+def _add_large(target: Array, where: tuple[Any, ...], values: Array) -> bool:
+    """The same by generated code; False where there is none, or more than one index array."""
+    places = [d for d, index in enumerate(where) if type(index) is np.ndarray]
+    index = where[places[0]]
+    if len(places) > 1 or index.dtype.kind not in "iu":
+        return False
+    from ..compiler import along
+
+    dim = places[0]
+    source = values.reshape(*target.shape[:dim], index.size, *target.shape[dim + 1:])
+    return along.scatter_rows(target, index.reshape(-1), source, dim)
 
 
 _MANY = 64
@@ -272,7 +288,10 @@ def _index_put(xp: ModuleType, x: Array, values: Array, *indices: Array, places:
     where = _positions(places, indices)
     values = xp.asarray(values, dtype=x.dtype)
     if accumulate:
-        np.add.at(result, where, values)
+        shown = _index_shape(Spec(x.shape, float32), *indices, places=places)
+        every = xp.broadcast_to(values, shown)
+        if every.size < LARGE or not _add_large(result, where, every):
+            np.add.at(result, where, values)
     else:
         result[where] = values
     return result
@@ -306,6 +325,12 @@ def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
         return xp.broadcast_to(x, index.shape).copy()
     if not index.size:
         return xp.empty_like(x, shape=index.shape, order="C")
+    if index.size >= LARGE:
+        from ..compiler import along
+
+        found = along.gather(x, index, dim)
+        if found is not None:
+            return found
     return in_rows(xp.take_along_axis(x[_fitting(x, index, dim)], index, dim))
 
 
@@ -345,15 +370,27 @@ def _scatter(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, re
         index, target = index.reshape(1), result.reshape(1)
     else:
         target = result
-    where = _places_along(xp, index, dim)
     if hasattr(source, "shape") and source.ndim:
         source = source[tuple(slice(n) for n in index.shape)]
+    if _large_scatter(target, index, source, dim, reduce or "put"):
+        return result
+    where = _places_along(xp, index, dim)
     if not reduce:
         target[where] = source
     else:
-        {"add": np.add, "multiply": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce].at(
-            target, where, xp.asarray(source, dtype=x.dtype))
+        getattr(np, reduce).at(target, where, xp.asarray(source, dtype=x.dtype))
     return result
+
+
+def _large_scatter(target: Array, index: Array, source: Any, dim: int, how: str) -> bool:
+    """Scatters by generated code; False where there is none."""
+    if index.size < LARGE:
+        return False
+    from ..compiler import along
+
+    if not getattr(source, "ndim", 0):
+        source = np.full(index.shape, source, target.dtype)
+    return along.scatter(target, index, source.astype(target.dtype, copy=False), dim, how)
 
 
 def _scatter_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
@@ -386,7 +423,8 @@ scatter_add = register(Primitive(
     saves=("y", "shapes"), jvp=_linear_jvp("scatter_add"), batch=along, widens=True,
     samples=cases(((3, 4), _ALONG, (2, 4), {"dim": 0}), ((2, 4), _ALONG, (2, 3), {"dim": 1})),
 ))
-_COMBINE = {"sum": np.add, "mean": np.add, "prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
+_COMBINE = {"sum": "add", "mean": "add", "prod": "multiply", "amax": "maximum", "amin": "minimum"}
+"""Functions of numpy by which what comes meets what is there."""
 
 
 def _neutral(reduce: str, dtype: DType) -> Any:
@@ -405,13 +443,21 @@ def _scatter_reduce(xp: ModuleType, x: Array, index: Array, source: Array, dim: 
     result = xp.array(x, order="C")
     target, index = (result, index) if result.ndim else (result.reshape(1), index.reshape(1))
     source = source.reshape(1) if not source.ndim else source[tuple(slice(n) for n in index.shape)]
-    where = _places_along(xp, index, dim)
+
+    def combine(target: Array, source: Any, how: str) -> None:
+        if not _large_scatter(target, index, source, dim, how):
+            where = _places_along(xp, index, dim)
+            if how == "put":
+                target[where] = source
+            else:
+                getattr(np, how).at(target, where, source)
+
     if not include_self:
-        target[where] = _neutral(reduce, x.dtype)
-    _COMBINE[reduce].at(target, where, source)
+        combine(target, _neutral(reduce, x.dtype), "put")
+    combine(target, source, _COMBINE[reduce])
     if reduce == "mean":
         count = xp.full(target.shape, int(include_self), np.int64)
-        np.add.at(count, where, 1)
+        combine(count, 1, "add")
         np.maximum(count, 1, out=count)
         target[...] = target / count if x.dtype.kind in "fcVW" else target // count
     return result

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import WRITTEN_OUT, along, rank_of, size_of, spread
+from ..core.generated import LARGE
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, as_first, certain, conjugate, is_final, linear, opaque, reduction
@@ -22,11 +23,23 @@ def _reverse_cumsum(ct: Numbers, dim: int) -> Any:
     return P.flip(P.cumsum(P.flip(ct, dims=(dim,)), dim=dim), dims=(dim,)) if ct.shape else ct
 
 
+_EXACT = {"f": np.float64, "F": np.complex128}
+"""In what PyTorch adds up and multiplies: the rounding of one step is not in the next."""
+
+
 def _scan(ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
+        if not x.ndim:
+            return x.copy()
+        if x.size >= LARGE:
+            from ..compiler import along
+
+            found = along.running(x, dim, ufunc)
+            if found is not None:
+                return found
         # (numpy would count small integers in large ones)
-        dtype = x.dtype if x.dtype.kind in "iu" else None
-        return in_rows(getattr(xp, ufunc).accumulate(x, axis=dim, dtype=dtype)) if x.ndim else x.copy()
+        dtype = x.dtype if x.dtype.kind in "iu" else _EXACT.get(x.dtype.char)
+        return in_rows(getattr(xp, ufunc).accumulate(x, axis=dim, dtype=dtype).astype(x.dtype, copy=False))
 
     return evaluate
 
@@ -105,10 +118,16 @@ def _running(name: str, ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
+        if x.size >= LARGE:
+            from ..compiler import along
+
+            found = along.running_extreme(x, dim, ufunc)
+            if found is not None:
+                return found
         values = getattr(xp, ufunc).accumulate(x, axis=dim)
         attains = (x == values) | (x != x)
-        along = tuple(-1 if d == dim else 1 for d in range(x.ndim))
-        places = xp.where(attains, xp.arange(x.shape[dim]).reshape(along), 0)
+        line = tuple(-1 if d == dim else 1 for d in range(x.ndim))
+        places = xp.where(attains, xp.arange(x.shape[dim]).reshape(line), 0)
         return in_rows(values), in_rows(xp.maximum.accumulate(places, axis=dim))
 
     def vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
