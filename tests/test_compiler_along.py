@@ -121,7 +121,8 @@ def test_what_is_left_to_numpy() -> None:
     assert not along.scatter(x.copy(), index, x.astype("f8"), 0, "add")
     assert not along.scatter(x.copy().T, index, x, 0, "add")
     assert not along.scatter(x.astype("c8"), index, x.astype("c8"), 0, "add")
-    assert not along.scatter_rows(x.copy(), np.arange(200) - 1, x, 0) and along.running(x.astype("i8"), 0, "add") is None
+    assert not along.scatter_rows(x.copy(), np.arange(200) - 1, x, 0)
+    assert along.running(x.astype("i8"), 0, "add") is None
     assert not along.scatter_rows(x.copy(), index[0], x[:7], 0)
     with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
         torch.gather(torch.from_numpy(x), 0, torch.from_numpy(index + 1))

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ..core.errors import DTypeError, GradError, ShapeError, worded
+from ..core.errors import DTypeError, GradError, InplaceError, ShapeError, worded
 from ..core.forks import in_child
 from ..core.frames import warn
 from ..core.operands import Array, ByOutput
@@ -29,7 +29,7 @@ from ..tensors.absent import Absent
 from ..tensors.alias import edge_of, wrote
 from ..tensors.evaluation import leave_inside
 from ..tensors.nowhere import nowhere
-from ..tensors.tape import Edge, Leaf, Node, Out, node_and_index, node_of
+from ..tensors.tape import Edge, Leaf, Node, Out, node_and_index, node_of, overwritten
 from ..tensors.tensor import Tensor, make
 
 Seeds: TypeAlias = Tensor | Sequence[Tensor | None] | None
@@ -188,7 +188,7 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
     _here.run = this
     grad_before = state.grad
     state.grad = create_graph
-    as_tensors = make if tensors else None
+    as_tensors, quiet = make if tensors else None, state.quiet
     ct: Any = None
     grads: Any = None
     try:
@@ -216,7 +216,16 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
                     if rare is not None:
                         after_accumulation(node, rare, ct)
                 continue
-            grads = node.pull(ct, as_tensors)
+            if as_tensors is None and rare is None and type(node) is Node and node.saved is not None:
+                for cell, count in node.guards:  # `Node.pull`, without a call for each node
+                    if cell[0] != count:
+                        raise InplaceError(overwritten(node, cell, count))
+                rule = node.primitive.vjp
+                if rule is None:
+                    rule = node.primitive.rule("vjp")
+                grads = quiet(rule, ct, node.saved, node.params, node.edges)
+            else:
+                grads = node.pull(ct, as_tensors)
             if rare is not None and "hooks" in rare:
                 grads = node_hooks(rare, grads, ct, tensors)
             if watcher is not None:

@@ -76,7 +76,9 @@ def _rows(x: Spec) -> int:
     return x.shape[-2] if len(x.shape) > 1 else 1
 
 
-def _matmul_left(ct: Numbers, y: Numbers, shape: Dims, params: Params) -> Any:
+def _matmul_left(ct: Any, y: Any, shape: Dims, params: Params) -> Any:
+    if type(ct) is np.ndarray and ct.ndim == y.ndim == 2 and ct.size * len(y) < LARGE_PRODUCT and y.dtype.kind == "f":
+        return ct.dot(y.T)  # at once, as every program runs it
     if len(y.shape) == 1:
         return fit(ct[..., None] * conjugate(y) if len(shape) > 1 else ct * conjugate(y), shape)
     if len(shape) == 1:
@@ -87,7 +89,10 @@ def _matmul_left(ct: Numbers, y: Numbers, shape: Dims, params: Params) -> Any:
     return fit(P.matmul(ct, transposed(y)), shape)
 
 
-def _matmul_right(ct: Numbers, x: Numbers, shape: Dims, params: Params) -> Any:
+def _matmul_right(ct: Any, x: Any, shape: Dims, params: Params) -> Any:
+    if type(ct) is np.ndarray and ct.ndim == x.ndim == 2 and ct.size * x.shape[1] < LARGE_PRODUCT and (
+            x.dtype.kind == "f"):
+        return x.T.dot(ct)
     if len(x.shape) == 1:
         return fit(conjugate(x)[:, None] * ct[..., None, :] if len(shape) > 1 else ct * conjugate(x), shape)
     if len(shape) == 1:

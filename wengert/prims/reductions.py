@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,8 @@ from ..core.spec import Spec
 def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     """Half precision is summed in float32; integers and truth values in int64."""
     if x.dtype.char in "fdFD":
-        return in_rows(xp.add.reduce(x, dim, None, None, keepdim))
+        found = _by_code(x, dim, "sum", keepdim)
+        return in_rows(xp.add.reduce(x, dim, None, None, keepdim)) if found is None else found
     kind = x.dtype.kind
     if kind in "fV" and x.dtype.itemsize == 2:
         wide = cast_array(x, np.float32) if x.size >= LARGE else x
@@ -32,6 +33,33 @@ def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool
     if kind in "biu":
         return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
     return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim))
+
+
+def _by_code(x: Array, dim: Dims, how: str, keepdim: bool) -> Array | None:
+    """A reduction of large floats by generated code; None where there is none."""
+    if x.size < LARGE or x.dtype.char not in "fd":
+        return None
+    from ..compiler import rows
+
+    found = rows.reduced(x, dim, how)
+    if found is None:
+        return None
+    if keepdim:
+        found = found.reshape([1 if d in dim or d - x.ndim in dim else n for d, n in enumerate(x.shape)])
+    return found.astype(x.dtype, copy=False)
+
+
+_FEW = 1024
+"""So many equal numbers are sooner written out than shown by strides of 0, with which numpy computes slowly."""
+
+
+def _to_all(ct: Any, shape: Dims) -> Any:
+    """A cotangent that each element gets."""
+    if isinstance(ct, (np.ndarray, np.floating)) and not ct.ndim and _count(shape, range(len(shape))) <= _FEW:
+        every = np.empty(shape, ct.dtype)
+        every.fill(ct)
+        return every
+    return P.expand(ct, shape=shape)
 
 
 def _many(name: str) -> Any:
@@ -47,13 +75,12 @@ _SAMPLES = cases(((3, 4), {"dim": (1,)}), ((2, 3, 2), {"dim": (0, 2), "keepdim":
 
 sum = linear(
     "sum", _sum,
-    transpose=lambda ct, shape, params: P.expand(keep(ct, shape, params["dim"], params.get("keepdim", False)),
-                                                 shape=shape),
+    transpose=lambda ct, shape, params: _to_all(keep(ct, shape, params["dim"], params.get("keepdim", False)), shape),
     label=_many("Sum"), samples=_SAMPLES, shape=without_dims, batch=along,
 )
 
 
-def _count(shape: Dims, dim: Dims) -> int:
+def _count(shape: Dims, dim: Iterable[int]) -> int:
     total = 1
     for d in dim:
         total *= shape[d]
@@ -70,9 +97,9 @@ def _mean(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: boo
 
 mean = linear(
     "mean", _mean,
-    transpose=lambda ct, shape, params: P.expand(
+    transpose=lambda ct, shape, params: _to_all(
         keep(ct, shape, params["dim"], params.get("keepdim", False)) / (_count(shape, params["dim"]) if shape else 1),
-        shape=shape),
+        shape),
     label=_many("Mean"), samples=_SAMPLES, shape=without_dims, batch=along,
 )
 
@@ -184,7 +211,8 @@ def _prod_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[
 def _prod(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
     if x.dtype.kind in "biu":
         return in_rows(xp.multiply.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
-    return in_rows(xp.multiply.reduce(x, axis=dim, keepdims=keepdim))
+    found = _by_code(x, dim, "product", keepdim)
+    return in_rows(xp.multiply.reduce(x, axis=dim, keepdims=keepdim)) if found is None else found
 
 
 prod = reduction(
@@ -216,7 +244,8 @@ def _extreme_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers,
 
 def _extreme(name: str, ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool = False) -> Array:
-        return in_rows(getattr(xp, ufunc).reduce(x, dim, None, None, keepdim))
+        found = _by_code(x, dim, ufunc[:3], keepdim)
+        return in_rows(getattr(xp, ufunc).reduce(x, dim, None, None, keepdim)) if found is None else found
 
     label = {"amax": "Max", "amin": "Min"}[name]
     return reduction(name, evaluate, vjp=_extreme_vjp, jvp=_extreme_jvp, saves=("x", "out"), samples=_SAMPLES,
@@ -242,6 +271,10 @@ all = reduction("all", lambda xp, x, dim, keepdim=False: in_rows(xp.logical_and.
 
 def _norm(xp: ModuleType, x: Array, ord: float, dim: Dims, keepdim: bool = False) -> Array:
     """The ``ord``-norm of the vectors along ``dim``; 0 counts what is not zero, ±inf are the extremes."""
+    how = {1: "size", 2: "square", inf: "largest"}.get(ord)
+    found = None if how is None else _by_code(x, dim, how, keepdim)
+    if found is not None:
+        return xp.sqrt(found) if ord == 2 else found
     return in_rows(_powers(xp, x, ord, dim, keepdim))
 
 

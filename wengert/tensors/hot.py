@@ -245,7 +245,8 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
             return general(*_given(x), **given, **({"keepdim": keepdim} if keepdim is not False else {}), **options)
         value = x._data
         rank = value.ndim
-        if (rank > 2 and (rank > 8 or not value.flags.c_contiguous)) or value.dtype.char not in "fdFD":
+        if (value.size >= LARGE or (rank > 2 and (rank > 8 or not value.flags.c_contiguous))
+                or value.dtype.char not in "fdFD"):
             if rank <= 8 and value.dtype.char in HALVES and dim is None and keepdim is False:
                 return apply(primitive, (x,), everything[rank])
             return general(x, dim, keepdim)
