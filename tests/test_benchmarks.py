@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 import wengert
-from benchmarks import report
+from benchmarks import operations, report
 from benchmarks.comparison import Failure, Result, Worker
 from benchmarks.eager import WORKLOADS
 from benchmarks.first_call import First, goes_to, measured
@@ -44,6 +44,19 @@ def test_workloads_run(workload: Workload) -> None:
     assert workload.build is not None
     call = workload.build(wengert)
     assert measure(call, 2) > 0
+
+
+@pytest.mark.parametrize("size", operations.SIZES)
+def test_operations_run(size: str) -> None:
+    """With few elements all of them, with many one of each sort of operand."""
+    names = {"add", "gather", "grid_sample", "embedding"}
+    chosen = [each for each in operations.OPERATIONS if size == "few" or each.name in names]
+    assert len(chosen) in (len(operations.OPERATIONS), len(names)) and len(operations.OPERATIONS) >= 150
+    for operation in chosen:
+        for call in operations.calls(wengert, operation, size):
+            call()
+    call = operations.calls(wengert, chosen[0], "few")[0]
+    assert all(found > 0 for found in operations.compared((call, call), 2))
 
 
 def test_measurements_are_long_enough_for_the_clock() -> None:

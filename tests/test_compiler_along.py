@@ -126,3 +126,14 @@ def test_what_is_left_to_numpy() -> None:
     assert not along.scatter_rows(x.copy(), index[0], x[:7], 0)
     with pytest.raises((IndexError, RuntimeError), match="out of bounds"):
         torch.gather(torch.from_numpy(x), 0, torch.from_numpy(index + 1))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8", "i2", "?"])
+def test_the_same_places_of_each_row(dtype: str) -> None:
+    x = numbers((300, 200), dtype)
+    for index in (np.arange(200)[::-1], np.array([3] * 70), np.random.default_rng(3).integers(0, 200, 500)):
+        found = along.take(x, index)
+        assert found is not None
+        np.testing.assert_array_equal(found, x[:, index])
+    assert along.take(x, np.arange(200) - 1) is None and along.take(x[:2], np.arange(200)) is None
+    np.testing.assert_array_equal(torch.from_numpy(x)[:, [-1, 3]].numpy(), x[:, [-1, 3]])

@@ -20,7 +20,7 @@ from .kernels import generated_code_is_possible
 from .sweeps import Array
 from .vectors import Vectors
 
-__all__ = ["gather", "running", "running_extreme", "scatter", "scatter_rows"]
+__all__ = ["gather", "running", "running_extreme", "scatter", "scatter_rows", "take"]
 
 _FLOATS = {"f": ("float", 4), "d": ("double", 8)}
 _WHOLE = {1: "i8", 2: "i16", 4: "i32", 8: "i64"}
@@ -140,6 +140,19 @@ def gather(x: Array, index: Array, dim: int) -> Array | None:
     lead, rows, inner = _blocks(index.shape, dim)
     _run("gather", (kind, x.dtype.itemsize), "each", np.ascontiguousarray(part), out, np.ascontiguousarray(index),
          (lead, rows, inner, x.shape[dim]))
+    return out
+
+
+def take(x: Array, index: Array) -> Array | None:
+    """``x`` at the places of the last dimension that ``index`` says, the same of each row; None as in `gather`."""
+    kind, rows = _WHOLE.get(x.dtype.itemsize), len(index)
+    lead = prod(x.shape[:-1])
+    if (lead * rows < LARGE or kind is None or x.dtype.hasobject or index.ndim != 1
+            or not generated_code_is_possible() or not _fits(index, x.shape[-1])):
+        return None
+    out = np.empty((*x.shape[:-1], rows), x.dtype)
+    _run("gather", (kind, x.dtype.itemsize), "whole", np.ascontiguousarray(x), out, np.ascontiguousarray(index),
+         (lead, rows, 1, x.shape[-1]))
     return out
 
 

@@ -42,13 +42,24 @@ def _positions(places: Sequence[bool], indices: Sequence[Any]) -> tuple[Any, ...
 
 def _index(xp: ModuleType, x: Array, *indices: Array, places: Sequence[bool], label: str = "") -> Array:
     if len(indices) == 1 and indices[0].dtype.kind in "iu":
-        result = x.take(indices[0], places.index(True))  # faster than brackets, and row-major
+        result = _taken(x, indices[0], places.index(True))
     else:
         result = in_rows(xp.asarray(x[_positions(places, indices)]))
     masked = [mask for mask in indices if mask.dtype == bool and mask.ndim > 1]
     if label == "IndexSelect" or x.flags.c_contiguous or result.ndim < 2 or masked:
         return result
     return _as_indexed(result, x, places)
+
+
+def _taken(x: Array, index: Array, dim: int) -> Array:
+    """Faster than brackets, and row-major."""
+    if x.size >= LARGE and dim == x.ndim - 1:
+        from ..compiler import along
+
+        found = along.take(x, index)
+        if found is not None:
+            return found
+    return x.take(index, dim)
 
 
 def _as_indexed(result: Array, x: Array, places: Sequence[bool]) -> Array:

@@ -25,6 +25,8 @@ def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool
     """Half precision is summed in float32; integers and truth values in int64."""
     if x.dtype.char in "fdFD":
         found = _by_code(x, dim, "sum", keepdim)
+        if found is None and x.size >= LARGE and len(dim) == 1 and 0 < x.shape[dim[0]] <= _SHORT:
+            return _sum_of_few(xp, x, dim[0] % x.ndim, keepdim)
         return in_rows(xp.add.reduce(x, dim, None, None, keepdim)) if found is None else found
     kind = x.dtype.kind
     if kind in "fV" and x.dtype.itemsize == 2:
@@ -33,6 +35,18 @@ def _sum(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, whole: bool
     if kind in "biu":
         return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim, dtype=xp.int64))
     return in_rows(xp.add.reduce(x, axis=dim, keepdims=keepdim))
+
+
+_SHORT = 4
+"""So few numbers are sooner added up by sums of whole slices."""
+
+
+def _sum_of_few(xp: ModuleType, x: Array, dim: int, keepdim: bool) -> Array:
+    head: Any = (slice(None),) * dim
+    total: Array = xp.array(x[(*head, 0)], order="C")
+    for place in range(1, x.shape[dim]):
+        xp.add(total, x[(*head, place)], total)
+    return xp.expand_dims(total, dim) if keepdim else total
 
 
 def _by_code(x: Array, dim: Dims, how: str, keepdim: bool) -> Array | None:

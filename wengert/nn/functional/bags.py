@@ -8,7 +8,7 @@ import math
 from ...core.dtypes import int64
 from ...core.frames import warn
 from ...core.primitive import REAL_ONLY
-from ...ops import full, tensor
+from ...ops import arange, full, tensor
 from ...ops.arguments import check_one_dtype
 from ...ops.halves import in_float32
 from ...tensors.apply import check_takes
@@ -63,7 +63,7 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
                              f"fixed length sequences. However, found offsets of type {type(offsets)}")
-        places = tensor([[row * input.shape[1] + k for k in range(input.shape[1])] for row in range(input.shape[0])])
+        places = arange(input.numel()).reshape(input.shape)
         there = full(tuple(input.shape), True)
     elif input.dim() == 1:
         places, there = _bags(input, offsets, include_last_offset)
