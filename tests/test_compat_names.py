@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,28 @@ def test_operations_on_lists_of_tensors() -> None:
         assert [t.tolist() for t in x] == [[2.0, 2.0], [3.0]]
         with pytest.raises(RuntimeError, match="one length"):
             torch._foreach_add(x, y[:1])
+        with pytest.raises(TypeError):
+            torch._foreach_add(x, weight=2)
+        x = [torch.zeros(2)]
+        ones = [torch.ones(2)]
+        for name, given, wanted in (
+            ("add", {"scalar": 2}, 2), ("mul", {"other": ones}, 0), ("sub", {"scalars": [3.0]}, -3),
+            ("maximum", {"scalar": 1.0}, 1), ("pow", {"exponent": 2}, 0), ("lerp", {"tensors1": ones, "weight": 0.5}, 0.5),
+            ("addcmul", {"tensor1": ones, "tensor2": ones, "value": 3}, 3),
+        ):
+            assert getattr(torch, f"_foreach_{name}")(x, **given)[0].tolist() == [wanted] * 2
+        copies = torch._foreach_clone(x)
+        assert copies[0] is not x[0] and copies[0].tolist() == x[0].tolist()
+
+
+def test_the_classes_of_tensors_say_that_they_are_pytorch_s() -> None:
+    before = wengert.Tensor.__module__
+    with torch_is_wengert():
+        import torch
+
+        assert (torch.Tensor.__module__, nn.Parameter.__module__) == ("torch", "torch.nn.parameter")
+        assert pickle.loads(pickle.dumps([torch.Tensor, nn.Parameter])) == [torch.Tensor, nn.Parameter]
+    assert wengert.Tensor.__module__ == before
 
 
 def test_the_tables_of_a_modules_hooks() -> None:

@@ -368,3 +368,24 @@ def test_a_traced_module_is_trained() -> None:
             optimizer.step()
         losses.append(loss.item())
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_operands_in_a_list_and_assertions_are_noted_alike() -> None:
+    graphs = []
+    for side in SIDES:
+        def program(x: Any, y: Any) -> Any:
+            listed = side.einsum("ij,jk", [x, y]) + side.einsum("ij,jk->ik", (x, y))  # noqa: B023
+            return listed + side.einsum("ij,jk", x, y)  # noqa: B023
+
+        graph = side.fx.symbolic_trace(untyped(program)).graph
+        by_hand = side.fx.Graph()
+        x = side.fx.Proxy(by_hand.placeholder("x"), side.fx.proxy.GraphAppendingTracer(by_hand))
+        if side is wengert:
+            with wengert.compat.torch_is_wengert():
+                import torch as ours
+                ours._assert(x.shape[-1] == 2, "two columns")
+        else:
+            side._assert(x.shape[-1] == 2, "two columns")
+        by_hand.output(x.node)
+        graphs.append([(node.op, node.name, str(node.args)) for each in (graph, by_hand) for node in each.nodes])
+    assert graphs[0] == graphs[1]

@@ -305,3 +305,25 @@ def test_lbfgs_in_single_precision_comes_as_far() -> None:
     ours, theirs = (valley(lib, "strong_wolfe", "float32", 3) for lib in LIBS)
     assert ours[0][-1] < 1e-6 and theirs[0][-1] < 1e-6
     np.testing.assert_allclose(ours[0][:6], theirs[0][:6], rtol=1e-4)
+
+
+def test_lbfgs_looks_at_as_many_points_where_the_loss_falls_no_more() -> None:
+    """What a loss differs by is less than single precision tells; tolerances of zero never end the search."""
+    found = []
+    for lib in LIBS:
+        x = lib.tensor([1.0, -2.0, 0.5], requires_grad=True)
+        matrix, calls = lib.tensor([[3.0, 1, 0], [1, 2, 0.5], [0, 0.5, 1e-4]]), 0
+        optimizer = lib.optim.LBFGS([x], max_iter=60, max_eval=1000, tolerance_change=0.0, tolerance_grad=0.0,
+                                    line_search_fn="strong_wolfe")
+
+        def closure() -> Any:
+            nonlocal calls
+            calls += 1
+            optimizer.zero_grad()  # noqa: B023
+            loss = ((matrix @ x) ** 2).sum() + (x**4).sum() + lib.sin(3 * x).sum() ** 2 + 0.1  # noqa: B023
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        found.append(calls)
+    assert found[0] == found[1]

@@ -18,6 +18,8 @@ from types import ModuleType
 from typing import Any
 
 from .._missing import explain
+from ..nn.parameter import Parameter
+from ..tensors.tensor import Tensor
 from .children import in_children
 from .face import FOLLOWED, Named, face
 from .hollow_modules import ABOVE, hollow_module
@@ -144,6 +146,15 @@ def install() -> None:
     if not any(isinstance(finder, TorchFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, TorchFinder())
         sys.meta_path.append(InsideFinder())
+        _call_classes("torch", "torch.nn.parameter")
+
+
+def _call_classes(*modules: str) -> tuple[str, ...]:
+    """Says of which modules the classes of tensors and parameters are, and gives what was said before: packages tell by
+    the module of ``type(x)`` whose arrays they were given."""
+    before = (Tensor.__module__, Parameter.__module__)
+    Tensor.__module__, Parameter.__module__ = modules
+    return before
 
 
 @contextlib.contextmanager
@@ -161,10 +172,12 @@ def torch_is_wengert() -> Iterator[None]:
     kept = {name: sys.modules.pop(name) for name in _taken()}
     sys.meta_path.insert(0, finder)
     sys.meta_path.append(inside)
+    called = _call_classes("torch", "torch.nn.parameter")
     try:
         with in_children(install):
             yield
     finally:
+        _call_classes(*called)
         if sys.meta_path is not None:  # it is, where the interpreter ends within the context
             sys.meta_path.remove(finder)
             sys.meta_path.remove(inside)

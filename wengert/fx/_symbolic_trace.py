@@ -302,8 +302,11 @@ class Tracer(TracerBase):
 
 
 def _assert(condition: Any, message: str) -> None:
-    """``assert condition, message``."""
-    assert condition, message
+    """``assert condition, message``; of a proxy it is noted, for every later call."""
+    if isinstance(condition, Proxy):
+        condition.tracer.create_proxy("call_function", _assert, (condition, message), {})
+    else:
+        assert condition, message
 
 
 _assert.__module__ = "torch"  # where it is found, by this module

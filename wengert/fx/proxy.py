@@ -169,6 +169,8 @@ class Proxy:
         name = qualified_name(orig_method)
         if name.startswith("torch.Tensor."):
             return found.tracer.create_proxy("call_method", name.removeprefix("torch.Tensor."), args, kwargs)
+        if name == "torch.einsum" and isinstance(args[-1], (list, tuple)) and isinstance(args[0], str):
+            args = (args[0], *args[-1])  # noted as if they had been given one by one
         if name.startswith("torch.nn.functional.") and name.rpartition(".")[2] not in _AS_CALLED:
             args, kwargs = _by_name(orig_method, args, kwargs)
         return found.tracer.create_proxy("call_function", orig_method, args, kwargs)

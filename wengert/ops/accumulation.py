@@ -44,7 +44,9 @@ def _accumulating(name: str, general: Any, run: Callable[..., None], keyword: st
     """Declares ``name``, an in-place form that adds ``run(target, first, second, factor)`` where it may write
     directly."""
 
-    def method(self: Any, first: Any, second: Any, *rest: Any, **kwargs: Any) -> Any:
+    def method(self: Any, first: Any = None, second: Any = None, *rest: Any, **kwargs: Any) -> Any:
+        if second is None:  # it is in kwargs, by its name, or missing
+            return general(self, *(() if first is None else (first,)), **kwargs)
         factor = kwargs.get(keyword, 1)
         plain = not rest and (not kwargs or (len(kwargs) == 1 and keyword in kwargs))
         if plain and writes_directly(self, first, second, factor):

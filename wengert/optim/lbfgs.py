@@ -5,13 +5,15 @@ Unlike the other optimisers it decides by the numbers it meets how often to call
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..autograd.modes import enable_grad, no_grad
+from ..core.dtypes import bfloat16
 from ..ops import cat, view_as_real, zeros_like
 from ..ops.arguments import integer
 from ..tensors.tensor import Tensor
@@ -99,16 +101,16 @@ class LBFGS(Optimizer):
             step = group["lr"]
             if state["n_iter"] == 1:
                 step = min(1.0, 1.0 / gradient.abs().sum()) * step
-            length = float(step)
+            length = _number(step) if isinstance(step, Tensor) else float(step)
             state["d"], state["t"] = direction, step
-            slope = float(gradient.dot(direction))
+            slope = _number(gradient.dot(direction))
             if slope > -group["tolerance_change"]:
                 break
             calls = 0
             if group["line_search_fn"] is not None:
                 start = Point(0.0, loss, gradient, slope)
                 found, calls = self._search(evaluate, start, length, direction, group["max_eval"] - evaluations)
-                loss, gradient, length = found.loss, found.gradient, found.t
+                loss, gradient, length = found.loss, found.gradient, float(found.t)
                 if length != float(step):
                     state["t"] = gradient.new_tensor(length) if isinstance(step, Tensor) else length
                 self._shift(length, direction)
@@ -158,7 +160,7 @@ class LBFGS(Optimizer):
         return direction
 
     def _search(
-        self, evaluate: Callable[[], Any], start: Point, length: float, direction: Tensor, limit: int
+        self, evaluate: Callable[[], Any], start: Point, length: Any, direction: Tensor, limit: int
     ) -> tuple[Point, int]:
         group = self.param_groups[0]
         if group["line_search_fn"] != "strong_wolfe":
@@ -166,14 +168,16 @@ class LBFGS(Optimizer):
         parameters = group["params"]
         kept = [parameter.clone() for parameter in parameters]
 
-        def point_at(t: float) -> Point:
-            self._shift(t, direction)
+        def point_at(t: Any) -> Point:
+            self._shift(float(t), direction)
             loss, gradient = float(evaluate()), self._flat_gradient()
             for parameter, value in zip(parameters, kept, strict=True):
                 parameter.copy_(value)
-            return Point(t, loss, gradient, float(gradient.dot(direction)))
+            return Point(t, loss, gradient, _number(gradient.dot(direction)))
 
-        return strong_wolfe(point_at, start, length, group["tolerance_change"] / _largest(direction), limit)
+        with np.errstate(all="ignore"):
+            return strong_wolfe(point_at, start, length, _number(direction.abs().max()), group["tolerance_change"],
+                                limit)
 
     def _flat_gradient(self) -> Tensor:
         """All gradients in one new vector, zeros where there is none."""
@@ -196,47 +200,56 @@ def _largest(vector: Tensor) -> float:
     return float(vector.abs().max())
 
 
+def _number(x: Tensor) -> Any:
+    """The number of a tensor in its own precision: what is added to it is rounded as PyTorch's tensors round it, which
+    decides whether a loss has risen by less than they can tell; and a division by zero gives nan."""
+    return (x.float() if x.dtype is bfloat16 else x).detach().numpy()[()]
+
+
 @dataclass
 class Point:
-    """A place ``t`` along a line: the loss there, its gradient, and its slope in the direction of the line."""
+    """A place ``t`` along a line: the loss there, its gradient, and its slope in the direction of the line, a number
+    of the gradient's precision as ``t`` is once it was interpolated."""
 
-    t: float
+    t: Any
     loss: float
     gradient: Tensor
-    slope: float
+    slope: Any
 
 
 def strong_wolfe(
-    evaluate: Callable[[float], Point], start: Point, first: float, narrowest: float, limit: int
+    evaluate: Callable[[Any], Point], start: Point, first: Any, largest: Any, narrowest: float, limit: int
 ) -> tuple[Point, int]:
     """A point on the line that fulfils the strong Wolfe conditions, and how many points were looked at.
 
     From ``first`` on it goes out until an interval must contain one, then narrows it (Nocedal & Wright, algorithms 3.5
-    and 3.6) until it is ``narrowest``. After ``limit`` points the best end of the interval is taken.
+    and 3.6) until its width times ``largest``, the direction's, is below ``narrowest``. After
+    ``limit`` points the best end of the interval is taken.
     """
     before, point = start, evaluate(first)
     for count in range(limit):
         risen = point.loss > start.loss + SUFFICIENT_DECREASE * point.t * start.slope
         if risen or (count > 1 and point.loss >= before.loss):
-            return _zoom(evaluate, start, [before, point], narrowest, count, limit)
+            return _zoom(evaluate, start, [before, point], largest, narrowest, count, limit)
         if abs(point.slope) <= -CURVATURE * start.slope:
             return point, count + 1
         if point.slope >= 0:
-            return _zoom(evaluate, start, [before, point], narrowest, count, limit)
+            return _zoom(evaluate, start, [before, point], largest, narrowest, count, limit)
         nearest, farthest = point.t + 0.01 * (point.t - before.t), point.t * 10
         before, point = point, evaluate(_lowest_of_cubic(before, point, nearest, farthest))
     return (start if start.loss <= point.loss else point), max(limit, 0) + 1
 
 
 def _zoom(
-    evaluate: Callable[[float], Point], start: Point, ends: list[Point], narrowest: float, count: int, limit: int
+    evaluate: Callable[[Any], Point], start: Point, ends: list[Point], largest: Any, narrowest: float, count: int,
+    limit: int
 ) -> tuple[Point, int]:
     """Narrows the interval between two points. ``count`` rounds were used before, of ``limit``."""
     best = 0 if ends[0].loss <= ends[1].loss else 1
     near_the_end = False
     while count < limit:
         left, right = sorted(end.t for end in ends)
-        if right - left < narrowest:
+        if (right - left) * largest < narrowest:
             break
         t = _lowest_of_cubic(ends[0], ends[1], left, right)
         margin = 0.1 * (right - left)
@@ -262,7 +275,7 @@ def _zoom(
     return ends[best], count + 1
 
 
-def _lowest_of_cubic(a: Point, b: Point, smallest: float, largest: float) -> float:
+def _lowest_of_cubic(a: Point, b: Point, smallest: Any, largest: Any) -> Any:
     """Where between the bounds the cubic with the losses and slopes of ``a`` and ``b`` is lowest (equation 3.59)."""
     if a.t > b.t:
         a, b = b, a
@@ -271,7 +284,7 @@ def _lowest_of_cubic(a: Point, b: Point, smallest: float, largest: float) -> flo
     square = slope * slope - a.slope * b.slope
     if not square >= 0:
         return middle
-    root = math.sqrt(square)
+    root = np.sqrt(square)
     below = b.slope - a.slope + 2 * root
     if below == 0:
         return middle

@@ -12,6 +12,12 @@ _UNARY = ("abs acos asin atan ceil cos cosh erf erfc exp expm1 floor frac lgamma
           "round rsqrt sigmoid sign sin sinh sqrt tan tanh trunc").split()
 _BINARY = "add sub mul div maximum minimum clamp_min clamp_max pow".split()
 _TERNARY = "addcmul addcdiv lerp".split()
+_WORDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_BINARY, ("other", "tensor", "scalar", "scalars")), "pow": ("exponent",),
+    "lerp": ("tensors1", "weight", "weights"),
+    **dict.fromkeys(("addcmul", "addcdiv"), ("tensor1", "tensor2", "value", "scalars", "tensor")),
+}
+"""What operands after the first may be called, in the order in which they come."""
 
 
 def _one(name: str, x: Any, given: list[Any], options: dict[str, Any]) -> Any:
@@ -25,6 +31,8 @@ def _one(name: str, x: Any, given: list[Any], options: dict[str, Any]) -> Any:
 
 def _each(name: str, self: Sequence[Any], others: Sequence[Any], options: dict[str, Any]) -> list[Any]:
     """The results for each tensor; other operands are lists as long, or the same for all."""
+    options = dict(options)
+    others = (*others, *(options.pop(word) for word in _WORDS.get(name, ()) if word in options))
     if not isinstance(self, (list, tuple)) and name != "pow":  # whose first operand may be the number
         raise TypeError(f"[_foreach_{name}] a list of tensors was expected; got {type(self).__name__}")
     lists = [x for x in (self, *others) if isinstance(x, (list, tuple))]
@@ -69,6 +77,11 @@ def _foreach_copy_(self: Sequence[Any], src: Sequence[Any], non_blocking: bool =
         x.copy_(value)
 
 
+def _foreach_clone(self: Sequence[Any], *, memory_format: Any = None) -> list[Any]:
+    """A copy of each tensor."""
+    return [x.clone() if memory_format is None else x.clone(memory_format=memory_format) for x in self]
+
+
 def _foreach_norm(self: Sequence[Any], ord: Any = 2, dtype: Any = None) -> list[Any]:
     """The norm of each tensor."""
     return [wengert.linalg.vector_norm(x, ord, dtype=dtype) for x in self]
@@ -81,7 +94,7 @@ def _foreach_max(self: Sequence[Any]) -> list[Any]:
 
 FOREACH: dict[str, Callable[..., Any]] = {
     "_foreach_zero_": _foreach_zero_, "_foreach_copy_": _foreach_copy_, "_foreach_norm": _foreach_norm,
-    "_foreach_max": _foreach_max,
+    "_foreach_max": _foreach_max, "_foreach_clone": _foreach_clone,
     **{f"_foreach_{name}": _function(name) for name in (*_UNARY, *_BINARY, *_TERNARY)},
     **{f"_foreach_{name}_": _in_place(name) for name in (*_UNARY, *_BINARY, *_TERNARY)},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import wengert as torch
@@ -53,10 +54,17 @@ class VGG(nn.Module):
         return self.classifier(torch.flatten(self.avgpool(self.features(x)), 1))
 
 
-def _vgg(layers: str, batch_norm: bool, **kwargs: Any) -> VGG:
+def make_layers(cfg: Sequence[str | int], batch_norm: bool = False) -> nn.Sequential:
+    """The convolutions for images of three channels: their numbers of channels in turn, ``"M"`` for a pooling that
+    halves the sides.
+
+    >>> from wengert.vision.models.vgg import make_layers
+    >>> len(make_layers([8, "M", 16], batch_norm=True))
+    7
+    """
     modules: list[nn.Module] = []
     channels = 3
-    for layer in _LAYERS[layers].split():
+    for layer in cfg:
         if layer == "M":
             modules.append(nn.MaxPool2d(kernel_size=2, stride=2))
             continue
@@ -65,7 +73,11 @@ def _vgg(layers: str, batch_norm: bool, **kwargs: Any) -> VGG:
         if batch_norm:
             modules.append(nn.BatchNorm2d(channels))
         modules.append(nn.ReLU(inplace=True))
-    return VGG(nn.Sequential(*modules), **kwargs)
+    return nn.Sequential(*modules)
+
+
+def _vgg(layers: str, batch_norm: bool, **kwargs: Any) -> VGG:
+    return VGG(make_layers(_LAYERS[layers].split(), batch_norm), **kwargs)
 
 
 class VGG11_Weights(WeightsEnum):
