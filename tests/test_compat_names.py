@@ -139,7 +139,8 @@ def test_operations_on_lists_of_tensors() -> None:
         ones = [torch.ones(2)]
         for name, given, wanted in (
             ("add", {"scalar": 2}, 2), ("mul", {"other": ones}, 0), ("sub", {"scalars": [3.0]}, -3),
-            ("maximum", {"scalar": 1.0}, 1), ("pow", {"exponent": 2}, 0), ("lerp", {"tensors1": ones, "weight": 0.5}, 0.5),
+            ("maximum", {"scalar": 1.0}, 1), ("pow", {"exponent": 2}, 0),
+            ("lerp", {"tensors1": ones, "weight": 0.5}, 0.5),
             ("addcmul", {"tensor1": ones, "tensor2": ones, "value": 3}, 3),
         ):
             assert getattr(torch, f"_foreach_{name}")(x, **given)[0].tolist() == [wanted] * 2
@@ -152,6 +153,7 @@ def test_the_classes_of_tensors_say_that_they_are_pytorch_s() -> None:
     with torch_is_wengert():
         import torch
 
+        assert importlib.import_module("torch.utils.model_zoo").load_url is torch.hub.load_state_dict_from_url
         assert (torch.Tensor.__module__, nn.Parameter.__module__) == ("torch", "torch.nn.parameter")
         assert pickle.loads(pickle.dumps([torch.Tensor, nn.Parameter])) == [torch.Tensor, nn.Parameter]
     assert wengert.Tensor.__module__ == before

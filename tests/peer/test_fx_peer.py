@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import wengert
+from wengert.compat import torch_is_wengert
 
 SIDES: tuple[Any, Any] = (wengert, torch)
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -381,7 +382,7 @@ def test_operands_in_a_list_and_assertions_are_noted_alike() -> None:
         by_hand = side.fx.Graph()
         x = side.fx.Proxy(by_hand.placeholder("x"), side.fx.proxy.GraphAppendingTracer(by_hand))
         if side is wengert:
-            with wengert.compat.torch_is_wengert():
+            with torch_is_wengert():
                 import torch as ours
                 ours._assert(x.shape[-1] == 2, "two columns")
         else:

@@ -488,7 +488,8 @@ IN_PLACE = {
     "sgn_": lambda t, x, y: x.sgn_(),
     "lerp_ by name": lambda t, x, y: x.lerp_(y, weight=0.3).lerp_(end=y * 2, weight=0.25),
     "addcmul_ by name": lambda t, x, y: x.addcmul_(y, tensor2=y * 2, value=3).addcmul_(tensor1=y, tensor2=y),
-    "addcdiv_ by name": lambda t, x, y: x.addcdiv_(y, tensor2=y * y + 2, value=3).addcdiv_(tensor1=y, tensor2=y * y + 1),
+    "addcdiv_ by name": lambda t, x, y: x.addcdiv_(y, tensor2=y * y + 2, value=3).addcdiv_(
+        tensor1=y, tensor2=y * y + 1),
     "addcmul_ self": lambda t, x, y: x.addcmul_(x, y),
     "erfinv_": lambda t, x, y: x.tanh_().erfinv_(),
 }
