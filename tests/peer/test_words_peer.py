@@ -78,6 +78,30 @@ complex(i, i) | Expected both inputs to be Half, Float or Double tensors but got
 iinfo(torch.bool) | torch.bool is not supported by torch.iinfo
 frombuffer([1], dtype=torch.uint8) | object does not implement Python buffer protocol
 where(x > 0, x) | invalid combination of arguments
+linalg.inv(torch.zeros(2, 2)) | The diagonal element 1 is zero, the inversion could not be completed
+linalg.inv(torch.stack([torch.eye(2), torch.ones(2, 2)])) | \(Batch element 1\): The diagonal element 2 is zero
+linalg.inv(i.expand(2, 2)) | Expected a floating point or complex tensor as input. Got Long
+linalg.inv(torch.eye(2).half()) | Low precision dtypes not supported. Got Half
+linalg.eig(torch.full((2, 2), inf)) | input tensor should not contain infs or NaNs
+linalg.svd(torch.full((2, 2), inf - inf)) | failed to converge because the input matrix contained non-finite values
+linalg.svd(x, driver="gesvd") | keyword argument `driver=` is only supported on CUDA inputs
+linalg.multi_dot([x, torch.ones(4), x]) | tensor 1 must be 2D but got 1D
+linalg.tensorinv(torch.eye(2), 0) | Expected a strictly positive integer for 'ind'
+linalg.lu(torch.eye(2), pivot=False) | linalg.lu_factor: LU without pivoting is not implemented on the CPU
+x.mv(s[:, 0]) | size mismatch, got input \(3\), mat \(3x4\), vec \(2\)
+bmm(x, x) | batch1 must be a 3D tensor
+addmm(torch.ones(5), torch.ones(2, 3), x) | The expanded size of the tensor \(4\) must match the existing size \(5\)
+einsum("i2", x) | invalid subscript given at index 1 in the equation string
+einsum("ij->k", x) | output subscript k does not appear in the equation for any input operand
+tensordot(x, x, ([0, 1], [0])) | both dimension lists should have same length
+cov(x, fweights=torch.ones(4)) | expected fweights to have integral dtype but got fweights with Float dtype
+cdist(x, x, compute_mode="a") | a is not a valid value for compute_mode
+fft.fft(torch.tensor(1.0)) | Dimension specified as -1 but tensor has no dimensions
+fft.rfft(c) | rfft expects a real input tensor, but got ComplexFloat
+fft.fft(x.bfloat16()) | Unsupported dtype BFloat16
+stft(x[0], 4, hop_length=0, return_complex=True) | expected hop_length > 0, but got hop_length=0
+stft(x[0], 4, win_length=9, return_complex=True) | expected 0 < win_length <= n_fft, but got win_length=9
+stft(x[0], 4, window=torch.ones(9), return_complex=True) | but got window with size \[9\]
 nn.functional.conv2d(image, kernel, stride=(1, 1, 1)) | but got stride=\[1, 1, 1\]
 nn.functional.max_pool1d(x, -1) | max_pool1d\(\) kernel_size must be greater than zero, but got -1
 nn.functional.max_pool1d(x, 2, padding=2) | max_pool1d\(\) padding should be at most half of kernel size
@@ -94,7 +118,7 @@ def test_the_words_that_pytorchs_own_tests_look_for(line: str) -> None:
     call, _, words = line.partition(" | ")
     errors = []
     for library in (peer, wengert):
-        named: dict[str, Any] = {name: getattr(library, name) for name in re.findall(r"^(\w+)\(", call)}
+        named: dict[str, Any] = {name: getattr(library, name) for name in re.findall(r"^(\w{3,})[.(]", call)}
         named |= {"torch": library, "nn": library.nn, "inf": math.inf, "x": library.arange(12.0).reshape(3, 4),
                   "i": library.tensor([0, 2]), "s": library.ones(2, 4), "c": library.tensor([1j]),
                   "image": library.ones(1, 2, 5, 5), "kernel": library.ones(3, 2, 2, 2)}

@@ -76,8 +76,7 @@ def _eliminated(A: Any, pivot: bool) -> tuple[Any, Any, Any]:
     _check_matrices("lu_factor", A)
     _check_lapack("lu", A)
     if not pivot:
-        raise RuntimeError("[linalg.lu_factor] pivot=True was expected: LU without pivoting is not implemented on the "
-                           "CPU")
+        raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU; pivot=True is")
     return P.lu_factor(A)
 
 
@@ -150,7 +149,8 @@ def lu(A: Any, *, pivot: bool = True) -> Any:
 
 def _check_pivots(op: str, pivots: Any) -> None:
     if pivots._data.dtype != np.int32:
-        raise RuntimeError(f"[{op}] pivots of torch.int32 were expected, as lu_factor gives them; got "
+        raise RuntimeError(f"torch.{op}: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype, as "
+                           "lu_factor gives it; got "
                            f"{type_name(pivots._data.dtype)}; convert with .int()")
 
 

@@ -15,6 +15,7 @@ from ..core import dtypes
 from ..core.errors import DTypeError, OutOfRangeError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dims
+from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor
 from .arguments import check_options, dtype_of, finish, integer, integers
 from .conversion import cast
@@ -41,13 +42,15 @@ def _prepared(op: str, input: Tensor, s: Any, dim: Any, norm: Any, want: str) ->
     if norm not in (None, *_SWAPPED):
         raise RuntimeError(f"[fft.{op}] Invalid normalization mode: \"{norm}\"; expected backward, forward or ortho")
     if input._data.dtype.itemsize == 2 and input._data.dtype.kind in "fV":
-        raise DTypeError(f"[fft.{op}] Unsupported dtype {input.dtype}; convert the tensor to float32 first")
+        raise DTypeError(f"[fft.{op}] Unsupported dtype {type_name(input._data.dtype)}; convert the tensor to float32 "
+                         "first")
     if want == "real" and input.is_complex():
-        raise DTypeError(f"[fft.{op}] {op} expects a real input tensor, but got {input.dtype}; take .real, or use the "
-                         "transform of complex values")
+        raise DTypeError(f"[fft.{op}] {op} expects a real input tensor, but got {type_name(input._data.dtype)}; take "
+                         ".real, or use the transform of complex values")
     rank = input.dim()
     if not rank and dim not in (None, ()):
-        raise OutOfRangeError(f"[fft.{op}] Dimension specified as {dim} but tensor has no dimensions; add one first")
+        raise OutOfRangeError(f"[fft.{op}] Dimension specified as {dim[0] if isinstance(dim, tuple) else dim} but "
+                              "tensor has no dimensions; add one first")
     sizes = None if s is None else integers(s, f"fft.{op}")
     if dim is None:
         dims: Dims = tuple(range(rank)) if sizes is None else tuple(range(rank - len(sizes), rank))

@@ -449,6 +449,7 @@ def svd(A: Any, full_matrices: bool = True, *, driver: str | None = None) -> Any
     >>> torch.allclose(U @ torch.diag(S) @ Vh, A)
     True
     """
+    _check_driver("svd", driver)
     return _svd(P.svd(A, full=full_matrices))
 
 
@@ -460,7 +461,14 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
     >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, -2.0]]))
     tensor([3., 2.])
     """
+    _check_driver("svdvals", driver)
     return P.svd(A)[1]
+
+
+def _check_driver(op: str, driver: str | None) -> None:
+    if driver is not None:
+        raise RuntimeError(f"torch.linalg.{op}: keyword argument `driver=` is only supported on CUDA inputs with "
+                           "cuSOLVER backend.")
 
 
 # --- norms and numbers ------------------------------------------------------------------------------------------------
@@ -648,9 +656,9 @@ def multi_dot(tensors: Any) -> Any:
         listed[0] = listed[0][None, :]
     if last_is_column:
         listed[-1] = listed[-1][:, None]
-    for x in listed:
+    for place, x in enumerate(listed):
         if x._data.ndim != 2:
-            raise RuntimeError(f"multi_dot(): tensors must be 2D between the ends but got {x._data.ndim}D")
+            raise RuntimeError(f"multi_dot(): tensor {place} must be 2D but got {x._data.ndim}D")
     split = _best_order([listed[0]._data.shape[0], *(x._data.shape[1] for x in listed)])
 
     def chain(i: int, j: int) -> Any:
@@ -748,7 +756,9 @@ def tensorinv(A: Any, ind: int = 2) -> Any:
     torch.Size([6, 2, 3])
     """
     head, tail = A._data.shape[:ind], A._data.shape[ind:]
-    if ind <= 0 or _size(head) != _size(tail):
+    if ind <= 0:
+        raise RuntimeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
+    if _size(head) != _size(tail):
         raise RuntimeError("Expected self to satisfy the requirement prod(self.shape[ind:]) == "
                            "prod(self.shape[:ind]), but got "
                            f"{_size(tail)} != {_size(head)}")

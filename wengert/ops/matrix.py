@@ -41,7 +41,7 @@ def _check_operands(op: str, *operands: Any) -> None:
 
 def _check_rank(op: str, x: Any, rank: int, name: str) -> None:
     if x._data.ndim != rank:
-        kind = {1: "1D tensors", 2: "a matrix", 3: "batches of matrices (3D)"}[rank]
+        kind = {1: "1D tensors", 2: "a matrix", 3: "a 3D tensor"}[rank]
         raise ShapeError(f"[{op}] {name} must be {kind}: {rank}D tensors expected, but got {x._data.ndim}D of shape "
                          f"{tuple(x._data.shape)}")
 
@@ -214,8 +214,12 @@ def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
     have = base._data.shape
     fits = len(have) <= len(shape) and all(n in (1, m) for n, m in zip(reversed(have), reversed(shape), strict=False))
     if not fits:
-        raise ShapeError(f"[{op}] The expanded size of the tensor {shape} must match the existing size "
-                         f"{tuple(have)} of the tensor that is added to; give it that shape, or sizes of 1")
+        place = next(d for d in range(1, max(len(have), len(shape)) + 1) if d > len(shape) or (
+            d <= len(have) and have[-d] not in (1, shape[-d])))
+        raise ShapeError(f"[{op}] The expanded size of the tensor ({shape[-place] if place <= len(shape) else 0}) must "
+                         f"match the existing size ({have[-place]}) at non-singleton dimension {len(shape) - place}. "
+                         f"Target sizes: {list(shape)}. Tensor sizes: {list(have)}; give what is added to that shape, "
+                         "or sizes of 1")
 
 
 @function(inplace=True)
@@ -343,7 +347,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     else:
         a_dims, b_dims = ([one] if isinstance(one, int) else list(one) for one in dims)
     if len(a_dims) != len(b_dims):
-        raise RuntimeError("both dimension lists should have the same length")
+        raise RuntimeError("both dimension lists should have same length")
     a_dims = [wrap_dim(d, a._data.ndim, "tensordot") for d in a_dims]
     b_dims = [wrap_dim(d, b._data.ndim, "tensordot") for d in b_dims]
     for i, j in zip(a_dims, b_dims, strict=True):
@@ -382,16 +386,19 @@ def _subscripts(equation: str, operands: Sequence[Any]) -> tuple[list[str], str]
                                "ellipsis was given")
         terms[position] = term.replace("...", letters[widest - extra:])
         if not all(c in string.ascii_letters for c in terms[position]):
-            raise RuntimeError(f"einsum(): invalid subscript given at operand {position}: subscripts must be in "
-                               "[a-zA-Z]")
+            wrong = next(c for c in terms[position] if c not in string.ascii_letters)
+            raise RuntimeError(f"einsum(): invalid subscript given at index {equation.index(wrong)} in the equation "
+                               "string, subscripts must be in [a-zA-Z]")
     if result is None:
         everything = "".join(terms)
         result = letters + "".join(sorted(c for c in set(everything) if everything.count(c) == 1 and c not in letters))
     else:
         result = result.replace("...", letters)
     for c in result:
-        if result.count(c) > 1 or not any(c in t for t in terms):
-            raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output, or in no operand")
+        if result.count(c) > 1:
+            raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
+        if not any(c in t for t in terms):
+            raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
     return terms, result
 
 
@@ -522,6 +529,11 @@ def kron(input: Any, other: Any) -> Tensor:
     return own(P.reshape(left * right, shape=tuple(m * n for m, n in zip(a, b, strict=True))))
 
 
+_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
+"""How PyTorch may work out distances; the result is the same."""
+
+
+
 @function(method=False)
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The ``p``-norms of all differences of rows: ``(..., N, M)`` and ``(..., K, M)`` give ``(..., N, K)``.
@@ -536,6 +548,8 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     if x1._data.shape[-1] != x2._data.shape[-1]:
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: "
                            f"{x2._data.shape[-1]}")
+    if compute_mode not in (None, *_MODES):
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     check_takes("cdist", REAL_ONLY + HALVES, x1)
     check_one_dtype("cdist", x1, x2)
     if p < 0:

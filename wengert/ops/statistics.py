@@ -390,7 +390,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         raise RuntimeError("cov(): bool dtype is not supported for input")
     if fweights is not None and fweights._data.dtype.kind not in "iu":
         raise RuntimeError(f"cov(): expected fweights to have integral dtype but got fweights with "
-                           f"{fweights.dtype} dtype")
+                           f"{type_name(fweights._data.dtype)} dtype")
     if aweights is not None and aweights._data.dtype.kind != "f":
         raise RuntimeError(f"cov(): expected aweights to have floating point dtype but got aweights with "
                            f"{aweights.dtype} dtype")

@@ -111,15 +111,18 @@ def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tens
     size = integer(n_fft, op)
     step = size // 4 if hop is None else integer(hop, op)
     width = size if length is None else integer(length, op)
-    if not (size > 0 and step > 0 and 0 < width <= size):
-        raise RuntimeError(f"[{op}] expected n_fft and hop_length above 0 and win_length from 1 to n_fft; got "
-                           f"n_fft={size}, hop_length={step}, win_length={width}")
+    if step <= 0:
+        raise RuntimeError(f"[{op}] expected hop_length > 0, but got hop_length={step}")
+    if size <= 0:
+        raise RuntimeError(f"[{op}] expected n_fft > 0, but got n_fft={size}")
+    if not 0 < width <= size:
+        raise RuntimeError(f"[{op}] expected 0 < win_length <= n_fft, but got win_length={width} and n_fft={size}")
     if window is None:
         dtype = dtypes.to_real(like.dtype) if like.is_complex() else like.dtype
         window = finish(np.ones(width, dtype.numpy), False)
     if tuple(window.shape) != (width,):
         raise RuntimeError(f"[{op}] expected a 1D window tensor of size equal to win_length={width}, but got window "
-                           f"with size {tuple(window.shape)}")
+                           f"with size {list(window.shape)}")
     left = (size - width) // 2
     return size, step, P.pad(window, widths=((left, size - width - left),)) if width < size else window
 

@@ -60,6 +60,11 @@ def _matmul_spec(x: Spec, y: Spec) -> Spec:
                          f"and {len(y.shape)}D")
     inner = y.shape[-2] if len(y.shape) > 1 else y.shape[0]
     if x.shape[-1] != inner:
+        if len(y.shape) == 1 and len(x.shape) == 2:
+            raise ShapeError(f"[matmul] size mismatch, got input ({x.shape[0]}), mat ({x.shape[0]}x{x.shape[1]}), vec "
+                             f"({inner}): shapes cannot be multiplied; the last size of the first operand must be the "
+                             f"only size of the second; got shapes {x.shape} and {y.shape}; transpose one of them "
+                             "(.mT), or check the order")
         raise ShapeError(
             f"[matmul] mat1 and mat2 shapes cannot be multiplied ({_rows(x)}x{x.shape[-1]} and {inner}x"
             f"{y.shape[-1] if len(y.shape) > 1 else 1}); the last size of the first operand must be the "

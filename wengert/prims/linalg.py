@@ -51,8 +51,11 @@ def matrices(name: str, x: Numbers) -> None:
         raise ShapeError(f"[linalg.{name}] The input tensor A must have at least 2 dimensions; got shape "
                          f"{tuple(x.shape)}")
     if x.dtype.char not in "fdFD":
-        raise DTypeError(f"[linalg.{name}] Expected a floating point or complex tensor of at least 32 bits as "
-                         f"input; got {x.dtype}; convert with .float() first")
+        kind = {"float16": "Half", "int64": "Long", "bool": "Bool"}.get(str(x.dtype), str(x.dtype))
+        low = x.dtype.kind in "fVW"
+        raise DTypeError(f"[linalg.{name}] " + ("Low precision dtypes not supported" if low else
+                                                "Expected a floating point or complex tensor as input") +
+                         f". Got {kind}; convert with .float() first")
 
 
 def _square_spec(name: str, x: Spec) -> Spec:
@@ -61,12 +64,30 @@ def _square_spec(name: str, x: Spec) -> Spec:
     return x
 
 
+def _located(why: str, x: Array) -> str:
+    """``why`` with the first matrix of a batch that has no inverse, and the place of the first zero in its diagonal, as
+    elimination leaves it."""
+    if "{element}" not in why:
+        return why
+    info = np.asarray(P.lu_factor.run(x)[2])
+    first = np.flatnonzero(info.reshape(-1))
+    batch = f"(Batch element {first[0] if first.size else 0}): " if info.ndim else ""
+    return batch + why.format(element=info.reshape(-1)[first[0]] if first.size else x.shape[-1])
+
+
+_FAILED = {"svd": "The algorithm failed to converge because the input matrix contained non-finite values.",
+           "eig": "input tensor should not contain infs or NaNs."}
+"""What fails where a matrix has numbers that are not finite."""
+
+
 def _call(name: str, function: Rule, *arrays: Any, why: str = "", **options: Any) -> Any:
     """A function of numpy.linalg, its failure in our words."""
     try:
         return function(*arrays, **options)
     except np.linalg.LinAlgError as error:
-        raise LinAlgError(f"[linalg.{name}] {why or error}; got shape {tuple(arrays[0].shape)}") from error
+        words = _FAILED.get(name) if not np.isfinite(arrays[0]).all() else None
+        said = words or _located(why, arrays[0]) or error
+        raise LinAlgError(f"[linalg.{name}] {said}; got shape {tuple(arrays[0].shape)}") from error
 
 
 def _solved(name: str, why: str, xp: ModuleType, a: Array, b: Array | None) -> Array:
@@ -82,8 +103,8 @@ def _solved(name: str, why: str, xp: ModuleType, a: Array, b: Array | None) -> A
                       _call(name, xp.linalg.solve, a, b, why=why))
 
 
-_SINGULAR = ("The diagonal element of a factor is zero, the inversion could not be completed because the input "
-             "matrix is singular")
+_SINGULAR = ("The diagonal element {element} is zero, the inversion could not be completed because the input matrix is "
+             "singular")
 
 
 def _matrix(*shape: int, seed: int = 0) -> np.ndarray:
