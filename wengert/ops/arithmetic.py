@@ -11,7 +11,7 @@ from ..core.dtypes import category
 from ..core.primitive import P
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
-from ..tensors.apply import NUMBERS, apply, check_number, number_for, result_type, stored_number
+from ..tensors.apply import NUMBERS, apply, check_number, number_for, refuse_truth_values, result_type, stored_number
 from ..tensors.creation import array_from
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
@@ -37,6 +37,8 @@ def _check_alpha(op: str, target: Any, alpha: Any) -> None:
 
 
 def _scaled(op: str, input: Any, other: Any, alpha: Any) -> Any:
+    if op != "add":
+        refuse_truth_values(op, (input, other))
     target = result_type(op, (input, other))
     _check_alpha(op, target, alpha)
     alpha = bool(alpha) if target.kind == "b" else alpha

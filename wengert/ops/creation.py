@@ -621,7 +621,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     count = integer(steps, "logspace")
 
     def spaced(start: Any, end: Any) -> Tensor:
-        start, end = _number(start), _number(end)
+        start, end = _bounds("logspace", start, end)
         wanted = _spaced_dtype(start, end, dtype)
         if wanted.kind == "b" or wanted.char == EIGHTHS:
             raise NotImplementedError(f"[logspace] \"logspace_cpu\" not implemented for "

@@ -310,7 +310,7 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
             raise TypeError(f"{primitive.name}(): argument 'input' (position 1) must be Tensor, not numpy.ndarray")
         operands = tuple([make(x, None) if type(x) is ndarray else x for x in operands])
     if primitive.promotion == "number":
-        _refuse_truth_values(primitive.name, operands)
+        refuse_truth_values(primitive.name, operands)
     first = 1 if primitive.promotion == "where" else 0
     meeting = operands[first:]
     target = result_type(primitive.name, meeting)
@@ -319,7 +319,7 @@ def promote(primitive: Primitive, operands: tuple[Any, ...]) -> tuple[Any, ...]:
     return operands[:first] + tuple([_meet(x, target, primitive.promotion == "compare") for x in meeting])
 
 
-def _refuse_truth_values(op: str, operands: Sequence[Any]) -> None:
+def refuse_truth_values(op: str, operands: Sequence[Any]) -> None:
     """Raises if an operand holds truth values, of which there is no difference."""
     truths = [x._data.dtype.kind == "b" if type(x) in TENSORS else isinstance(x, (bool, np.bool_)) for x in operands]
     if any(truths):
@@ -445,7 +445,7 @@ def reworded(primitive: Primitive, operands: Sequence[Any], params: dict[str, An
     specs = [spec_of(x) for x in operands]
     try:
         if primitive.promotion == "number":
-            _refuse_truth_values(primitive.name, operands)
+            refuse_truth_values(primitive.name, operands)
         primitive.spec(*specs, **params)
     except (ShapeError, DTypeError) as worded:
         return worded

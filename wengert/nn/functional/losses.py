@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ...core.dtypes import int64, uint8
-from ...core.errors import ShapeError
+from ...core.errors import DTypeError, ShapeError
 from ...core.frames import warn
 from ...core.primitive import COMPLEX, REAL_ONLY, TRUTHS, P
 from ...ops import broadcast_shapes, broadcast_tensors, xlogy
@@ -154,7 +154,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 def _check_floats(op: str, *operands: Tensor) -> None:
     for x in operands:
         if not x.is_floating_point():
-            raise RuntimeError(f"[{op}] floating input and target were expected; got {x.dtype}; convert with .float()")
+            raise DTypeError(f"[{op}] floating input and target were expected; got {x.dtype}; convert with .float()")
 
 
 @asking
