@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core import dtypes
 from ..core.dtypes import category
+from ..core.errors import DTypeError
 from ..core.primitive import P
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
@@ -222,6 +223,8 @@ def ldexp(input: Any, other: Any) -> Tensor:
     """
     if type(other) not in TENSORS:
         raise TypeError(f"ldexp(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    if other._data.dtype == bool and type(input) in TENSORS and category(input.dtype) == 2:
+        raise DTypeError("[ldexp] \"ldexp_cpu_exp\" not implemented for 'Bool'; convert the exponents with .int()")
     if type(input) in TENSORS and category(input.dtype) > 1 and other._data.dtype.kind in "iu":
         wanted = input.dtype  # in which the powers are computed too
     else:

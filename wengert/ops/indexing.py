@@ -551,12 +551,15 @@ def argwhere(input: Tensor) -> Tensor:
 
 
 @function(method=False, takes_tensor=False)
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+def isin(elements: Any = None, test_elements: Any = None, *, element: Any = None, test_element: Any = None,
+         assume_unique: bool = False, invert: bool = False) -> Tensor:
     """Whether each element of ``elements`` is one of ``test_elements``; one of them at least is a tensor.
 
     >>> torch.isin(torch.tensor([1, 2, 3, 4]), torch.tensor([2, 4]))
     tensor([False,  True, False,  True])
     """
+    elements = element if elements is None else elements
+    test_elements = test_element if test_elements is None else test_elements
     check_some_tensor("isin", elements, test_elements)
     pair = [x.detach() if isinstance(x, Tensor) else make(np.asarray(x), None) for x in (elements, test_elements)]
     for x in pair:

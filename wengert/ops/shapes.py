@@ -14,6 +14,7 @@ import numpy as np
 from ..autograd.levels import place_of
 from ..core.dtypes import from_numpy
 from ..core.errors import ShapeError
+from ..core.frames import warn
 from ..core.geometry import check_inside, strided_view
 from ..core.primitive import P
 from ..core.spec import Size, wrap_dim, wrap_dims
@@ -331,6 +332,9 @@ def _matrices_turned(self: Tensor) -> Tensor:
     >>> torch.ones(2, 3, 4).mT.shape
     torch.Size([2, 4, 3])
     """
+    if not self._data.ndim:
+        warn("Tensor.mT is deprecated on 0-D tensors. This function is the identity in these cases.", UserWarning)
+        return self
     if self._data.ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got "
                            f"{self._data.ndim}-D tensor.")
@@ -345,7 +349,12 @@ def adjoint(input: Tensor) -> Tensor:
     tensor([[1.-2.j, 0.-0.j],
             [3.-0.j, 0.-1.j]])
     """
-    return P.conj(_swapped(input, -2, -1, "Transpose")) if input.is_complex() else _swapped(input, -2, -1, "Transpose")
+    if not input._data.ndim:
+        warn("adjoint() is deprecated on 0-D tensors. Consider using x.conj().", UserWarning)
+    elif input._data.ndim < 2:
+        raise ShapeError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    turned = _swapped(input, -2, -1, "Transpose") if input._data.ndim else input
+    return P.conj(turned) if input.is_complex() else turned
 
 
 def _matrix_adjoint(self: Tensor) -> Tensor:
@@ -357,7 +366,7 @@ def _matrix_adjoint(self: Tensor) -> Tensor:
     """
     if self._data.ndim not in (0, 2):
         raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._data.ndim}-D tensor.")
-    return adjoint(self) if self._data.ndim else self
+    return adjoint(self)
 
 
 Tensor.T = property(_all_turned)  # type: ignore[attr-defined]
@@ -471,6 +480,9 @@ def broadcast_shapes(*shapes: Any) -> Size:
     >>> torch.broadcast_shapes((2, 1, 3), (4, 1))
     torch.Size([2, 4, 3])
     """
+    for shape in shapes:
+        if isinstance(shape, float):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {shape}")
     listed = [integers(shape, "broadcast_shapes") for shape in shapes]
     if any(n < 0 for shape in listed for n in shape):
         raise ValueError("[broadcast_shapes] Attempting to broadcast a dimension with negative length!; got "

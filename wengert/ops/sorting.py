@@ -93,7 +93,7 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any
     values=tensor(20),
     indices=tensor(3))
     """
-    check_takes("kthvalue", TRUTHS, input)
+    check_takes("kthvalue", TRUTHS + COMPLEX, input)
     place = wrap_dim(dim, input._data.ndim, "kthvalue")
     check_not_empty("kthvalue", input, place)
     if not 1 <= k <= (input._data.shape[place] if input._data.ndim else 1):

@@ -152,7 +152,7 @@ def _logcumsumexp(xp: ModuleType, x: Array, dim: int) -> Array:
     if not x.ndim or not x.shape[dim]:
         return x.copy()
     if x.dtype.kind in "cW":
-        out = xp.array(x)
+        out = xp.array(x, order="C")
         rows = xp.moveaxis(out, dim, 0)
         for i in range(1, len(rows)):
             rows[i] = P.logaddexp(rows[i - 1], rows[i])
