@@ -693,6 +693,8 @@ def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
         raise RuntimeError(f"[vander] N must be non-negative; got {N}")
     powers = np.arange(columns) if increasing else np.arange(columns)[::-1]
     base = x if x._data.dtype.kind in "fcVW" else x.to(dtypes.int64)
+    if columns < 2:  # a column of ones, which does not depend on x
+        base = base.detach()
     return P.pow(P.reshape(base, shape=(*x._data.shape, 1)), make(powers.astype(np.int64), None))
 
 

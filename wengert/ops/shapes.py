@@ -721,12 +721,18 @@ def is_neg(self: Tensor) -> bool:
 def _in_place(name: str, change: Any) -> None:
     def plain(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_writable(self, name, elements=False)
-        place = self._alias
-        part = change(self, *args, **kwargs)
+        place, before = self._alias, state.grad
+        # What is computed later of the other shape has gradients of that one: the change is recorded even where nothing
+        # else is, unless this is a leaf, which is one in any shape, or a view, which is read anew.
+        state.grad = recorded = before or (place is None and self._edge is not None and type(self._edge) is not Leaf)
+        try:
+            part = change(self, *args, **kwargs)
+        finally:
+            state.grad = before
         if state.watcher is not None and state.watcher.tracer is not None:
             state.watcher.tracer.relaid(self, plain, (args, kwargs))
         self._data = part._data
-        if state.grad:
+        if recorded:
             self._edge = part._edge
         if place is None or not state.grad and not place.steps and type(self._edge) is Leaf:
             self._alias = None  # it stays the whole; so does a leaf, which is one in any shape

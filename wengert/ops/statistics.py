@@ -33,7 +33,8 @@ def _median(op: str, whole: Any, primitive: Any, doc: str) -> None:
             raise NotImplementedError(f'"{op}_out_impl" not implemented for \'{type_name(input._data.dtype)}\'')
         if dim is None:
             if not input._data.size:
-                return make(np.array(np.nan, input._data.dtype), None)
+                none = make(np.array(np.nan, input._data.dtype), None)
+                return none if edge_of(input) is None else none + P.sum(input, dim=tuple(np.arange(input.ndim)))
             return whole(input)
         where = wrap_dim(dim, input._data.ndim, op)
         check_not_empty(op, input, where)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..core.batching import all_spread, along, changed, each, lifted, moved, native, resolved
-from ..core.dtypes import from_numpy, to_complex
+from ..core.dtypes import from_numpy, to_complex, to_real
 from ..core.errors import ShapeError
 from ..core.geometry import LARGEST, bytes_of, check_inside, laid_out, room_for, row_major, strided_view
 from ..core.layout import copy_with_gaps, has_channels_last, imag_part, in_rows, laid_as, order_of, parts_of, real_part
@@ -169,12 +169,16 @@ def _lies(x: Array, memory: Array, strides: Dims, start: int) -> bool:
 
 def _as_strided_adjoint(ct: Numbers, shape: Dims, params: Params) -> Any:
     """Each element of the result is an element of the operand, found by its place in memory; those that the operand
-    does not show get no gradient."""
-    source = _source(_places(shape, *(params.get("geometry") or (row_major(shape), 0))),
-                     _places(params["size"], params["stride"], params["offset"]))
+    does not show get no gradient. Elements of an expanded operand that lie at one place share its gradient evenly."""
+    shown = _places(shape, *(params.get("geometry") or (row_major(shape), 0)))
+    source = _source(shown, _places(params["size"], params["stride"], params["offset"]))
     count = prod(shape)
-    flat = P.index_adjoint(ct, np.where(source < 0, count, source), shape=(count + 1,), places=(True,))
-    return P.reshape(flat[:count], shape=shape)
+    flat = P.index_adjoint(ct, np.where(source < 0, count, source), shape=(count + 1,), places=(True,))[:count]
+    last = _source(shown, shown).reshape(-1)
+    shares = np.bincount(last, minlength=count)[last]
+    if (shares > 1).any():
+        flat = P.index(flat, last, places=(True,)) * (1.0 / shares).astype(to_real(from_numpy(flat.dtype)).numpy)
+    return P.reshape(flat, shape=shape)
 
 
 def _source(shown: Any, wanted: Any) -> Any:
