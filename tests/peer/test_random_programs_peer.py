@@ -12,15 +12,16 @@ import wengert
 from tests.peer.random_programs import different, program
 
 
-@pytest.mark.parametrize("first", range(0, 120, 30))
+@pytest.mark.parametrize("first", range(0, 80, 20))
 def test_random_programs(first: int) -> None:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        found = {seed: different(program(seed)) for seed in range(first, first + 30)}
+        found = {seed: different(program(seed)) for seed in range(first, first + 20)}
     assert not {seed: fault for seed, fault in found.items() if fault is not None}
 
 
-@pytest.mark.parametrize("name, arguments", [("unsqueeze_", (0,)), ("t_", ()), ("transpose_", (0, 1)), ("squeeze_", ())])
+@pytest.mark.parametrize("name, arguments", [("unsqueeze_", (0,)), ("t_", ()), ("transpose_", (0, 1)),
+                                             ("squeeze_", ())])
 @pytest.mark.parametrize("shape", [(3, 2), (3, 1), (1, 3)])
 def test_gradients_fit_what_was_turned_where_nothing_is_recorded(name: str, arguments: tuple[int, ...],
                                                                 shape: tuple[int, ...]) -> None:
