@@ -228,8 +228,8 @@ def different(statements: list[Statement]) -> tuple[str, str, str] | None:
             return None
         if problem is not None and refusal is None and value is not None and not (value.numel() and value.dim()):
             return None  # it returns before it looks at the dtype
-        if type(problem).__name__ == "InplaceError" and refusal is not None:
-            return None  # of what is wrong in two ways the other is said first
+        if type(problem).__name__ == "InplaceError" and (refusal is not None or text == "x.copy_(y)"):
+            return None  # what is wrong in two ways is said first here; so is what is expanded, though it be itself
         if (refusal is None) != (problem is None):
             return "refused", text, f"{refusal!r} in PyTorch, {problem!r} here"
         if refusal is not None:
