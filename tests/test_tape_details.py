@@ -636,3 +636,69 @@ def test_a_pure_view_may_be_written() -> None:
     First.apply(whole).mul_(3)
     whole.sum().backward()
     assert x.grad.tolist() == [3.0, 1.0]
+
+
+def test_checkpoints_of_functions_that_run_backward_themselves() -> None:
+    from wengert.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+
+    def plain(x: Any) -> Any:
+        return x.sin().exp().sin()
+
+    def with_runs_inside(x: Any) -> Any:
+        for _ in range(2):
+            grad(plain(x), x)
+        return x.sin()
+
+    def kept(function: Any) -> Any:
+        return lambda x: checkpoint(function, x, use_reentrant=False)
+
+    def slope(function: Any) -> Any:
+        def of(x: Any) -> Any:
+            with torch.enable_grad():
+                return grad(function(x), x, create_graph=True)[0]
+
+        return of
+
+    x = torch.tensor(0.7, requires_grad=True)
+    for early in (True, False):
+        for f in (plain, with_runs_inside):
+            for order, functions in enumerate([
+                    [kept(f), kept(kept(f))], [slope(kept(f)), slope(kept(kept(f)))],
+                    [slope(kept(slope(f))), kept(slope(slope(kept(f)))), slope(kept(slope(kept(f))))]]):
+                expected: Any = f
+                for _ in range(order):
+                    expected = slope(expected)
+                for function in functions:
+                    with set_checkpoint_early_stop(early):
+                        assert function(x).item() == pytest.approx(expected(x).item())
+                        assert slope(function)(x).item() == pytest.approx(slope(expected)(x).item())
+
+
+def test_a_function_can_ask_whether_the_graph_is_kept() -> None:
+    found = []
+    y = leaf(1.0).exp()
+    y.register_hook(lambda _: found.append(asked()))
+    with torch_is_wengert():
+        from torch._C._autograd import _get_current_graph_task_keep_graph as asked
+
+        y.backward(retain_graph=True)
+        y.backward()
+    assert found == [True, False] and asked()
+
+
+def test_a_leafs_node_has_notes_too() -> None:
+    node = leaf(1.0).exp().grad_fn.next_functions[0][0]
+    node.metadata["seen"] = 1
+    assert node.metadata == {"seen": 1}
+
+
+def test_short_names_of_dtypes_and_the_calls_that_go_on() -> None:
+    with torch_is_wengert():
+        from torch._C._profiler import gather_traceback, symbolize_tracebacks
+        from torch.utils._dtype_abbrs import dtype_abbrs
+
+        short = [dtype_abbrs[each] for each in (torch.float32, torch.bfloat16, torch.bool, torch.uint8, torch.complex64,
+                                                torch.float8_e4m3fn)]
+        assert short == ["f32", "bf16", "b8", "u8", "c64", "f8e4m3fn"]
+        (frames,) = symbolize_tracebacks([gather_traceback(True, False, False)])
+    assert frames[0]["name"] == "test_short_names_of_dtypes_and_the_calls_that_go_on"

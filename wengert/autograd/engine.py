@@ -43,7 +43,7 @@ class Pass:
     """One run of the tape: the cotangents that wait for their node, and which of them are sums of our own."""
 
     __slots__ = ("__weakref__", "_nodes", "accumulates", "callbacks", "create_graph", "order", "owned", "pending",
-                 "tensors")
+                 "retains", "tensors")
 
     def __init__(self, create_graph: bool, tensors: bool) -> None:
         self.pending: dict[Node | Leaf, Any] = {}
@@ -51,7 +51,7 @@ class Pass:
         self.create_graph, self.tensors = create_graph, tensors
         self.order: list[Node | Leaf] = []
         self._nodes: set[Node | Leaf] | None = None
-        self.accumulates = True
+        self.accumulates, self.retains = True, False
         self.callbacks: list[Callable[[], None]] | None = None
         """What is called when it is over."""
 
@@ -168,7 +168,7 @@ def run(roots: list[tuple[Edge, Tensor]], *, inputs: list[Edge] | None, retain_g
             return in_thread(outer, run, roots, inputs=inputs, retain_graph=retain_graph, create_graph=create_graph,
                              accumulate=accumulate)
     this = Pass(create_graph, tensors)
-    this.accumulates = accumulate
+    this.accumulates, this.retains = accumulate, retain_graph
     for root, seed in roots:
         this.add(root, seed if tensors else seed._data)
     ends = None if watcher is None else watcher.begins_own()

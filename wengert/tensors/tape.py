@@ -496,6 +496,7 @@ class Leaf:
 
     register_hook = Node.register_hook
     register_prehook = Node.register_prehook
+    metadata = Node.metadata
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"

@@ -109,7 +109,9 @@ def checkpoint(
         early_stop if _early_stop is None else _early_stop, debug if _debug is None else _debug
     )
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
-        return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+    frame.is_complete = True
+    return result
 
 
 def block_as_now() -> Callable[[], AbstractContextManager[Any]]:
@@ -252,6 +254,8 @@ class _Frame:
         self.block = block_as_now()
         self.places: list[weakref.ref[_Saved]] = []
         self.values: dict[int, tuple[Any, int]] = {}
+        self.is_complete = False
+        """Whether the first run is over. A backward inside it sees what it has saved so far."""
         self.run: Callable[[], Any] = lambda: None
         """Refers to the run of backward, or the group of them, for which it ran again last."""
 
@@ -330,7 +334,7 @@ class _Frame:
                 self.call()
             except _Stop:
                 return
-        if self.check and count != len(self.places):
+        if self.check and self.is_complete and count != len(self.places):
             self.values.clear()
             more = ", trying to save more tensors during recomputation" if count > len(self.places) else ""
             raise self._differs("A different number of tensors was saved during the original forward and "

@@ -20,7 +20,9 @@ from ....overrides import (
 from ....ops.storage import _disabled_torch_dispatch_impl as _disabled_torch_dispatch_impl
 from ....tensors.generator import Generator as Generator
 from ...hollows import fill
-from . import _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn
+from . import (
+    _autograd as _autograd, _functions as _functions, _functorch as _functorch, _nn as _nn, _profiler as _profiler,
+)
 from .tape import (
     _add_cached_tensor as _add_cached_tensor, _is_cached_tensor as _is_cached_tensor,
     _remove_cached_tensor as _remove_cached_tensor, _set_cached_tensors_enabled as _set_cached_tensors_enabled,

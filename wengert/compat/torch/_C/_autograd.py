@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....autograd.engine import innermost
 from ....autograd.watchers import disable_saved_tensors_hooks, in_force
 from ....core.primitive import P
 from ....core.state import state
@@ -36,3 +37,9 @@ def _make_saved_tensor(tensor: Tensor, is_output: bool) -> SavedTensor:
     if state.watcher is not None:
         state.watcher.recorded(node)
     return SavedTensor(node, 0)
+
+
+def _get_current_graph_task_keep_graph() -> bool:
+    """Whether the run of backward that is going on in this thread keeps the graph; True outside of any."""
+    this = innermost()
+    return this is None or this.retains
