@@ -31,3 +31,11 @@ WHOLE = ("softplus", "softshrink", "hardtanh", "rrelu", "threshold_", "bilinear"
 def test_functions(name: str) -> None:
     case = next(case for case in cases("functional") if case.name == f"F.{name}")
     assert differing(case) == []
+
+
+@pytest.mark.parametrize(("group", "name"), [
+    ("nn", "nn.PReLU"), ("nn", "nn.Fold"), ("nn", "nn.Embedding"), ("utils", "init.uniform_"),
+    ("utils", "init.normal_"),
+])
+def test_layers_and_tools(group: str, name: str) -> None:
+    assert differing(next(case for case in cases(group) if case.name == name)) == []

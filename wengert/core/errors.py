@@ -271,7 +271,8 @@ def _spoken(function: Any, op: str, first: bool) -> Any:
                 raise  # Python's own: the call lacks an argument, or has one too many
             name = op or type(args[0]).__name__
             wording = worded(name, error)
-            if wording is not None or isinstance(error, AttributeError):  # which an object of another type raises
+            # An AttributeError is what an object of another type raises, if it is not said already what was expected.
+            if wording is not None or isinstance(error, AttributeError) and not str(error).startswith("["):
                 _check_types(name, function, args, kwargs, tuple(_FITS), error)
             if wording is None:
                 raise
@@ -282,7 +283,7 @@ def _spoken(function: Any, op: str, first: bool) -> Any:
 
 def _check_types(op: str, function: Any, args: Any, kwargs: Any, among: tuple[str, ...],
                  cause: Exception | None = None) -> None:
-    """Raises TypeError for the first argument that is not what its annotation says, if that is one ``among`` those."""
+    """Raises KindError for the first argument that is not what its annotation says, if that is one ``among`` those."""
     signature = inspect.signature(function)
     try:
         arguments = signature.bind(*args, **kwargs).arguments
@@ -292,7 +293,7 @@ def _check_types(op: str, function: Any, args: Any, kwargs: Any, among: tuple[st
         annotation = str(signature.parameters[name].annotation).replace("ModuleT", "Module")
         kinds = annotation.split(" | ")
         if any(word in annotation for word in among) and all(_fits(kind, value) is False for kind in kinds):
-            raise TypeError(f"[{op}] {' or '.join(kinds)} was expected as {name}; got {value!r:.60} of type "
+            raise KindError(f"[{op}] {' or '.join(kinds)} was expected as {name}; got {value!r:.60} of type "
                             f"{type(value).__name__}") from cause
 
 

@@ -28,8 +28,8 @@ PYTHON = ("init",)
 FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_factor", "size_average", "reduce",
         "norm_type", "tau", "normalize.p", "normalize.eps", "_lp_pool.norm", "gaussian_nll_loss.full",
         "gaussian_nll_loss.target", "multilabel_soft_margin_loss.target", "multilabel_soft_margin_loss.weight",
-        "triplet_margin_with_distance_loss.swap", "add_zero_attn", "enforce_sorted", "local_response_norm.alpha",
-        "local_response_norm.beta", "local_response_norm.k", "local_response_norm.size"}
+        "triplet_margin_with_distance_loss.swap", "add_zero_attn", "embed_dim_to_check", "num_heads", "enforce_sorted",
+        "local_response_norm.alpha", "local_response_norm.beta", "local_response_norm.k", "local_response_norm.size"}
 """What Python code asks for being true or computes with, in PyTorch too: by name, or by function and name."""
 
 

@@ -111,13 +111,13 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         if not -rows <= padding_idx < rows:
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= rows
-    if max_norm is not None:
-        limit_norms(weight, input, max_norm, norm_type)
     if input._data.dtype.name not in ("int64", "int32"):
         raise RuntimeError(
             "[embedding] Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, "
             f"Int; but got {input.type()} instead"
         )
+    if max_norm is not None:
+        limit_norms(weight, input, max_norm, norm_type)
     try:
         if sparse and state.grad and weight.requires_grad:
             return sparse_rows(weight, input, padding_idx, scale_grad_by_freq)

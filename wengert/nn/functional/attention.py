@@ -138,6 +138,7 @@ def multi_head_attention_forward(
         raise RuntimeError("Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
                            "`generate_square_subsequent_mask` to create this mask.")
     separate = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else None
+    _check_features(key, value, separate)
     q, k, v = _projections(query, key, value, in_proj_weight, separate, in_proj_bias)
     mask = _score_mask(query, key, key_padding_mask, attn_mask, num_heads)
     if bias_k is not None and bias_v is not None:
@@ -190,6 +191,18 @@ def _check_ranks(query: Tensor, key: Tensor, value: Tensor, padding: Tensor | No
         raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}: key's sequence and "
                              f"batch dims {key.shape[:2]} do not match value's {value.shape[:2]}")
     return rank == 2
+
+
+def _check_features(key: Tensor, value: Tensor, separate: Any) -> None:
+    """Raises AssertionError for keys and values of other features than those that are projected."""
+    if separate is None:
+        if key.shape != value.shape:
+            raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+        return
+    for name, x, weight in (("key", key, separate[1]), ("value", value, separate[2])):
+        if weight is not None and x.shape[-1] != weight.shape[-1]:
+            raise AssertionError(f"expecting {name} weights shape of {(*weight.shape[:-1], x.shape[-1])}, but got "
+                                 f"{weight.shape}")
 
 
 def _projections(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
-from ...core.dtypes import int64
+from ...core.dtypes import int32, int64
 from ...core.frames import warn
 from ...core.primitive import REAL_ONLY
 from ...ops import arange, full, tensor
@@ -100,6 +100,9 @@ def _bags(input: Tensor, offsets: Tensor | None, include_last: bool) -> tuple[Te
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.dim() != 1:
         raise ValueError("offsets has to be a 1D Tensor")
+    if offsets.dtype not in (int32, int64):
+        raise RuntimeError("[embedding_bag] Expected tensor for argument #2 'offsets' to have one of the following "
+                           f"scalar types: Long, Int; but got {offsets.type()} instead")
     starts = offsets.tolist()
     if starts and starts[0] != 0:
         raise RuntimeError(

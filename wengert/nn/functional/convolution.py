@@ -11,6 +11,7 @@ from typing import Any
 from ...core.errors import ShapeError
 from ...core.primitive import P
 from ...core.windows import check_window
+from ...ops.arguments import integer
 from ...tensors.apply import check_takes
 from ...tensors.overrides import UNASKED, asking, once_more
 from ...tensors.tensor import Tensor
@@ -118,6 +119,7 @@ def _convolve(rank: int, input: Tensor, weight: Tensor, bias: Tensor | None, str
         input, padding = _padded_by_word(op, input, weight, padding, stride, dilation)
     else:
         padding = tuple_of(padding, rank, op, "padding")
+    groups = groups if type(groups) is int else integer(groups, op)
     _check(op, weight, stride, padding, dilation, groups)
     operands = (input, weight) if bias is None else (input, weight, bias)
     out = P.convolution(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups)

@@ -97,9 +97,11 @@ def _pool(
     sizes, kernel = input.shape[-rank:], exactly(kernel_size, rank, op, "kernel_size")
     if output_size is None:
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * rank
+        if len(ratios) < rank:
+            raise RankError(f"[{op}] {rank} ratios were expected; got output_ratio={output_ratio}")
         if not all(0 < ratio < 1 for ratio in ratios):
             raise ShapeError(f"[{op}] ratios between 0 and 1 were expected; got output_ratio={output_ratio}")
-        output_size = [int(n * ratio) for n, ratio in zip(sizes, ratios, strict=True)]
+        output_size = [int(n * ratio) for n, ratio in zip(sizes, ratios, strict=False)]
     counts = tuple_of(output_size, rank, op, "output_size")
     # PyTorch asks for room to spare in three dimensions, though none is needed.
     spare = 1 if rank == 3 else 0

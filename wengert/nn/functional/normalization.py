@@ -12,7 +12,7 @@ from ...autograd.levels import level
 from ...autograd.modes import no_grad
 from ...core.dtypes import bfloat16, finfo, float16, float32, promote_types
 from ...core.errors import ShapeError
-from ...core.primitive import COMPLEX, INTEGERS, REAL_ONLY, TRUTHS, P
+from ...core.primitive import INTEGERS, REAL_ONLY, TRUTHS, P
 from ...core.quantity import Quantity
 from ...core.state import state
 from ...ops.accumulation import writes_directly
@@ -124,7 +124,7 @@ def _of_nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None, place
 
 def _check_mixed(op: str, input: Tensor, *parameters: Tensor | None) -> None:
     """Raises unless the parameters are all of the input's dtype, or all float32 beside an input in half precision."""
-    check_takes(op, COMPLEX, input)
+    check_takes(op, REAL_ONLY, input)
     dtypes = {x.dtype for x in parameters if x is not None}
     if dtypes != {input.dtype} and not (dtypes == {float32} and input.dtype in (float16, bfloat16)):
         raise RuntimeError(f"[{op}] parameters and statistics of the input's dtype, {input.dtype}, were expected (or "

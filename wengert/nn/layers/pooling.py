@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ...core.errors import RankError
 from ...tensors.tensor import Tensor
 from ..functional import pooling as functional
 from ..functional.fractional import fractional_max_pool2d, fractional_max_pool3d
-from ..functional.geometry import tuple_of
+from ..functional.geometry import exactly, tuple_of
 from ..module import Module
 
 
@@ -97,10 +98,10 @@ class _FractionalMaxPool(Module):
                  return_indices: bool = False, _random_samples: Tensor | None = None) -> None:
         super().__init__()
         name = type(self).__name__
-        self.kernel_size = tuple_of(kernel_size, self.rank, name, "kernel_size")
+        self.kernel_size = exactly(kernel_size, self.rank, name, "kernel_size", RankError)
         self.return_indices = return_indices
         self.register_buffer("_random_samples", _random_samples)
-        self.output_size = None if output_size is None else tuple_of(output_size, self.rank, name, "output_size")
+        self.output_size = None if output_size is None else exactly(output_size, self.rank, name, "output_size")
         ratios = output_ratio if isinstance(output_ratio, (tuple, list)) else (output_ratio,) * self.rank
         self.output_ratio = None if output_ratio is None else tuple(ratios)
         if output_size is None and output_ratio is None:
@@ -151,7 +152,7 @@ class _MaxUnpool(Module):
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
         name = type(self).__name__
-        self.kernel_size = tuple_of(kernel_size, self.rank, name, "kernel_size")
+        self.kernel_size = exactly(kernel_size, self.rank, name, "kernel_size", RankError)
         self.stride = tuple_of(stride if stride is not None else kernel_size, self.rank, name, "stride")
         self.padding = tuple_of(padding, self.rank, name, "padding")
 

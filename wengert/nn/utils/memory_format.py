@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from ...core.errors import in_words
+from ...core.errors import KindError, in_words
 from ...core.layout import channels_last, channels_last_3d, contiguous_format, preserve_format
 from ..module import Module
 
@@ -24,6 +24,8 @@ def convert_conv2d_weight_memory_format(module: ModuleT, memory_format: Any) -> 
     >>> nn.utils.convert_conv2d_weight_memory_format(layer, torch.channels_last) is layer
     True
     """
+    if not isinstance(module, Module):
+        raise KindError(f"a Module was expected; got {type(module).__name__}, which has no children")
     if memory_format not in _FORMATS:
         raise TypeError(f"a memory format, such as torch.channels_last, was expected; got {memory_format!r}")
     return module

@@ -195,6 +195,7 @@ def pack_padded_sequence(
     return PackedSequence(data, tensor(at), order)
 
 
+@asking
 @in_words
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0, total_length: int | None = None
