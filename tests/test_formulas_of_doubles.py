@@ -58,7 +58,7 @@ def test_inverses_undo_what_they_are_inverses_of() -> None:
     assert torch.allclose(torch.special.ndtr(torch.special.ndtri(small)), small, rtol=2e-12, atol=0)
 
 
-@pytest.mark.parametrize("name", ["erfcx", "erfinv", "gammaln", "log_ndtr", "ndtri"])
+@pytest.mark.parametrize("name", "erfcx erfinv gammaln log_ndtr ndtri digamma i0 i0e i1 i1e".split())
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 def test_large_and_small_arrays_are_as_exact(name: str, dtype: str) -> None:
     function, kind = getattr(torch.special, name), getattr(torch, dtype)
@@ -73,6 +73,25 @@ def test_large_and_small_arrays_are_as_exact(name: str, dtype: str) -> None:
         kept = exact.isfinite() & (exact.abs() < torch.finfo(kind).max) & found.isfinite()
         error = (found.double() - exact).abs()[kept] / exact.abs().clamp(min=1)[kept]
         assert error.max().item() <= limit
+
+
+def test_digamma_and_trigamma() -> None:
+    """Known values (Abramowitz & Stegun, 6.3.2, 6.3.3, 6.4.2 to 6.4.4), reflection and poles, of few and of many."""
+    euler, square = 0.57721566490153286, math.pi**2
+    known = {1.0: (-euler, square / 6), 0.5: (-euler - 2 * math.log(2), square / 2), 2.0: (1 - euler, square / 6 - 1),
+             -0.5: (2 - euler - 2 * math.log(2), square / 2 + 4), -1.5: (2 + 2 / 3 - euler - 2 * math.log(2),
+                                                                        square / 2 + 4 + 4 / 9)}
+    x = torch.tensor([*known, 0.0, -0.0, -3.0, *EDGES], dtype=torch.float64)
+    at_poles = [-math.inf, math.inf, math.nan, math.nan, math.inf, math.nan]
+    for times in (1, 2000):
+        first = torch.digamma(x.repeat(times))[-len(x):]
+        second = torch.polygamma(1, x.repeat(times))[-len(x):]
+        for found, place in ((first, 0), (second, 1)):
+            wanted = torch.tensor([pair[place] for pair in known.values()], dtype=torch.float64)
+            assert torch.allclose(found[: len(known)], wanted, rtol=1e-14, atol=1e-15)
+        assert first[len(known):].numpy() == pytest.approx(np.array(at_poles), nan_ok=True)
+        assert second[len(known):].tolist()[:3] == [math.inf] * 3 and second[-2].item() == 0
+        assert second[-3].isnan() and second[-1].isnan()
 
 
 def test_edges_of_tails() -> None:

@@ -138,6 +138,7 @@ class _Symbols:
 
 _NAMES = {"where": "select", "minimum": "min", "maximum": "max", "absolute": "abs", "negative": "neg", "add": "add",
           "subtract": "sub", "multiply": "mul", "true_divide": "div",
+          "rint": "round",
           **{name: name for name in ("exp", "exp2", "log", "log1p", "expm1", "tanh", "sqrt", "abs", "trunc", "floor",
                                      "copysign", "isnan")}}
 SYMBOLS: Any = _Symbols()

@@ -3,57 +3,65 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import MissingRuleError
+from ..core.generated import run_large
 from ..core.operands import Array, Numbers
 from ..core.primitive import COMPLEX, P, Primitive, elementwise
 from ..core.samples import reals
 from ..core.steps import in_doubles, of_float
+from ..core.symbols import Steps
 
 _POINTS = 64
 _SERIES_FROM = 50.0
 
 
-def _scaled_bessel(order: int, x: Array) -> Any:
-    """exp(−|x|) I_order(x), for the modified Bessel function of the first kind, order 0 or 1.
+def _bessel_of_doubles(xp: Any, x: Any, order: int, scaled: bool) -> Any:
+    """I_order(x), or exp(−|x|) I_order(x), of the modified Bessel function of the first kind, order 0 or 1.
 
     Up to |x| = 50 by the trapezoidal rule for its integral over a period (Abramowitz & Stegun, 9.6.19), which for a
     periodic function converges faster than any power (Trefethen & Weideman, 2014); beyond by the asymptotic series
     9.7.1.
     """
-    size = np.abs(np.asarray(x, np.float64))
-    small, inner = np.minimum(size, _SERIES_FROM), np.zeros_like(size)
+    size = xp.abs(x)
+    small, inner = xp.minimum(size, _SERIES_FROM), 0.0 * size
     for k in range(_POINTS // 2 + 1):  # the other half of the period is the same
         angle = 2 * math.pi * k / _POINTS
         weight = (2 if 0 < 2 * k < _POINTS else 1) / _POINTS * math.cos(order * angle)
-        inner += weight * np.exp(small * (math.cos(angle) - 1))
-    large = np.maximum(size, _SERIES_FROM)
-    term = total = np.ones_like(large)
+        inner = inner + weight * xp.exp(small * (math.cos(angle) - 1))
+    large = xp.maximum(size, _SERIES_FROM)
+    term = total = 1.0 + 0.0 * small
     for k in range(1, 16):
         term = term * -(4 * order * order - (2 * k - 1) ** 2) / (8 * k * large)
         total = total + term
-    outer = total / np.sqrt(2 * math.pi * large)
+    outer = total / xp.sqrt(2 * math.pi * large)
     if order:  # near 0 the integral's terms cancel, and those of the power series (DLMF 10.25.2) do not
-        near = np.minimum(size, 1.0)
-        quarter, series = near * near / 4, np.ones_like(near)
+        near = xp.minimum(size, 1.0)
+        quarter, series = near * near / 4, 1.0 + 0.0 * small
         for k in range(12, 0, -1):
             series = 1 + series * quarter / (k * (k + 1))
-        inner = np.where(size < 1, np.exp(-near) * near / 2 * series, inner)
-    scaled = np.where(size > _SERIES_FROM, outer, inner)
-    scaled = np.where(np.isnan(size), np.nan, scaled)
-    return np.copysign(scaled, x) if order else scaled
+        inner = xp.where(size < 1, xp.exp(-near) * near / 2 * series, inner)
+    value = xp.where(size > _SERIES_FROM, outer, inner)
+    if not scaled:
+        value = value * xp.exp(size)
+    value = xp.where(xp.isnan(size), math.nan, value)
+    return xp.copysign(value, x) if order else value
 
 
 def _bessel(order: int, scaled: bool) -> Any:
+    steps = Steps("bessel", partial(_bessel_of_doubles, order=order, scaled=scaled), 1)
+
     def evaluate(xp: ModuleType, x: Array) -> Array:
-        value = _scaled_bessel(order, x)
-        if not scaled:
-            value = value * xp.exp(xp.abs(xp.asarray(x, np.float64)))
-        return value.astype(x.dtype)
+        wide = xp.asarray(x, np.float64)
+        found = run_large(steps, (wide,))
+        if found is None:
+            found = _bessel_of_doubles(xp, wide, order, scaled)
+        return xp.asarray(found).astype(x.dtype)
 
     return evaluate
 

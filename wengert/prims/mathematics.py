@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.generated import run_large
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import COMPLEX, P, conjugate, elementwise, fit
 from ..core.samples import reals
@@ -236,37 +237,53 @@ lgamma = of_float("lgamma", derivative=lambda x, out: P.polygamma(x, n=0), saves
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
 
-def _gamma_slope(n: int, x: Array) -> Array:
-    """Digamma (order 0) or trigamma (1) of positive numbers by the recurrence up to x >= 16 and the asymptotic series
-    (Abramowitz & Stegun, 6.3.18 and 6.4.12)."""
-    sign = -1.0 if n == 0 else 1.0
-    x, total = x.copy(), np.zeros_like(x)
-    while (near := x < 16.0).any():
-        np.add(total, sign * x ** -(n + 1), total, where=near)
-        np.add(x, 1.0, x, where=near)
-    if n == 0:
-        return total + (np.log(x) - 0.5 / x - sum(b / (2 * k * x ** (2 * k)) for k, b in enumerate(_BERNOULLI, 1)))
-    return total + (1 / x + 0.5 / (x * x) + sum(b / x ** (2 * k + 1) for k, b in enumerate(_BERNOULLI, 1)))
+_SHIFT = 16
+"""From here on the asymptotic series reach the last digit."""
+
+
+def _gamma_slope(xp: Any, x: Any, order: int) -> Any:
+    """Digamma (order 0) or trigamma (1) by the recurrence, so many steps up, and the asymptotic series (Abramowitz &
+    Stegun, 6.3.18 and 6.4.12); below zero by reflection (6.3.7 and 6.4.7)."""
+    above = xp.where(x < 0.0, 1.0 - x, x)
+    above = xp.where(above > 0.0, above, 1.0)
+    steps, far = 0.0 * above, above + float(_SHIFT)
+    for k in range(_SHIFT - 1, -1, -1):
+        step = 1.0 / (above + float(k))
+        steps = steps + (step if order == 0 else step * step)
+    inverse = 1.0 / far
+    square = inverse * inverse
+    terms = [b / (2 * k) if order == 0 else b for k, b in enumerate(_BERNOULLI, 1)]
+    series = square * horner(terms[::-1], square)
+    if order == 0:
+        result = (xp.log(far) - 0.5 * inverse - series) - steps
+    else:
+        result = (inverse + 0.5 * square + inverse * series) + steps
+    apart = x - xp.rint(x)
+    sine, rest = apart * horner(_SINE, apart * apart), 0.5 - xp.abs(apart)
+    if order == 0:
+        reflected = result - math.pi * (rest * horner(_SINE, rest * rest)) / sine
+        at_pole = xp.where(x == 0.0, xp.copysign(math.inf, -x), math.nan)
+    else:
+        reflected = (math.pi / sine) * (math.pi / sine) - result
+        at_pole = math.inf
+    result = xp.where(x < 0.0, xp.where(apart == 0.0, at_pole, reflected), xp.where(x == 0.0, at_pole, result))
+    result = xp.where(x == math.inf, math.inf if order == 0 else 0.0, result)
+    return xp.where(xp.isnan(x), math.nan, result)
+
+
+_SLOPES = [Steps("polygamma", partial(_gamma_slope, order=order), 1) for order in (0, 1)]
 
 
 def _polygamma(xp: ModuleType, x: Array, n: int = 0) -> Array:
-    """Digamma (order 0) and its derivatives: below zero by reflection (Abramowitz & Stegun, 6.3.7 and 6.4.7); from the
-    second order on n! ζ(n + 1, x), up to the sign (6.4.10)."""
+    """Digamma (order 0) and its derivatives; from the second order on n! ζ(n + 1, x), up to the sign (Abramowitz &
+    Stegun, 6.4.10)."""
     wide = xp.asarray(x, np.float64)
-    if n > 1:
-        factorial = float(math.factorial(n)) if n <= 170 else np.inf
-        with np.errstate(all="ignore"):
-            return ((-1.0) ** (n + 1) * factorial * P.zeta(np.float64(n + 1), wide)).astype(x.dtype)
-    pole, below = (wide <= 0) & (wide == xp.floor(wide)), wide < 0
-    plain = xp.isfinite(wide) & ~pole
     with np.errstate(all="ignore"):
-        result = _gamma_slope(n, xp.where(plain, xp.where(below, 1 - wide, wide), 1.0))
-        apart = np.pi * (wide - xp.rint(wide))
-        reflected = result - np.pi / xp.tan(apart) if n == 0 else (np.pi / xp.sin(apart)) ** 2 - result
-        result = xp.where(below, reflected, result)
-        at_pole = xp.where(wide == 0, xp.copysign(np.inf, -wide), np.nan) if n == 0 else np.inf
-        at_infinity = xp.where(wide == np.inf, np.inf if n == 0 else 0.0, np.nan)
-        return xp.where(plain, result, xp.where(pole & (wide != -np.inf), at_pole, at_infinity)).astype(x.dtype)
+        if n > 1:
+            factorial = float(math.factorial(n)) if n <= 170 else np.inf
+            return ((-1.0) ** (n + 1) * factorial * P.zeta(np.float64(n + 1), wide)).astype(x.dtype)
+        found = run_large(_SLOPES[n], (wide,))
+        return xp.asarray(_gamma_slope(xp, wide, n) if found is None else found).astype(x.dtype)
 
 
 polygamma = of_float("polygamma", _polygamma, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
