@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import numpy as np
 import pytest
 
 import wengert as torch
-from wengert.compiler import along, threads
+from wengert.compiler import along, laying, threads
 from wengert.compiler.kernels import generated_code_is_possible
 
 pytestmark = pytest.mark.skipif(not generated_code_is_possible(), reason="no generated code here")
@@ -110,6 +111,25 @@ def test_scans_go_on_in_double_and_extremes_say_where(dtype: str) -> None:
             line = np.arange(shape[dim]).reshape([-1 if d == dim else 1 for d in range(len(shape))])
             attained = np.where((ties == values) | (ties != ties), line, 0)
             np.testing.assert_array_equal(found[1], np.maximum.accumulate(attained, axis=dim))
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "i4", "u8"])
+def test_copies_in_rows_of_any_order_of_dimensions(dtype: str) -> None:
+    turned = 0
+    for shape in ((300, 257), (1024, 64), (7, 130, 40), (4, 16, 30, 31), (2, 3, 64, 5, 33), (129, 1, 300)):
+        x = numbers(shape, dtype)
+        for order in permutations(range(len(shape))):
+            for y in (x.transpose(order), x.transpose(order)[..., 1:, :-1], x.transpose(order)[::2]):
+                found = laying.in_rows(y)
+                if found is not None:
+                    turned += 1
+                    assert found.flags.c_contiguous and np.array_equal(found, y)
+    assert turned > 200
+    x = numbers((300, 300), dtype)
+    for other in (x, x[::-1].T, numbers((300, 300), "i2").T, x[:9].T, np.broadcast_to(x[:, :1], x.shape)):
+        assert laying.in_rows(other) is None
+    moved = torch.from_numpy(x).t()
+    assert np.array_equal(moved.contiguous().numpy(), x.T) and moved.contiguous().is_contiguous()
 
 
 def test_what_is_left_to_numpy() -> None:

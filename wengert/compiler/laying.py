@@ -1,4 +1,5 @@
-"""Weights of convolutions as the code of blocks reads them (`blocks.py`), and their gradients back as weights lie.
+"""Weights of convolutions as the code of blocks reads them (`blocks.py`), and their gradients back as weights lie; and
+copies in rows of what lies otherwise.
 
 The one idea to know: a weight has the places of the kernel as neighbours, the code wants output channels to be. For
 one input channel that is a matrix turned round (`turning.py`), whatever the steps from one channel to the next: so the
@@ -14,9 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.generated import LARGE
 from . import memory, threads
 from .code import POINTER, Code, module
 from .jit import engine
+from .kernels import generated_code_is_possible
 from .turning import turning
 from .vectors import Vectors
 
@@ -86,6 +89,41 @@ def of_gradient(groups: int, outer: int, inner: int, places: int, each: bool, dt
     whole = outer * inner * places
     return Prepared(Laying((groups, 1, inner), (whole, 0, outer), (whole, 0, places), inner * outer, inner * places,
                            places, outer), dtype)
+
+
+BAND = 64
+"""So many elements of each row are turned at once where that divides them, so that threads share a matrix."""
+
+
+def in_rows(x: Array) -> Array | None:
+    """A copy in row-major order of an array whose last dimension is none of neighbours in memory, while another is;
+    None where numpy should copy it: few elements, elements of other sizes than 4 and 8 bytes, steps back, or more than
+    three other dimensions, one of them to be cut."""
+    size = x.itemsize
+    if x.size < LARGE or size not in (4, 8) or x.dtype.hasobject or not generated_code_is_possible() or any(
+            step % size or step < 0 for step in x.strides):
+        return None
+    out = np.empty(x.shape, x.dtype)
+    dims = [(n, step // size, own // size)
+            for n, step, own in zip(x.shape, x.strides, out.strides, strict=True) if n > 1]
+    near = next((d for d in dims if d[1] == 1), None)
+    if near is None or dims[-1][2] != 1 or dims[-1] is near:
+        return None
+    rows, columns, others = dims[-1], near[0], [d for d in dims[:-1] if d is not near]
+    if len(others) < 3 and columns % BAND == 0:
+        others.append((columns // BAND, BAND, BAND * near[2]))
+        columns = BAND
+    if len(others) > 3 or min(rows[0], columns) < SMALLEST:
+        return None
+    others = [(1, 0, 0)] * (3 - len(others)) + others
+    sizes, steps, own_steps = zip(*others, strict=True)
+    laying = Laying(sizes, steps, own_steps, rows[1], near[2], rows[0], columns)
+    Prepared(laying, "float32" if size == 4 else "float64").run(x, out)
+    return out
+
+
+SMALLEST = 4
+"""Rows and columns from which on a matrix is turned by squares."""
 
 
 def _sense(sizes: Sequence[int], strides: Sequence[int], width: int) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.batching import aligned, lifted, native, size_of, spread
 from ..core.dtypes import DType, complex32
 from ..core.eighths import converted
-from ..core.generated import cast_array
+from ..core.generated import LARGE, cast_array
 from ..core.layout import imag_part, order_of, parts_of, real_part
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import HALVES, P, as_first, elementwise, fit, linear, opaque
@@ -58,7 +58,17 @@ cast = opaque(
     samples=cases(((2, 3), {"dtype": np.dtype(np.float64), "back": np.dtype(np.float64)})),
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
 )
-clone = linear("clone", lambda xp, x, order="K": xp.array(x, order=order if order == "C" else order_of(x)),
+def _clone(xp: ModuleType, x: Array, order: str = "K") -> Array:
+    if order == "C" and x.size >= LARGE and not x.flags.c_contiguous:
+        from ..compiler import laying
+
+        found = laying.in_rows(x)
+        if found is not None:
+            return found
+    return xp.array(x, order=order if order == "C" else order_of(x))
+
+
+clone = linear("clone", _clone,
                transpose=lambda ct, shape, params: ct, batch=native,
                samples=cases(((2, 3), {}), ((), {"order": "C"})), shape=as_first)
 
