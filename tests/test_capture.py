@@ -489,7 +489,7 @@ def test_calls_are_told_apart_by_value() -> None:
     assert bits(captured(x, scale=2.0)) == bits(function(x, 2.0))
 
 
-def test_other_objects_are_told_apart_by_identity_and_arrays_are_refused() -> None:
+def test_other_objects_are_told_apart_by_identity_and_arrays_of_them_are_refused() -> None:
     captured = torch.capture(lambda x, other: x * other["thing"].factor)
 
     class Thing:
@@ -500,7 +500,7 @@ def test_other_objects_are_told_apart_by_identity_and_arrays_are_refused() -> No
     assert [captured(torch.ones(1), {"thing": thing}).item() for thing in (one, two, one)] == [2, 3, 2]
     assert len(captured.programs) == 2
     with pytest.raises(TraceError, match="argument 'other.thing', an array of numpy"):
-        captured(torch.ones(1), {"thing": np.ones(1)})
+        captured(torch.ones(1), {"thing": np.array([one])})
 
 
 def test_a_program_refuses_a_call_that_does_not_fit() -> None:

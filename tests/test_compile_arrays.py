@@ -187,3 +187,71 @@ def test_a_failed_recording_puts_the_array_back() -> None:
     with pytest.raises(TraceError):
         torch.compile(f, fullgraph=True)(X)
     assert type(place.array) is np.ndarray and f(X) == 6
+
+
+ARGUMENTS: dict[str, Any] = {
+    "alone": lambda a: torch.from_numpy(a) * 2,
+    "as a tensor": lambda a: torch.as_tensor(a) + torch.tensor(a, dtype=torch.float64),
+    "in a list": lambda a: sum(map(torch.from_numpy, [a][0:1])) if len(a) else None,
+    "by its shape": lambda a: torch.zeros(a.shape) + torch.from_numpy(a) * a.ndim * a.size,
+    "is an array": lambda a: torch.from_numpy(a) if isinstance(a, np.ndarray) else None,
+    "written to as a tensor": lambda a: torch.from_numpy(a).add_(1).sum(),
+    "given back": lambda a: (torch.from_numpy(a), torch.from_numpy(a)[1:]),
+}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arrays_among_the_arguments_are_inputs(name: str, nested: bool) -> None:
+    """One recording serves all numbers; what is written shows in the array, and results share its memory."""
+    function = ARGUMENTS[name]
+    f = torch.compile((lambda d: function(d["a"][0])) if nested else function, fullgraph=True)
+    for number in range(12):
+        found = []
+        for run in (function, (lambda a: f({"a": [a, "b"]})) if nested else f):
+            a = np.arange(4, dtype=np.float32) + number
+            results = run(a)
+            results = results if isinstance(results, tuple) else (results,)
+            found.append([*[x.tolist() for x in results], a.tolist()])
+            if name == "given back":
+                a[:] = 7
+                found[-1].append([x.tolist() for x in results])
+        assert found[0] == found[1]
+    assert len(f.programs) == 1
+
+
+def test_arrays_among_the_arguments_that_are_looked_at_are_guarded() -> None:
+    uses: list[Any] = [
+        lambda x, a: x * float(a.sum()), lambda x, a: x + a[0], lambda x, a: x * a.tolist()[1],
+        lambda x, a: x * (a > 1).sum(),
+        lambda x, a: x + torch.from_numpy(a * 2), lambda x, a: x * len(str(a)), lambda x, a: (x, type(a) is np.ndarray),
+        lambda x, a: x * 2 if a.any() else x]
+    for number, use in enumerate(uses):
+        f = torch.compile(use, fullgraph=True)
+        for scale in (0, 1, 2, 1, 0, 2):
+            a, x = np.arange(3, dtype=np.float32) * scale, torch.ones(3)
+            came, wanted = f(x, a), use(x, a)
+            assert str(came) == str(wanted), (number, scale)
+        assert len(f.programs) <= 3
+
+
+def test_an_array_among_the_arguments_that_is_written_by_numpy_is_not_recorded() -> None:
+    def f(a: Any) -> Any:
+        a[0] += 1
+        return torch.from_numpy(a) * 2
+
+    g = torch.compile(f)
+    with pytest.warns(UserWarning, match="runs eagerly from now on"):
+        for _ in range(2):
+            a = np.zeros(2)
+            assert g(a).tolist() == [2, 0] and a.tolist() == [1, 0]
+
+
+def test_arrays_among_the_arguments_of_what_is_differentiated_outside() -> None:
+    w = torch.ones(3, requires_grad=True)
+    f = torch.compile(lambda a, s: (w * torch.from_numpy(a)).sum() * s, fullgraph=True)
+    for number in range(5):
+        w.grad = None
+        f(np.full(3, number, np.float32), np.float64(number)).backward()
+        assert w.grad.tolist() == [number * number] * 3
+    assert len(f.programs) == 1

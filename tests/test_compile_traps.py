@@ -1133,7 +1133,7 @@ def numpy_arrays_captured(compile: Any) -> Any:
     return [*found, f(x3)]
 
 
-@eager("array of numpy")
+@works
 def numpy_arrays_as_arguments(compile: Any) -> Any:
     def f(x: Any) -> Any:
         return torch.from_numpy(x) * 2

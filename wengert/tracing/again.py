@@ -23,7 +23,7 @@ from ..ir import Value
 from ..native import Runner, lines_of_call
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
-from .arguments import Arguments, FloatPlace, Given, IntPlace, Place, filled
+from .arguments import Arguments, ArrayPlace, FloatPlace, Given, IntPlace, Place, filled
 from .memory import root_of, whole_of
 from .outside import Binding, hooks_of
 from .program import Program
@@ -71,6 +71,8 @@ class Again:
             raise Unlike("its arguments have histories, or share memory")
         if any(name in {value.name for value in program.graph.inputs} for pair in program._shared for name in pair):
             raise Unlike("its arguments share memory with states")
+        if program.numbers:
+            raise Unlike("it was recorded for the numbers of arrays")
         self.program, self.native = program, runner.program
         self._names, self._varying, self._key = program._names, arguments.varying, arguments.key()
         self._flat = arguments.flat()
@@ -158,7 +160,7 @@ class Again:
             assert names is not None, "its arguments are not nested"
             tensors = ", ".join([f"t{number}" for number in range(len(names))])
             return ask.written("again(args, kwargs)", [*lines, f"return {me}._cut([{tensors}], {self._floats()})"],
-                               {"NOT": NOT})
+                               {"NOT": NOT, "make": make})
         every = f"[*{some}, *{me}._numbers, *{me}._states]"
         run = None if names is None else lines_of_call(self.native, ask, me, every, dict(enumerate(names)))
         if run is None:
@@ -176,17 +178,22 @@ class Again:
         names: list[str] = []
         for number, leaf in enumerate(self._flat):
             given = f"args[{number}]"
-            if type(leaf) is Place:
+            if type(leaf) in (Place, ArrayPlace):
                 if leaf.number != len(names):  # the same tensor twice
                     raise Unlike("a tensor is given twice")
                 kind, shape, strides, dtype = self._specs[leaf.number]
                 tensor, name = f"t{leaf.number}", f"a{leaf.number}"
-                lines += [f"{tensor} = {given}",
-                          f"if type({tensor}) is not {ask(kind)} or {tensor}._edge is not None: return NOT",
-                          f"{name} = {tensor}._data",
-                          f"if type({name}) is not {ask(np.ndarray)}: return NOT",
+                if type(leaf) is Place:
+                    lines += [f"{tensor} = {given}",
+                              f"if type({tensor}) is not {ask(kind)} or {tensor}._edge is not None: return NOT",
+                              f"{name} = {tensor}._data"]
+                else:
+                    lines.append(f"{name} = {given}")
+                lines += [f"if type({name}) is not {ask(np.ndarray)}: return NOT",
                           f"if {name}.shape != {shape!r} or {name}.strides != {strides!r}: return NOT",
                           f"if {name}.dtype != {ask(dtype)}: return NOT"]
+                if type(leaf) is ArrayPlace and self._is_cut:
+                    lines.append(f"{tensor} = make({name}, None)")
                 names.append(name)
             elif isinstance(leaf, FloatPlace):
                 lines.append(f"if type({given}) is not {'int' if type(leaf) is IntPlace else 'float'}: return NOT")

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import DType
+from ..core.dtypes import DType, from_numpy
 from ..core.errors import TraceError
 from ..core.spec import Size
 from ..core.trees import LEAF
 from ..tensors.absent import Absent
 from ..tensors.tensor import TENSORS, Tensor
 from .nests import ARGUMENTS
+from .sources import outside
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), DType, slice, Size)
-_PLAIN_ARGUMENTS = (*PLAIN, enum.Enum)
+_PLAIN_ARGUMENTS = (*PLAIN, enum.Enum, np.generic)
 
 
 class Place:
@@ -33,6 +35,12 @@ class Place:
 
     def __init__(self, number: int) -> None:
         self.number = number
+
+
+class ArrayPlace(Place):
+    """Stands for an array of numpy, by the number of the tensor on its memory."""
+
+    __slots__ = ()
 
 
 class Same:
@@ -72,8 +80,8 @@ class Given:
 class Arguments(Given):
     """One call's arguments: ``tensors`` with their ``names``, ``floats`` with theirs, and the nest they came in.
 
-    The same tensor given twice is one tensor. Integers of the names in ``varying`` are among the floats. Raises
-    `TraceError`, which names the argument, for arrays of numpy.
+    The same tensor given twice is one tensor; of an array of numpy it is one on its memory. Integers of the names in
+    ``varying`` are among the floats. Raises `TraceError`, which names the argument, for arrays of what is no number.
     """
 
     def __init__(self, names: list[str], args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -102,14 +110,33 @@ class Arguments(Given):
             self.floats.append(value)
             self._float_leaf_of.append(number)
             return FloatPlace(len(self.floats) - 1)
+        if type(value) is np.float64:  # a float of Python's with other methods
+            return self._taken(number, float(value))
         if isinstance(value, _PLAIN_ARGUMENTS):
             return value
         if isinstance(value, np.ndarray):
+            if type(value) is np.ndarray and value.dtype.isnative and all(stride >= 0 for stride in value.strides):
+                with suppress(TypeError):
+                    from_numpy(value.dtype)
+                    return self._of_array(number, value)
             raise TraceError(
-                f"[capture] tensors were expected; got argument {self._called[number]!r}, an array of numpy, whose "
-                "numbers would be the same for ever; pass torch.from_numpy(x)"
+                f"[capture] tensors, or arrays of numbers, were expected; got argument {self._called[number]!r}, "
+                f"an array of numpy that torch.from_numpy does not take ({value.dtype}); copy it first"
             )
         return Same(value)
+
+    def _of_array(self, number: int, array: np.ndarray) -> ArrayPlace:
+        """The place of an array."""
+        place = self._places.get(id(array))
+        if type(place) is not ArrayPlace:
+            place = self._places[id(array)] = ArrayPlace(len(self.tensors))
+            self.tensors.append(outside(array))
+            self._leaf_of.append(number)
+        return place
+
+    def arrays(self) -> dict[int, np.ndarray]:
+        """The arrays of numpy, by the numbers of their tensors."""
+        return {leaf.number: self.tensors[leaf.number]._data for leaf in self._leaves if type(leaf) is ArrayPlace}
 
     def vary(self, names: Collection[str]) -> None:
         """Takes the integers of these names for numbers that each call reads anew, as floats are."""
@@ -194,13 +221,13 @@ class Arguments(Given):
                            dtype, strides, wants))
         return (form, leaves, tuple(others), overlaps), tuple(sizes), called
 
-    def filled(self, stand_ins: dict[int, Tensor], quantities: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def filled(self, stand_ins: Mapping[int, Any], quantities: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments with other tensors and numbers in the places of these."""
         args, kwargs = self._form.build(filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__))
         return args, kwargs
 
 
-    def refuse_changes(self, given: Sequence[Any], stand_ins: dict[int, Any], quantities: list[Any]) -> None:
+    def refuse_changes(self, given: Sequence[Any], stand_ins: Mapping[int, Any], quantities: list[Any]) -> None:
         """Raises `TraceError` where a function changed the containers that it was given, which no replay would."""
         leaves, form = ARGUMENTS.flatten(given)
         expected = filled(self._leaves, stand_ins.__getitem__, quantities.__getitem__)
@@ -220,5 +247,5 @@ def _frozen(leaf: object) -> tuple[type, Any]:
 
 def filled(leaves: list[Any], at: Callable[[int], Any], float_at: Callable[[int], Any]) -> list[Any]:
     """The leaves with ``at(number)`` in the place of each tensor, ``float_at(number)`` in that of each float."""
-    return [at(leaf.number) if type(leaf) is Place else float_at(leaf.number) if isinstance(leaf, FloatPlace)
+    return [float_at(leaf.number) if isinstance(leaf, FloatPlace) else at(leaf.number) if isinstance(leaf, Place)
             else leaf.value if type(leaf) is Same else leaf for leaf in leaves]

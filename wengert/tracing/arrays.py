@@ -77,6 +77,11 @@ def is_looked_at(stand_in: StandIn) -> bool:
     return bool(object.__getattribute__(stand_in, "_is_looked_at"))
 
 
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two arrays hold the same numbers, NaN too."""
+    return np.array_equal(one, other, equal_nan=one.dtype.kind in "fc")
+
+
 def plain_array(array: Any) -> Any:
     """The array itself, of what may stand for one. Asks for no number."""
     return _array(array) if type(array) is StandIn else array

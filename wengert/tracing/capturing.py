@@ -103,6 +103,8 @@ class Capturing(Tracer, ABC):
         """Values that depend on nothing that the function is given: these can be looked at."""
         self.of_arrays: set[Value] = set()
         """Those of them that depend on arrays: who looks at one looks at these."""
+        self.arrays: dict[int, int] = {}
+        """The arrays among the arguments, by their identity: which argument each is."""
         self.cuts: set[Cut] = set()
         """Where a value goes into an instruction without its history: Note [cuts]."""
         self.back: set[Value] | None = None

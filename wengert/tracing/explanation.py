@@ -41,7 +41,8 @@ def explain(program: Explained) -> str:
     """Inputs, captured state, guards, baked numbers, effects, outputs, native steps and calls of numpy with what they
     compute and move, memory, and how long each stage took."""
     graph = program.graph
-    given = [f"{kind.__name__} {text}" for kind, text in program._key[1] if kind not in (Place, type(None))]
+    given = [f"{kind.__name__} {text}" for kind, text in program._key[1]
+             if kind is not type(None) and not issubclass(kind, Place)]
     parts = {
         "inputs": [f"{value!r}: {value.spec}" for value in graph.inputs],
         **({} if program.sizes is None else {"sizes that vary": program.sizes.words()}),

@@ -17,10 +17,11 @@ from ..tensors.alias import edge_of
 from ..tensors.evaluation import tracing
 from ..tensors.tape import Leaf, ancestors, node_of
 from .arguments import Arguments
+from .arrays import StandIn, alike, is_looked_at
 from .backward import Backward, open_ends, record_backward
 from .names import Names, has_unmade_parameters, settle_optimizers, tensors_seen_by
 from .program import Program, Recording, sharing
-from .reads import KeptError, Reads
+from .reads import ChangeError, KeptError, Reads
 from .recorder import Recorder
 from .results import Results, effects
 from .sizes import SizeNotes
@@ -166,6 +167,11 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
     floats = [recorder.quantity((IntArgument if type(value) is int else FloatArgument)(place, argument), value)
               for place, (argument, value) in enumerate(zip(arguments.float_names, arguments.floats, strict=True))]
     key = arguments.key()
+    arrays = arguments.arrays()
+    before = {place: array.copy() for place, array in arrays.items()}
+    given: dict[int, Any] = {place: StandIn(array) if reads.stand_ins else array for place, array in arrays.items()}
+    recorder.arrays = {id(array): place for place, array in arrays.items()}
+    reads.given = bool(given)
     try:
         with recorder:
             reads.of_function(function)
@@ -174,11 +180,21 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
                 with suppress(TraceError):
                     recorder.place(tensor)
             with reads:
-                args, kwargs = arguments.filled(recorder.stand_ins, floats)
-                result = function(*args, **kwargs)
+                args, kwargs = arguments.filled({**recorder.stand_ins, **given}, floats)
+                try:
+                    result = function(*args, **kwargs)
+                finally:
+                    changed = [place for place, array in arrays.items() if not alike(array, before[place])]
+                    for place in changed:
+                        arrays[place][...] = before[place]
             if reads.is_seen_through():
                 raise SeenError
-            arguments.refuse_changes((args, kwargs), recorder.stand_ins, floats)
+            arguments.refuse_changes((args, kwargs), {**recorder.stand_ins, **given}, floats)
+            if changed:
+                raise ChangeError(
+                    "[compile] a function that changes nothing but tensors was expected; it writes to argument "
+                    f"{arguments.names[changed[0]]!r}, an array of numpy, which a compiled call would leave out; write "
+                    "to torch.from_numpy(x)")
             kept = [] if once else [*[read for read in reads if read.is_replaced()], *reads.set]
             results = Results(recorder, result, kept)
             del args, kwargs, result, floats
@@ -227,6 +243,8 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
                           [generator for _, generator, _ in recorder.generators.values()], recorder.layouts,
                           recorder.assigned, turned)
         program.recording = whole
+        program.numbers = [(place, before[place]) for place, thing in given.items()
+                           if type(thing) is not StandIn or is_looked_at(thing)]
         return program
     except BaseException:
         reads.undo()

@@ -18,6 +18,7 @@ from ..tensors.alias import edge_of, version_cell, wrote
 from ..tensors.tape import Leaf, Out
 from ..tensors.tensor import Tensor, make
 from .arguments import Arguments, Given, Place, filled
+from .arrays import alike
 from .backward import COMPILED, Backward, CompiledNode
 from .explanation import explain
 from .memory import root_of, step_within, whole_of
@@ -91,6 +92,8 @@ class Program:
         self._run: Interpreter | Runner = Interpreter(graph)
         self.stages = Stages()
         self.recording: Recording | None = None
+        self.numbers: list[tuple[int, np.ndarray]] = []
+        """Which arrays among the arguments the function looked at, and the numbers that it found there."""
         self.sizes: Any = None
         """The `generalised.Family` of recordings that differ in sizes alone, if it is one of these."""
 
@@ -121,9 +124,11 @@ class Program:
     def for_sizes(self, graph: InstructionGraph, key: tuple[Any, ...], results: Results, backward: Backward | None
                   ) -> Program:
         """The same program for other sizes of its arguments, with the graph and the results for these."""
-        return Program(graph, self._names, key, self._bindings, self._guards, results, self._shared, [], self._reads,
+        made = Program(graph, self._names, key, self._bindings, self._guards, results, self._shared, [], self._reads,
                        self._quantities, self._conditions, backward, self._generators, self._layouts, self._assigned,
                        self._turned)
+        made.numbers = self.numbers
+        return made
 
     def compile(self, whole: bool = False) -> None:
         """From now on a native program runs, of the same meaning up to rounding. Where a run gives what a backward half
@@ -374,6 +379,9 @@ class Program:
             if not outcome.holds(quantities):
                 return f"{outcome.words} is another now"
         tensors = arguments.tensors
+        for place, numbers in self.numbers:
+            if not alike(tensors[place]._data, numbers):
+                return f"the numbers of {arguments.names[place]} are others now"
         if self.alike is not None and self.alike():
             return None if not tensors else self._shares_otherwise(tensors)
         for read in self._reads:

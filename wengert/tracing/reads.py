@@ -118,6 +118,8 @@ class Reads:
         """The code and the globals of the function that is being entered."""
         self._arrays: list[tuple[Read, StandIn]] = []
         """Places with an array, and what stands there meanwhile."""
+        self.given = False
+        """Whether something stands for arrays among the arguments."""
         self._inputs: dict[int, Same] = {}
         """What is guarded of places with arrays of which no number was asked, by the place's identity."""
         self._outer: Any = None
@@ -502,12 +504,12 @@ class Reads:
 
     def is_seen_through(self) -> bool:
         """Whether a function that has run can have found that something stands for an array: by its type."""
-        return bool(self._arrays) and any(
+        return self.has_stand_ins() and any(
             "type" in code.co_names for code in self._codes.values() if is_users(code.co_filename))
 
     def has_stand_ins(self) -> bool:
         """Whether something has stood for an array."""
-        return bool(self._arrays)
+        return bool(self._arrays) or (self.given and self.stand_ins)
 
     def look_at_arrays(self) -> None:
         """Notes that the numbers count of all arrays for which something stands."""

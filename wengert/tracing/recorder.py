@@ -165,6 +165,8 @@ class Recorder(Capturing):
         read = self.reads.of_array(data) if type(data) is np.ndarray else None
         if read is not None:
             self.hold(tensor, read)
+        elif id(data) in self.arrays:
+            tensor._data = self.shared(self.stand_ins[self.arrays[id(data)]])
         elif type(data) is np.ndarray and id(root_of(data)) not in self.memories:
             tensor._data = self.fresh(self._constant(data), data.copy(order="K"))
 

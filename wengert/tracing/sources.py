@@ -58,13 +58,7 @@ class Held:
 
     def find(self, arguments: Sequence[Any]) -> Any:
         found = self.read.now()
-        if type(found) is not np.ndarray:
-            return None
-        watcher, state.watcher = state.watcher, None  # a recording that is going on has no part in it
-        try:
-            return make(found, None)
-        finally:
-            state.watcher = watcher
+        return outside(found) if type(found) is np.ndarray else None
 
 
 class Gradient:
@@ -98,6 +92,15 @@ class Among:
 
     def find(self, results: dict[int, Tensor]) -> Tensor:
         return viewed(results[self.place], self.steps, self.detached)
+
+
+def outside(array: np.ndarray) -> Tensor:
+    """A tensor on the memory of an array, in which a recording that is going on has no part."""
+    watcher, state.watcher = state.watcher, None
+    try:
+        return make(array, None)
+    finally:
+        state.watcher = watcher
 
 
 def viewed(tensor: Tensor, steps: Sequence[Step], detached: bool) -> Tensor:
