@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wengert as torch
+from wengert.core.errors import TraceError
 
 PROGRAMS: dict[str, Callable[[Any], Iterator[Any]]] = {}
 """Generators by their names: each takes what wraps its functions, and yields what is to be compared."""
@@ -230,6 +231,49 @@ def test_writes_to_what_no_way_back_reads_are_no_error() -> None:
             w.mul_(1.01)
         with pytest.raises(RuntimeError, match="modified by an inplace operation"):
             torch.autograd.grad(y, w, create_graph=True)
+
+
+# --- whole numbers in tensors -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sort", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+@pytest.mark.parametrize("is_sorted", [False, True])
+def test_lengths_in_a_tensor_are_guarded(sort: Any, is_sorted: bool) -> None:
+    """Packed sequences whose lengths are an argument, or computed of one: others are another recording."""
+    def world(wrap: Callable[..., Any]) -> list[Any]:
+        torch.manual_seed(0)
+        layer = sort(3, 4, batch_first=True)
+        optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+        @wrap
+        def step(x: Any, lengths: Any, mask: Any) -> Any:
+            optimizer.zero_grad()
+            for n in (lengths, mask.sum(1)):
+                packed = torch.nn.utils.rnn.pack_padded_sequence(x, n, batch_first=True, enforce_sorted=is_sorted)
+                out, n = torch.nn.utils.rnn.pad_packed_sequence(layer(packed)[0], batch_first=True)
+                out.square().sum().backward()
+            optimizer.step()
+            return out.detach(), n
+
+        found: list[Any] = [step]
+        for lengths in ([5, 3, 2], [5, 4, 1], [5, 3, 2], [5, 4, 1]):
+            n = torch.tensor(lengths)
+            found.append(seen([*step(torch.randn(3, 5, 3), n, torch.arange(5) < n[:, None]), *layer.parameters()]))
+        return found
+
+    step, *came = world(lambda f: torch.compile(f, fullgraph=True))
+    _, *wanted = world(lambda f: f)
+    assert same(came, wanted), f"{came} came, {wanted} was expected"
+    assert len(step.programs) == 2
+
+
+def test_numbers_that_nobody_asks_for_are_no_part_of_a_recording() -> None:
+    f = torch.compile(lambda x, n: x[n] * n.sum(), fullgraph=True)
+    for i in range(10):
+        assert f(torch.arange(12.0), torch.tensor([i, i + 1])).tolist() == [i * (2 * i + 1), (i + 1) * (2 * i + 1)]
+    assert len(f.programs) == 1
+    with pytest.raises(TraceError, match="value of a tensor"):
+        torch.compile(lambda x: x * sum(x.tolist()), fullgraph=True)(torch.ones(3))
 
 
 # --- programs ---------------------------------------------------------------------------------------------------------

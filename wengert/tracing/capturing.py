@@ -41,6 +41,9 @@ from .sizes import SizeNotes
 from .sources import Argument, Captured, Found, Gradient, Held, Owner, Part, QuantitySource, Setting, Source
 from .values import Cut, Memory, Step, TracedArray
 
+MOST_NUMBERS = 1024
+"""Of so many whole numbers in an argument, lengths of sequences say, a recording may be for certain ones."""
+
 _RECORDING: list[Capturing] = []
 """The recordings that are going on, of all threads."""
 
@@ -105,6 +108,14 @@ class Capturing(Tracer, ABC):
         """Those of them that depend on arrays: who looks at one looks at these."""
         self.arrays: dict[int, int] = {}
         """The arrays among the arguments, by their identity: which argument each is."""
+        self.looks = True
+        """Whether a recording may be for certain numbers of its arguments."""
+        self.whole: dict[Value, frozenset[int]] = {}
+        """Values that depend on nothing but a few whole numbers or truths in arguments, and on which of these."""
+        self.few: dict[int, np.ndarray] = {}
+        """The arrays of these arguments."""
+        self.looked: dict[int, np.ndarray] = {}
+        """Which of these Python code has looked at, and the numbers that it has found."""
         self.cuts: set[Cut] = set()
         """Where a value goes into an instruction without its history: Note [cuts]."""
         self.back: set[Value] | None = None
@@ -308,6 +319,8 @@ class Capturing(Tracer, ABC):
         self.graph.inputs.append(value)
         traced = self.traced_array(Memory(value, tensor._data, name), (), value, tensor._data)
         stand_in = self.stand_ins[place] = make(traced, None)
+        if self.looks and tensor._data.dtype.kind in "iub" and tensor._data.size <= MOST_NUMBERS:
+            self.whole[value], self.few[place] = frozenset([place]), tensor._data
         given = tensor._edge
         if given is None and has_resting_grad(tensor):
             self.stale.add(id(stand_in))
@@ -360,11 +373,17 @@ class Capturing(Tracer, ABC):
             self.log.append((tuple(arrays), tuple(results)))
         if self.back is not None:
             self.back.update(made)
-        independent = self.independent
+        independent, places = self.independent, frozenset[int]()
         for x in operands:
             if type(x) is Value and x not in independent:
-                return made
-        if primitive.kind != "random":
+                if x not in self.whole:
+                    return made
+                places |= self.whole[x]
+        if primitive.kind == "random":
+            return made
+        if places:
+            self.whole.update(dict.fromkeys(made, places))
+        else:
             independent.update(made)
             if self.of_arrays and not self.of_arrays.isdisjoint([x for x in operands if type(x) is Value]):
                 self.of_arrays.update(made)

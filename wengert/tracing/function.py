@@ -162,6 +162,7 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
     visible = tensors_seen_by(function)
     name = getattr(function, "__name__", type(function).__name__).strip("<>")
     recorder = Recorder(name, Names({id(tensor): known for known, tensor in visible}), reads, sizes)
+    recorder.looks = not once
     for place, (argument, tensor) in enumerate(zip(arguments.names, arguments.tensors, strict=True)):
         recorder.argument(place, argument, tensor)
     floats = [recorder.quantity((IntArgument if type(value) is int else FloatArgument)(place, argument), value)
@@ -243,8 +244,8 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
                           [generator for _, generator, _ in recorder.generators.values()], recorder.layouts,
                           recorder.assigned, turned)
         program.recording = whole
-        program.numbers = [(place, before[place]) for place, thing in given.items()
-                           if type(thing) is not StandIn or is_looked_at(thing)]
+        program.numbers = [*[(place, before[place]) for place, thing in given.items()
+                             if type(thing) is not StandIn or is_looked_at(thing)], *recorder.looked.items()]
         return program
     except BaseException:
         reads.undo()

@@ -275,6 +275,10 @@ class Recorder(Capturing):
         array = self.known(tensor)
         if array is not None:
             return array
+        value, shadow = self.read(self.place(tensor))
+        if what == "tolist" and value in self.whole:  # lengths of sequences, say
+            self.looked.update({place: self.few[place].copy() for place in self.whole[value]})
+            return self.shadows.known(shadow).copy()
         raise TraceError(
             f"[{what}] the value of a tensor was asked for while a function is being recorded, when there are no "
             "values yet; compute with tensors (torch.where instead of if), or take the value outside the function"

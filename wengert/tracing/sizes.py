@@ -53,7 +53,7 @@ class SizeNotes(Conditions):
 
     def fix(self, shape: tuple[int, ...]) -> None:
         """Fixes a shape, if it is the user's code that asks for what depends on all of it."""
-        if not is_ours(_asking(sys._getframe(2)).co_filename):
+        if not is_ours(_asking(sys._getframe(3)).co_filename):  # behind the traced array's attribute
             for size in shape:
                 self._size(size).fixed()
 
