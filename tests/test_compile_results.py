@@ -180,17 +180,34 @@ def test_leaves_that_a_function_makes_are_leaves() -> None:
     assert len(compiled.programs) == 1
 
 
-def test_a_history_that_begins_at_another_result_is_refused() -> None:
-    def f(x: Any) -> Any:
-        a = x.detach().clone().requires_grad_()
-        return a, (a * x).sum()
+BEGINNING: dict[str, Any] = {
+    "one": lambda x, w: ((a := x.detach().clone().requires_grad_()), (a * w).sum()),
+    "two": lambda x, w: ((a := x.detach().clone().requires_grad_()), (b := torch.ones(3, requires_grad=True)),
+                         (a * b * w).sum(), (b * b).sum()),
+    "after a backward inside": lambda x, w: (
+        (a := x.detach().clone().requires_grad_()), (a**2).sum().backward(), (a * w).sum())[::2],
+    "beside an argument": lambda x, w: ((a := x.detach().clone().requires_grad_()), (a * x * w).sum(), x * w),
+    "in a view": lambda x, w: ((a := x.detach().clone().requires_grad_()), (a * w)[1:]),
+}
 
-    with pytest.raises(TraceError, match="begins at another result"):
-        torch.compile(f, fullgraph=True)(torch.ones(3))
-    with pytest.warns(UserWarning, match="begins at another result"):
-        a, loss = torch.compile(f)(torch.ones(3))
-    loss.backward()
-    assert a.grad.tolist() == [1.0] * 3
+
+@pytest.mark.parametrize("wrap", WRAPS)
+@pytest.mark.parametrize("name", BEGINNING)
+def test_histories_may_begin_at_other_results(name: str, wrap: str) -> None:
+    """At leaves that the function has made: a backward outside reaches these."""
+    def world(wrap: Callable[[Any], Any]) -> list[Any]:
+        f, found = wrap(lambda x: BEGINNING[name](x, w)), []
+        for number in range(4):
+            w.grad, x = None, torch.arange(3.0) + number
+            results = f(x.requires_grad_(name == "beside an argument"))
+            ends = [y for y in results if not y.is_leaf]
+            sum([y.sum() for y in ends]).backward()  # type: ignore[union-attr]
+            found.append([(y.tolist(), y.is_leaf, y.is_leaf and y.grad.tolist()) for y in results])
+            found.append([w.grad.tolist(), x.grad is not None and x.grad.tolist()])
+        return found
+
+    w = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    assert world(WRAPS[wrap]) == world(lambda f: f)
 
 
 def test_a_result_that_retains_its_gradient_does() -> None:

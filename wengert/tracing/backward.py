@@ -29,7 +29,7 @@ from ..tensors.alias import edge_of
 from ..tensors.tape import Leaf, Node, Out, ancestors, node_of
 from ..tensors.tensor import make
 from .recorder import Recorder
-from .sources import Source
+from .sources import Begun, Source
 from .values import Cut
 
 
@@ -44,7 +44,7 @@ class Backward:
 
     def __init__(
         self, forward: InstructionGraph, graph: InstructionGraph, kept: list[Value], places: list[int],
-        sources: list[Source], origins: list[list[int]], cuts: set[Cut], opaque: list[str]
+        sources: list[Source | Begun], origins: list[list[int]], cuts: set[Cut], opaque: list[str]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
         self.keeps, self.cuts, self.opaque = frozenset(kept), cuts, opaque
@@ -179,7 +179,7 @@ def open_ends(results: list[Any]) -> list[Any]:
 
 
 def record_backward(
-    recorder: Recorder, ends: list[Any], places: list[int], wanted: list[tuple[Source, Any]]
+    recorder: Recorder, ends: list[Any], places: list[int], wanted: list[tuple[Source | Begun, Any]]
 ) -> Callable[[], Backward]:
     """Records the way back from ``ends`` to the tensors ``wanted``, and returns how to cut the graph in two, which is
     to be done when the graph is complete."""
@@ -214,7 +214,9 @@ def record_backward(
     sources = [source for (source, _), grad in zip(wanted, grads, strict=True) if grad is not None]
     for (_, tensor), grad in zip(wanted, grads, strict=True):
         memory = recorder.place(tensor).memory
-        if grad is not None and memory.value is not memory.first:
+        if grad is not None and memory.source is None:
+            opaque["a leaf that it has made"] = None
+        elif grad is not None and memory.value is not memory.first:
             opaque[f"a write to {memory.source}"] = None
     origins = [[number for number, nodes in enumerate(below) if id(node_of(edge)) in nodes]
                for edge, grad in zip(edges, grads, strict=True) if grad is not None]

@@ -25,7 +25,7 @@ from .reads import ChangeError, KeptError, Reads
 from .recorder import Recorder
 from .results import Results, effects
 from .sizes import SizeNotes
-from .sources import Argument, FloatArgument, Gradient, IntArgument, Source
+from .sources import Argument, Begun, FloatArgument, Gradient, IntArgument, Source
 
 
 def capture(function: Callable[..., Any]) -> Recorded:
@@ -264,19 +264,16 @@ def _recorded_backward(recorder: Recorder, results: Results, arguments: Argument
                                 if type(where) is Value])
     if not ends:
         return None
-    begun = {id(edge_of(results.tensors[place])) for place, _ in results.begun}
     edges = [edge for edge in map(edge_of, ends) if edge is not None]
     for kept in [node_of(edge_of(results.tensors[place])) for place in results.retained]:
         if any(node is kept for edge in edges if node_of(edge) is not kept for node in ancestors([edge])):
             raise TraceError("[retain_grad] a result on which no other depends was expected to retain its gradient; "
                              "got one that others are computed of; compute these outside")
-    if begun and any(id(node) in begun for node in ancestors(edges)):
-        raise TraceError("[compile] results whose histories begin outside were expected; got one that begins at "
-                         "another result, a leaf that the function has made; make that outside, or detach() the other")
     if not all(now for _, _, now in recorder.turns()):
         raise TraceError("[requires_grad_] leaves that keep requiring gradients were expected, as a result has a "
                          "history; got one that stops; detach() the result, or call requires_grad_(False) outside")
-    wanted: list[tuple[Source, Any]] = [
+    wanted: list[tuple[Source | Begun, Any]] = [(Begun(place), results.tensors[place]) for place, _ in results.begun]
+    wanted += [
         (Argument(place, arguments.names[place]), stand_in)
         for place, stand_in in recorder.stand_ins.items() if type(stand_in._edge) is Leaf
     ]

@@ -26,7 +26,7 @@ from .outside import Binding, hooks_of
 from .quantities import Condition
 from .reads import Reads
 from .results import Results
-from .sources import Among, Captured, Found, Gradient, Owner, QuantitySource
+from .sources import Among, Begun, Captured, Found, Gradient, Owner, QuantitySource
 
 
 class Recording:
@@ -194,13 +194,13 @@ class Program:
                 state.grad = before
         for source, _, now in self._turned:
             source.find(tensors).requires_grad_(now)
+        for i, gradient in self._results.begun:
+            leaf = made[i]._edge = Leaf(made[i])
+            leaf.grad = None if gradient is None else made[gradient]
         if node is not None and self.backward is not None:
             node.guards = [(cell, cell[0]) for cell, _ in node.guards]  # a new shape counts as a write
             node.wholes = [(value, edge, cell, cell[0]) for value, edge, cell, _ in node.wholes]
             self._attach(node, self.backward.places, made)
-        for i, gradient in self._results.begun:
-            leaf = made[i]._edge = Leaf(made[i])
-            leaf.grad = None if gradient is None else made[gradient]
         for i, where in enumerate(self._results.where):
             if isinstance(where, Among):
                 made[i] = where.find(made)
@@ -285,8 +285,13 @@ class Program:
         for value in (*self.graph.inputs, *self.graph.states):
             if value.name in written:
                 arrays[value] = arrays[value].copy()
-        edges, wholes, guards = [], [], []
+        edges: list[Any] = []
+        wholes: list[Any] = []
+        guards: list[Any] = []
         for source in backward.sources:
+            if isinstance(source, Begun):
+                edges.append(None)  # which `_attach` puts there
+                continue
             tensor = source.find(tensors)
             assert tensor is not None, source.name
             edges.append(edge_of(tensor))
@@ -319,9 +324,13 @@ class Program:
         kept = [node.arrays[value] for value in self.backward.kept]
         node.shape = tuple([made[place]._data.shape for place in places])
         node.dtype = tuple([made[place]._data.dtype for place in places])
-        for number, place in enumerate(places):
+        begun = [source.place for source in self.backward.sources if type(source) is Begun]
+        node.edges = tuple([made[source.place]._edge if type(source) is Begun else edge
+                            for source, edge in zip(self.backward.sources, node.edges, strict=True)])
+        for number, place in enumerate([*places, *begun]):
             tensor = made[place]
-            tensor._edge = Out(node, number)
+            if number < len(places):
+                tensor._edge = Out(node, number)
             if any(array is tensor._data or array.base is tensor._data for array in kept):
                 cell = version_cell(tensor)
                 node.guards = (*node.guards, (cell, cell[0]))

@@ -94,6 +94,13 @@ class Among:
         return viewed(results[self.place], self.steps, self.detached)
 
 
+class Begun:
+    """A leaf that the function has made and given back, the result at ``place``."""
+
+    def __init__(self, place: int) -> None:
+        self.place, self.name = place, f"result {place}"
+
+
 def outside(array: np.ndarray) -> Tensor:
     """A tensor on the memory of an array, in which a recording that is going on has no part."""
     watcher, state.watcher = state.watcher, None
