@@ -177,7 +177,8 @@ def _as_strided_adjoint(ct: Numbers, shape: Dims, params: Params) -> Any:
     last = _source(shown, shown).reshape(-1)
     shares = np.bincount(last, minlength=count)[last]
     if (shares > 1).any():
-        flat = P.index(flat, last, places=(True,)) * (1.0 / shares).astype(to_real(from_numpy(flat.dtype)).numpy)
+        kind = from_numpy(getattr(flat.dtype, "numpy", flat.dtype))
+        flat = P.index(flat, last, places=(True,)) * (1.0 / shares).astype(to_real(kind).numpy)
     return P.reshape(flat, shape=shape)
 
 
