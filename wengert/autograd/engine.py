@@ -647,8 +647,8 @@ def _fitting(op: str, i: int, output: Tensor, ct: object) -> Tensor:
         raise TypeError(f"[{op}] gradients can be either Tensors or None; got {type(ct).__name__}")
     if ct._data.shape != output._data.shape:
         raise ShapeError(
-            f"[{op}] Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] has a shape of "
-            f"{output.shape}; a gradient has the shape of its tensor"
+            f"Mismatch in shape: grad_output[{i}] has a shape of {ct.shape} and output[{i}] has a shape of "
+            f"{output.shape}."  # PyTorch's words, to the letter
         )
     if (ct._data.dtype.kind in "cW") != (output._data.dtype.kind in "cW"):
         raise DTypeError(
