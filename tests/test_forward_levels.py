@@ -66,3 +66,15 @@ def test_no_out_and_no_tangent_after_detach_() -> None:
         copy = dual.clone()
         copy.detach_()
         assert fwd.unpack_dual(copy * 2).tangent is None
+
+
+def test_a_dual_tensor_shares_the_version_of_its_primal() -> None:
+    x = torch.ones(2)
+    with fwd.dual_level():
+        dual = fwd.make_dual(x, torch.ones(2))
+        x.add_(1)
+        primal = fwd.unpack_dual(dual).primal
+        assert primal is not fwd.unpack_dual(dual).primal
+        assert x._version == dual._version == primal._version == 1
+        primal.mul_(2)
+        assert x.tolist() == [4.0, 4.0] and x._version == dual._version == 2

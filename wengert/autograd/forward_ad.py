@@ -257,7 +257,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: Any = None) -> Tensor:
         raise RuntimeError(f"[make_dual] a tangent of the primal's dtype, {primal.dtype}, was expected; got "
                            f"{direction.dtype}; convert it")
     out = current.dual(current.below(lambda: P.reshape(primal, shape=primal._data.shape)), direction)
-    out._edge = edge_of(tensor)
+    out._edge, out._cell = edge_of(tensor), version_cell(tensor)
     if direction is not tangent:
         current.given[out._data] = direction, tangent
     return out
@@ -277,5 +277,8 @@ def unpack_dual(tensor: Tensor, *, level: Any = None) -> UnpackedDualTensor:
     if current is None:
         return UnpackedDualTensor(tensor, None)
     primal, tangent = current.unpacked(tensor)
+    if primal is not tensor:  # a view of it at each call, as in PyTorch
+        whole = primal
+        primal = current.below(lambda: P.reshape(whole, shape=whole._data.shape))
     given = current.given.get(tensor._data) if current.owns(tensor) else None
     return UnpackedDualTensor(primal, given[1] if given is not None and given[0] is tangent else tangent)
