@@ -181,3 +181,18 @@ def test_older_names_of_autocast() -> None:
     with pytest.raises(TypeError, match="device_type"):
         torch.amp.custom_fwd(len)
     assert torch.GradScaler is torch.amp.GradScaler
+
+
+def test_jit_asks_for_the_types_of_what_is_contained() -> None:
+    of = torch.jit.isinstance
+    for value, kind, wanted in (
+        ([1, 2], list[int], True), ([1, "a"], list[int], False), ([], list[int], True),
+        ((1, "a"), tuple[int, str], True), ((1,), tuple[int, str], False), ({"a": [1]}, dict[str, list[int]], True),
+        ({"a": 1}, dict[str, str], False),
+        (None, int | None, True), (1.0, int | str, False), (3, int, True),
+        ([[1]], (dict[str, int], list[list[int]]), True),
+    ):
+        assert of(value, kind) is wanted, (value, kind)
+    for kind in (list, tuple, dict):
+        with pytest.raises(RuntimeError, match="types of what"):
+            of([1], kind)

@@ -347,8 +347,8 @@ S T
 PH ProxyableClassMeta annotate config operator_schemas tensor_type traceback
 """,
     "torch.jit": """
-CompilationUnit Error ONNXTracedModule RecursiveScriptClass RecursiveScriptModule ScriptWarning TopLevelTracedModule
-TracedModule TracingCheckError enable_onednn_fusion export_opnames frontend fuser generate_bytecode isinstance
+CompilationUnit ONNXTracedModule RecursiveScriptClass RecursiveScriptModule ScriptWarning TopLevelTracedModule
+TracedModule TracingCheckError enable_onednn_fusion export_opnames frontend fuser generate_bytecode
 jit_module_from_flatbuffer last_executed_optimized_graph mobile onednn_fusion_enabled optimized_execution quantized
 run_frozen_optimizations save_jit_module_to_flatbuffer set_fusion_strategy strict_fusion supported_ops
 unsupported_tensor_ops
@@ -421,7 +421,7 @@ solve spsolve to_sparse_semi_structured
     "torch.utils": """
 ThroughputBenchmark backcompat backend_registration bundled_inputs collect_env cpp_backtrace cpp_extension debug_log
 deterministic file_baton generate_methods_for_privateuse1_backend get_cpp_backtrace hipify jit mkldnn mobile_optimizer
-model_dump model_zoo module_tracker rename_privateuse1_backend set_module show_pickle throughput_benchmark viz
+model_dump module_tracker rename_privateuse1_backend set_module show_pickle throughput_benchmark viz
 """,
     "torch.utils.benchmark": """
 CallgrindStats Colorize Compare CopyIfCallgrind FunctionCount FunctionCounts FuzzedParameter FuzzedSparseTensor
@@ -509,7 +509,7 @@ ConstantLR ConstantPad1d ConstantPad2d ConstantPad3d Container ContinuousBernoul
 ConvTranspose1d ConvTranspose2d ConvTranspose3d CorrCholeskyTransform CosineAnnealingLR CosineAnnealingWarmRestarts
 CosineEmbeddingLoss CosineSimilarity CrossEntropyLoss CrossMapLRN2d CumulativeDistributionTransform CustomFromMask
 CyclicLR DataChunk DataLoader Dataset Dim Dirichlet DistBackendError DistError DistNetworkError DistStoreError
-DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag ExpTransform
+DistributedSampler Distribution Dropout Dropout1d Dropout2d Dropout3d ELU Embedding EmbeddingBag Error ExpTransform
 Exponential ExponentialFamily ExponentialLR FeatureAlphaDropout FisherSnedecor Flatten Fold FractionalMaxPool2d
 FractionalMaxPool3d Future GELU GLU GRUCell Gamma GaussianNLLLoss GeneralizedPareto Geometric GradBucket GradScaler
 GraphExecGroup GroupMember GroupNorm Gumbel HalfCauchy HalfNormal Hardshrink Hardsigmoid Hardswish Hardtanh HashStore
@@ -550,5 +550,6 @@ torch.functional torch.mps torch.mtia torch.storage torch.amp.autocast_mode torc
 torch.cuda.amp torch.cuda.random torch.cuda.sparse torch.distributed.constants torch.distributed.distributed_c10d
 torch.distributed.elastic torch.distributed.optim torch.distributed.utils torch.fx.experimental torch.jit.annotations
 torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.parallel.distributed
-torch.nn.parallel.scatter_gather torch.profiler.profiler torch.utils.flop_counter torch.utils.weak
+torch.nn.parallel.scatter_gather torch.profiler.profiler torch.utils.flop_counter torch.utils.model_zoo
+torch.utils.weak
 """

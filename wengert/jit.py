@@ -6,8 +6,10 @@ file raises, as does asking a module for what only a compiled one has.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from types import UnionType
+from typing import Any, Final, NoReturn, Union, get_args, get_origin
 
 from ._public import publish as _publish
 from .core.frames import warn
@@ -15,9 +17,10 @@ from .futures import Future, settled
 from .nn import Module
 
 __all__ = [
-    "Attribute", "Final", "Future", "ScriptFunction", "ScriptModule", "TracerWarning", "annotate", "export", "fork",
-    "freeze", "ignore", "interface", "is_scripting", "is_tracing", "load", "optimize_for_inference", "save", "script",
-    "script_if_tracing", "script_method", "trace", "trace_module", "unused", "wait",
+    "Attribute", "Error", "Final", "Future", "ScriptFunction", "ScriptModule", "TracerWarning", "annotate",
+    "export", "fork", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load",
+    "optimize_for_inference", "save", "script", "script_if_tracing", "script_method", "trace", "trace_module",
+    "unused", "wait",
 ]
 
 # As in a package, so that `import torch.jit.annotations` is tried at all.
@@ -42,6 +45,14 @@ class ScriptFunction:
     """
 
 
+class Error(RuntimeError):
+    """What a compiled program raises in PyTorch. Nothing here does: programs run as they are written.
+
+    >>> issubclass(torch.jit.Error, RuntimeError)
+    True
+    """
+
+
 class TracerWarning(Warning):
     """What PyTorch's tracer warns with of control flow that it cannot see. Nothing here does: Python runs the
     program.
@@ -61,7 +72,7 @@ def _as_it_is(what: str, obj: Any) -> Any:
         _said = True
         warn(f"torch.jit.{what} returns its argument as it is: wengert has no TorchScript, and Python runs it",
              UserWarning)
-    if isinstance(obj, Module) and not hasattr(obj, "save"):
+    if builtins.isinstance(obj, Module) and not hasattr(obj, "save"):
         obj.__dict__["save"] = save
     return obj
 
@@ -193,6 +204,32 @@ def annotate(the_type: Any, the_value: Any) -> Any:
     3
     """
     return the_value
+
+
+def isinstance(obj: Any, target_type: Any) -> bool:
+    """Whether ``obj`` is of ``target_type``, a type, a tuple of them, or one with the types of what it contains, which
+    are asked for as well. Raises RuntimeError for ``list``, ``tuple`` or ``dict`` without these.
+
+    >>> from typing import Dict, List
+    >>> torch.jit.isinstance([1, 2], List[int]), torch.jit.isinstance({"a": "b"}, Dict[str, int])
+    (True, False)
+    """
+    if builtins.isinstance(target_type, tuple):
+        return any(isinstance(obj, each) for each in target_type)
+    origin, inner = get_origin(target_type), get_args(target_type)
+    if origin in (Union, UnionType):
+        return obj is None or any(isinstance(obj, each) for each in inner)  # as PyTorch's, to which each may be None
+    if (origin or target_type) in (list, tuple, dict) and not inner:
+        raise RuntimeError(f"[jit.isinstance] the types of what a {(origin or target_type).__name__} contains were "
+                           f"expected; got {target_type}; write for example List[int]")
+    if origin is list:
+        return builtins.isinstance(obj, list) and all(isinstance(each, inner[0]) for each in obj)
+    if origin is dict:
+        return builtins.isinstance(obj, dict) and all(
+            isinstance(key, inner[0]) and isinstance(value, inner[1]) for key, value in obj.items())
+    if origin is tuple:
+        return builtins.isinstance(obj, tuple) and len(obj) == len(inner) and all(map(isinstance, obj, inner))
+    return builtins.isinstance(obj, target_type)
 
 
 def is_scripting() -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DISTRIBUTIONS = {"backpack": "backpack-for-pytorch", "geometric": "torch-geometric", "ignite": "pytorch-ignite",
-                 "pyro": "pyro-ppl", "sklearn": "scikit-learn",
-                 "sentence": "sentence-transformers"}
+                 "metric": "pytorch-metric-learning", "optimizer": "pytorch-optimizer", "pyro": "pyro-ppl",
+                 "sklearn": "scikit-learn", "sentence": "sentence-transformers"}
 """What packages are called where they are installed from, where that is another name."""
 
 

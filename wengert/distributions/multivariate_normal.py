@@ -54,6 +54,10 @@ def factor_of(form: str, matrix: Tensor) -> Tensor:
     return cholesky(matrix) if form == "covariance_matrix" else factor_of_inverse(matrix)
 
 
+_precision_to_scale_tril = factor_of_inverse
+"""Its name in PyTorch, which packages import."""
+
+
 def one_form(covariance_matrix: Tensor | None, precision_matrix: Tensor | None, scale_tril: Tensor | None,
              refusal: type[Exception]) -> tuple[str, Tensor]:
     """The one of the three that is given, with its name. Raises ``refusal`` for none or several."""
