@@ -35,7 +35,11 @@ def page(rows: dict[str, str]) -> str:
     kept = {line.split("|")[1].strip(): line for line in before if line.startswith("| ") and line != HEAD}
     table = "\n".join([HEAD, "| --- " + "| ---: " * (HEAD.count("|") - 2) + "|",
                        *(line for group, line in sorted({**kept, **rows}.items()) if group != "---")])
-    meant = "\n".join(dict.fromkeys(f"- `{each.name}`: {each.why}" for each in DIFFERENT))
+    names: dict[str, list[str]] = {}
+    for each in DIFFERENT:
+        if each.name not in names.setdefault(each.why, []):
+            names[each.why].append(each.name)
+    meant = "\n".join(f"- {', '.join(f'`{name}`' for name in named)}: {why}" for why, named in names.items())
     return f"""\
 # Odd arguments
 

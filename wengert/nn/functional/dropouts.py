@@ -91,7 +91,7 @@ def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     """
     _check_probability(p)
     _warn_unless("dropout3d", 3, input, (4, 5))
-    if not input.dim():
+    if training and not input.dim():
         raise ShapeError("[dropout3d] Feature dropout requires at least 2 dimensions in the input; got none")
     if input.dim() == 5:
         return drop_channels(input, p, training, inplace)

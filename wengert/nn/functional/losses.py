@@ -33,6 +33,7 @@ def mse_loss(input: Tensor, target: Tensor, size_average: bool | None = None, re
         check_takes("mse_loss", REAL_ONLY, input, target)
         if input._data.dtype is not target._data.dtype:
             check_none("mse_loss", COMPLEX, input, target)
+        _check_weight(weight, input)
         if input.shape != target.shape:
             input, target = _broadcast(input, target)
         if weight is None:
@@ -51,6 +52,7 @@ def l1_loss(input: Tensor, target: Tensor, size_average: bool | None = None, red
     tensor(2.)
     """
     reduction = choose(reduction, size_average, reduce)
+    _check_weight(weight, input)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     loss = (input - target).abs()
@@ -94,11 +96,12 @@ def huber_loss(
     if input._data.dtype is not target._data.dtype:
         check_none("huber_loss", REAL_ONLY, input)
         check_none("huber_loss", COMPLEX, target)
+    _check_weight(weight, input)
     if input.shape != target.shape:
         input, target = _broadcast(input, target)
     if weight is None:
         return P.huber_loss(input, target, reduction=reduction, delta=delta).to(input.dtype)
-    return reduced(_weighted(P.huber_loss(input, target, reduction="none", delta=delta), weight), reduction)
+    return reduced(P.huber_loss(input, target, reduction="none", delta=delta) * weight, reduction)
 
 
 @asking
@@ -318,15 +321,14 @@ def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return input, target
 
 
-def _weighted(loss: Tensor, weight: Tensor) -> Tensor:
-    if weight.shape != loss.shape:
-        raise ValueError("Weights and input must have the same size.")
-    return loss * weight
+def _check_weight(weight: Tensor | None, input: Tensor) -> None:
+    if weight is not None and weight.shape != input.shape:  # as it came, before it is broadcast
+        raise ShapeError("Weights and input must have the same size.")
 
 
 def _weighted_mean(loss: Tensor, weight: Tensor, reduction: str) -> Tensor:
     """The loss of weighted elements, reduced; a mean is one of the weights too."""
-    weighted = _weighted(loss, weight)
+    weighted = loss * weight
     return weighted.sum() / weight.sum() if reduction == "mean" else reduced(weighted, reduction)
 
 

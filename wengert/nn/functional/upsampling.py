@@ -164,7 +164,7 @@ def _target(
         if recompute:
             raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
         return _checked(input, list(integers(many, "interpolate"))), [None] * rank
-    if not recompute and any(isinstance(scale, Tensor) for scale in many):
+    if not recompute and isinstance(many[0], Tensor):  # PyTorch looks at the first alone
         raise TypeError("interpolate(): argument 'scale_factor' must be float or tuple of floats, not Tensor")
     scales = [real(s, "interpolate") for s in many]
     if not all(math.isfinite(n * s) for n, s in zip(input.shape[2:], scales, strict=True)):
