@@ -30,7 +30,8 @@ CALLED = re.compile(r"\w*\.[a-zA-Z_]\w*(?:\.\w+)*")
 
 # Which of the fuzzers' patterns, by the beginnings of their names, belong to which group.
 OF_FUZZERS = {"optim": ("optim", "scheduler"), "utils": ("utils", "init"), "distributions": ("D.",),
-              "data": ("data.", "rnn."), "func": ("func", "autograd", "checkpoint", "storage", "Generator")}
+              "data": ("data.", "rnn."), "func": ("func", "autograd", "checkpoint", "storage", "Generator"),
+              "torch": ("torch.", "Tensor.")}
 OTHERWISE = {"layer_norm"}  # whose inputs do not come first in its call: among the patterns
 MOST = 3  # patterns of one name
 MOST_LAYERS = 2  # cases of one layer or function
@@ -128,9 +129,9 @@ def cases(group: str) -> list[Case]:
     file = PLACE / f"{group}.txt"
     for text in file.read_text().splitlines() if file.exists() else ():
         if text.strip() and not text.startswith("#"):
-            name = CALLED.search(text)
-            assert name is not None, f"expected a call of something with a dot; got {text!r}"
-            found.append(pattern(name[0] if name[0][0] != "." else f"Tensor{name[0]}", text))
+            called = CALLED.search(text)  # or what is written as an operator
+            name = "Tensor" if called is None else called[0]
+            found.append(pattern(name if name[0] != "." else f"Tensor{name}", text))
     return found
 
 

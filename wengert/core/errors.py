@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 __all__ = [
     "DTypeError", "DeviceError", "GradError", "IndexDTypeError", "InplaceError", "KindError", "LayoutError",
     "LinAlgError", "MissingRuleError", "NoDataError", "OutOfMemoryError", "OutOfRangeError", "RankError",
-    "ShapeError", "TraceError",
+    "ShapeError", "TooLargeError", "TraceError",
 ]
 
 _RAISE = dis.opmap["RAISE_VARARGS"]
@@ -166,6 +166,17 @@ class DeviceError(RuntimeError, AssertionError):
     """
 
 
+class TooLargeError(ValueError, TypeError):
+    """An integer of more than 64 bits. (PyTorch raises ValueError for one that stands alone, and TypeError for one of
+    several.)
+
+    >>> torch.zeros(2**63)
+    Traceback (most recent call last):
+        ...
+    wengert.core.errors.TooLargeError: zeros(): a tuple of ints of 64 bits was expected; got ...
+    """
+
+
 class OutOfMemoryError(RuntimeError, MemoryError):
     """There is no memory for what was asked for. (PyTorch raises RuntimeError.)
 
@@ -182,7 +193,7 @@ def allocation_failed(op: str, error: Exception) -> Exception:
         return OutOfMemoryError(f"[{op}] can't allocate memory: {str(error) or 'none is left'}; ask for less, or free "
                                 "some first")
     if str(error).startswith("Maximum allowed dimension"):  # a size, not the product of several
-        return TypeError(f"{op}(): a tuple of ints of 64 bits was expected; got a larger one")
+        return TooLargeError(f"{op}(): a tuple of ints of 64 bits was expected; got a larger one")
     return ShapeError(f"[{op}] sizes whose product can be counted were expected; Storage size calculation overflowed: "
                       f"{error}")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ShapeError, allocation_failed
+from .errors import ShapeError, TooLargeError, allocation_failed
 
 LARGEST = 2**63 - 1
 """The most bytes, elements or steps that can be said; PyTorch and numpy have the same."""
@@ -38,7 +38,7 @@ def check_room(op: str, shape: Sequence[int], width: int) -> None:
     size = prod(shape) * width
     if size > LARGEST:
         if max(shape) >= 2**63:
-            raise TypeError(f"{op}(): a tuple of ints of 64 bits was expected; got {list(shape)}, which overflows")
+            raise TooLargeError(f"{op}(): a tuple of ints of 64 bits was expected; got {list(shape)}, which overflows")
         raise ShapeError(f"[{op}] Storage size calculation overflowed: sizes with a product that can be counted were "
                          f"expected; got {list(shape)}")
     if size > ROOM:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from .dtypes import DType
-from .errors import KindError, OutOfRangeError, ShapeError
+from .errors import KindError, OutOfRangeError, ShapeError, TooLargeError
 
 Shape = tuple[int, ...]
 
@@ -116,7 +116,7 @@ def wrap_dim(dim: int, rank: int, op: str = "dim") -> int:
         dim = whole_dim(dim, op)
     if not -limit <= dim < limit:
         if not -2**63 <= dim < 2**63:
-            raise ValueError(f"[{op}] a dimension in the range of int64 was expected; got {dim}")
+            raise TooLargeError(f"[{op}] a dimension in the range of int64 was expected; got {dim}")
         raise OutOfRangeError(
             f"[{op}] Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim}); got a "
             f"tensor of {rank} dimensions; count them from 0, or from the end from -1"

@@ -11,7 +11,7 @@ from wengert import Size, Tensor
 from . import constraints
 from .dirichlet import Dirichlet
 from .exp_family import ExponentialFamily
-from .utils import is_number
+from .utils import broadcast_all, is_number
 
 
 class Beta(ExponentialFamily):
@@ -33,9 +33,7 @@ class Beta(ExponentialFamily):
         if is_number(concentration1) and is_number(concentration0):
             both = wengert.tensor([float(concentration1), float(concentration0)])
         else:
-            tensor = concentration1 if isinstance(concentration1, Tensor) else concentration0
-            pair = (wengert.as_tensor(each, dtype=tensor.dtype) for each in (concentration1, concentration0))
-            both = wengert.stack(wengert.broadcast_tensors(*pair), -1)
+            both = wengert.stack(broadcast_all(concentration1, concentration0), -1)
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet.batch_shape, validate_args=validate_args)
 

@@ -53,8 +53,9 @@ class Kumaraswamy(Derived):
     def mode(self) -> Tensor:
         """NaN for a concentration below 1: the density has no greatest value."""
         a, b = self.concentration1, self.concentration0
-        power = ((a - 1) / (a * b - 1)) ** a.reciprocal()
-        return wengert.where((a < 1) | (b < 1), float("nan"), power)
+        none = (a < 1) | (b < 1)
+        a, b = (each.masked_fill(none, 2.0) for each in (a, b))  # where the power has no derivative
+        return (((a - 1) / (a * b - 1)) ** a.reciprocal()).masked_fill(none, float("nan"))
 
     @property
     def variance(self) -> Tensor:

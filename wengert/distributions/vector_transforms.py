@@ -88,7 +88,8 @@ class SoftmaxTransform(Fixed):
     domain, codomain = constraints.real_vector, constraints.simplex
 
     def _call(self, x: Tensor) -> Tensor:
-        return x.softmax(-1)
+        weights = (x - x.max(-1, True)[0]).exp()  # which takes integers too
+        return weights / weights.sum(-1, True)
 
     def _inverse(self, y: Tensor) -> Tensor:
         return y.log()
@@ -160,8 +161,9 @@ class CorrCholeskyTransform(Transform):
     bijective = True
 
     def _call(self, x: Tensor) -> Tensor:
-        eps = wengert.finfo(x.dtype).eps
-        partial = vec_to_tril_matrix(x.tanh().clamp(-1 + eps, 1 - eps), diag=-1)
+        partial = x.tanh()
+        eps = wengert.finfo(partial.dtype).eps
+        partial = vec_to_tril_matrix(partial.clamp(-1 + eps, 1 - eps), diag=-1)
         left = (1 - partial * partial).sqrt().cumprod(-1)
         whole = partial + wengert.eye(partial.shape[-1], dtype=partial.dtype)
         return whole * pad(left[..., :-1], [1, 0], value=1)

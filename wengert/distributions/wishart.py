@@ -12,6 +12,7 @@ from wengert import Size, Tensor
 
 from . import constraints
 from .chi2 import Chi2
+from .distribution import shape_of
 from .exp_family import ExponentialFamily
 from .multivariate_normal import Factored, factor_of, log_diagonal, one_form
 from .utils import is_number
@@ -115,12 +116,13 @@ class Wishart(Factored, ExponentialFamily):
         self, sample_shape: Sequence[int] = Size(), max_try_correction: int | None = None
     ) -> Tensor:
         """Draws; those that rounding made singular are replaced, up to ``max_try_correction`` (10) times."""
+        sample_shape = shape_of(sample_shape)
         shape = self._extended_shape(sample_shape)
         with wengert.no_grad():
             self._bartlett_sampling(sample_shape)  # PyTorch drops its first draws; the same numbers follow for a seed
-        sample = self._bartlett_sampling((Size(sample_shape).numel(),))
+        sample = self._bartlett_sampling((sample_shape.numel(),))
         for _ in range((_TRIES if max_try_correction is None else max_try_correction) - 1):
-            good = self.support.check(sample).reshape(sample.shape[0], -1).all(-1)
+            good = self.support.check(sample).reshape(sample.shape[0], self._batch_shape.numel()).all(-1)
             if good.all():
                 break
             warnings.warn("Singular sample detected.", stacklevel=2)

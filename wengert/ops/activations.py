@@ -23,7 +23,7 @@ def selu(input: Any) -> Tensor:
     return P.elu(input, alpha=SELU_ALPHA, scale=SELU_SCALE)
 
 
-@function(method=False)
+@function(method=False, checked=True)
 def celu(input: Any, alpha: float = 1.0) -> Tensor:
     """x where x > 0, else α (exp(x / α) − 1). Raises RuntimeError for α = 0.
 
@@ -45,7 +45,7 @@ def threshold(input: Any, threshold: float, value: float) -> Any:
     return P.threshold(input, limit=threshold, value=value)
 
 
-@function()
+@function(checked=True)
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
     """x outside [−λ, λ], 0 within.
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..core import dtypes
 from ..core.device import is_meta
 from ..core.dtypes import DType
-from ..core.errors import OutOfRangeError
+from ..core.errors import OutOfRangeError, TooLargeError
 from ..core.layout import strided
 from ..core.state import state
 from ..tensors.absent import Absent, absent
@@ -119,7 +119,11 @@ def integer(value: Any, op: str) -> int:
     """An integer argument: an int, or anything that is an index, such as a 0-d integer tensor."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         raise TypeError(f"{op}(): argument must be int, or a sequence of ints, not {type(value).__name__}")
-    return int(value.__index__())
+    found = int(value.__index__())
+    if not -2**63 <= found < 2**63:
+        raise TooLargeError(f"[{op}] Overflow when unpacking long long: an integer of 64 bits was expected; got "
+                            f"{found}")
+    return found
 
 
 def real(value: Any, op: str) -> float:

@@ -14,6 +14,7 @@ from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
 from ..tensors.apply import NUMBERS, apply, check_number, number_for, refuse_truth_values, result_type, stored_number
 from ..tensors.creation import array_from
+from ..tensors.given import check_tensor
 from ..tensors.hot import binary, unary
 from ..tensors.tape import labelled
 from ..tensors.tensor import TENSORS, Tensor, make
@@ -240,6 +241,8 @@ def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor
     >>> torch.addcmul(torch.ones(2), torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), value=0.5)
     tensor([2.5000, 5.0000])
     """
+    check_tensor("addcmul", tensor1, "tensor1", 2)
+    check_tensor("addcmul", tensor2, "tensor2", 3)
     return P.addcmul(input, tensor1, tensor2, value=_factor("addcmul", value, input, tensor1, tensor2))
 
 
@@ -250,6 +253,8 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor
     >>> torch.addcdiv(torch.zeros(2), torch.tensor([1.0, 2.0]), torch.tensor([4.0, 4.0]), value=10)
     tensor([2.5000, 5.0000])
     """
+    check_tensor("addcdiv", tensor1, "tensor1", 2)
+    check_tensor("addcdiv", tensor2, "tensor2", 3)
     if tensor1._data.dtype.kind in "biu" and tensor2._data.dtype.kind in "biu":
         raise RuntimeError("Integer division with addcdiv is no longer supported; convert an operand with .float() "
                            "first")

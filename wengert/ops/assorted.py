@@ -201,7 +201,7 @@ def is_inference(input: Tensor) -> bool:
     return made_in_inference(input)
 
 
-@function(method=False, out=False)
+@function(method=False, out=False, checked=True)
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape.
 

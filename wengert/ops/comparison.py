@@ -12,6 +12,7 @@ from ..tensors.alias import type_name
 from ..tensors.hot import binary, unary
 from ..tensors.tensor import TENSORS, Tensor
 from .arguments import check_some_tensor
+from .out import Out
 from .registry import METHODS, function
 
 
@@ -112,7 +113,7 @@ _integers("bitwise_right_shift", P.right_shift, """Each element shifted right by
 _logical_not = unary(P.logical_not)
 
 
-@function(inplace=True)
+@function(inplace=True, out=Out(differentiable=False))
 def logical_not(input: Any) -> Tensor:
     """Where ``input`` is zero.
 
@@ -195,7 +196,7 @@ def isreal(input: Any) -> Tensor:
     return P.eq(P.zeros_like(input.detach()), 0)
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """Where |input − other| ≤ atol + rtol · |other|. Infinities are close to themselves; NaN to NaN with ``equal_nan``.
     Raises RuntimeError for differing dtypes or negative tolerances.
@@ -223,7 +224,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equa
     return P.logical_or(close, near)
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether `isclose` holds everywhere.
 

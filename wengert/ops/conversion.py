@@ -27,6 +27,7 @@ from ..core.state import state
 from ..tensors.absent import dense_like, is_absent
 from ..tensors.alias import edge_of
 from ..tensors.apply import result_type as meeting_type
+from ..tensors.given import check_operand
 from ..tensors.inplace import overwrite
 from ..tensors.nowhere import nowhere
 from ..tensors.tape import node_and_index
@@ -127,7 +128,7 @@ TYPE_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "H
 """PyTorch's old names for the types of tensors."""
 
 
-@method("type_as")
+@function(public=False, out=False, checked=True)
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor in the dtype of another.
 
@@ -292,14 +293,19 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     tensor([[1., 2., 3.],
             [1., 2., 3.]])
     """
+    if type(other) is not Tensor:
+        check_operand("copy_", other, "other", 1)
     return overwrite(self, other, "copy_")
 
 
 @method("fill_")
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Fills this tensor with a number or a 0-d tensor."""
-    if isinstance(value, Tensor) and value.ndim:
-        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    if type(value) is not int and type(value) is not float:
+        if isinstance(value, Tensor) and value.ndim:
+            raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} "
+                               "dimensions.")
+        check_operand("fill_", value, "value", 1)
     return overwrite(self, value, "fill_")
 
 

@@ -22,6 +22,7 @@ from ..tensors.alias import same_memory, type_name
 from ..tensors.apply import stored_number
 from ..tensors.creation import array_from
 from ..tensors.evaluation import one_by_one
+from ..tensors.given import number
 from ..tensors.tensor import Tensor, make
 from .arguments import (
     check_given,
@@ -86,7 +87,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return finish(array_from(data, wanted), False, meta)
 
 
-@function(method=False, out=False, takes_tensor=False)
+@function(method=False, out=False, takes_tensor=False, checked=True)
 def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None,
             requires_grad: bool = False) -> Tensor:
     """``obj`` as a tensor. ``copy``: True always copies, False never (and raises where it would have to).
@@ -304,13 +305,13 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, d
             [7, 7, 7]])
     """
     meta = check_options(device, layout)
+    value = number("full", fill_value, "fill_value", 2)
     wanted = _fill_dtype(fill_value, dtype)
-    number = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
     shape = sizes_of((size,), "full")
-    number = stored_number("full", number, wanted, halves=math.prod(shape) > 1)
+    value = stored_number("full", value, wanted, halves=math.prod(shape) > 1)
     if meta:
         return nothing_of(shape, wanted.numpy, requires_grad)
-    return finish(np.full(shape, array_from(number, wanted)), requires_grad)
+    return finish(np.full(shape, array_from(value, wanted)), requires_grad)
 
 
 @function(method=False, out=False)
@@ -323,10 +324,11 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any 
     """
     if check_options(device, layout, input):
         return _nothing_like(input, dtype, memory_format, requires_grad)
+    value = number("full_like", fill_value, "fill_value", 2)
     array = _like(input, dtype, memory_format)
-    number, wanted = fill_value.item() if isinstance(fill_value, Tensor) else fill_value, dtypes.from_numpy(array.dtype)
-    number = stored_number("full_like", number, wanted, halves=array.size > 1)
-    array[...] = array_from(number, wanted)
+    wanted = dtypes.from_numpy(array.dtype)
+    value = stored_number("full_like", value, wanted, halves=array.size > 1)
+    array[...] = array_from(value, wanted)
     return finish(array, requires_grad)
 
 
@@ -456,8 +458,14 @@ def eye(n: Any, m: Any = None, *, dtype: Any = None, layout: Any = None, device:
 # --- sequences --------------------------------------------------------------------------------------------------------
 
 
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, (Tensor, np.generic)) else value
+def _ends(op: str, start: Any, end: Any, step: Any) -> tuple[Any, Any, Any]:
+    """Where numbers begin and end, and by what they grow."""
+    ends = [number(op, x, name, place) for place, (name, x) in enumerate(zip(("start", "end", "step"), (
+        start, end, step), strict=True), 1)]
+    if any([isinstance(x, complex) for x in ends]):
+        raise RuntimeError(f"[{op}] value cannot be converted to type double without overflow: real numbers were "
+                           f"expected; got {ends}")
+    return ends[0], ends[1], ends[2]
 
 
 @function(method=False, takes_tensor=False, out=TYPED)
@@ -480,9 +488,7 @@ def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = No
         start, end = 0, start
     elif start is None:
         start = 0
-    start, end, step = _number(start), _number(end), _number(step)
-    if any([isinstance(x, complex) for x in (start, end, step)]):
-        raise RuntimeError("[arange] value cannot be converted to type double without overflow: it is complex")
+    start, end, step = _ends("arange", start, end, step)
     whole = all(isinstance(value, int) for value in (start, end, step))
     wanted = dtype_of(dtype) or (dtypes.int64 if whole else dtypes.get_default_dtype())
     if step == 0:
@@ -539,7 +545,7 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     meta = check_options(device, layout)
     if end is None:
         start, end = 0, start
-    start, end, step = _number(start), _number(end), _number(step)
+    start, end, step = _ends("range", start, end, step)
     count = math.floor((end - start) / step) + 1
     return finish(_progression(start, step, count, _numpy_dtype(dtype)), requires_grad, meta)
 
@@ -556,21 +562,22 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     count = integer(steps, "linspace")
 
     def spaced(start: Any, end: Any) -> Tensor:
-        start, end = _bounds("linspace", start, end)
+        start, end = _bound("linspace", start, "start", 1), _bound("linspace", end, "end", 2)
         if meta and count >= 0:
             return nothing_of((count,), _spaced_dtype(start, end, dtype), False)
         return finish(_evenly(start, end, count, _spaced_dtype(start, end, dtype), "linspace"), False)
 
-    return one_by_one(spaced, start, end).requires_grad_(requires_grad)
+    return one_by_one(spaced, start, end).requires_grad_(bool(requires_grad))
 
 
-def _bounds(op: str, start: Any, end: Any) -> tuple[Any, Any]:
-    """The two bounds, which are numbers or 0-d tensors, as numbers."""
-    if any([isinstance(x, Tensor) and x._data.ndim for x in (start, end)]):
-        came = " and ".join([f"{name} with {x.ndim} dimension(s)" for name, x in (("start", start), ("end", end))
-                             if isinstance(x, Tensor)])
-        raise RuntimeError(f"{op} only supports 0-dimensional start and end tensors, but got {came}.")
-    return _number(start), _number(end)
+def _bound(op: str, x: Any, name: str, position: int) -> Any:
+    """The number of a bound, which may be that of a tensor with a gradient."""
+    if isinstance(x, Tensor):
+        if x.ndim:
+            raise RuntimeError(f"{op} only supports 0-dimensional start and end tensors, but got {name} with {x.ndim} "
+                               "dimension(s).")
+        return x.item()
+    return number(op, x, name, position)
 
 
 def _spaced_dtype(start: Any, end: Any, dtype: Any) -> Any:
@@ -618,10 +625,10 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     (tensor([   1.,   10.,  100., 1000.]), tensor([1., 2., 4., 8.]))
     """
     meta = check_options(device, layout)
-    count = integer(steps, "logspace")
+    count, base = integer(steps, "logspace"), number("logspace", base, "base", 4)
 
     def spaced(start: Any, end: Any) -> Tensor:
-        start, end = _bounds("logspace", start, end)
+        start, end = _bound("logspace", start, "start", 1), _bound("logspace", end, "end", 2)
         wanted = _spaced_dtype(start, end, dtype)
         if wanted.kind == "b" or wanted.char == EIGHTHS:
             raise NotImplementedError(f"[logspace] \"logspace_cpu\" not implemented for "
@@ -635,7 +642,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
         powers = np.power(float(base), exponents, dtype=np.complex128 if wanted.kind == "c" else np.float64)
         return finish(powers.astype(wanted), False, meta)
 
-    return one_by_one(spaced, start, end).requires_grad_(requires_grad)
+    return one_by_one(spaced, start, end).requires_grad_(bool(requires_grad))
 
 
 # --- matrices from vectors --------------------------------------------------------------------------------------------
@@ -677,7 +684,7 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:
     return P.complex(abs * P.cos(angle), abs * P.sin(angle))
 
 
-@function(method=False)
+@function(method=False, checked=True)
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The Vandermonde matrix of a vector: its powers, column by column.
 

@@ -19,7 +19,7 @@ from .reductions import vector_norm
 from .registry import function
 
 
-@function()
+@function(checked=True)
 def inverse(input: Any) -> Tensor:
     """The inverse of square matrices. Raises LinAlgError (a RuntimeError) for a singular one.
 
@@ -30,7 +30,7 @@ def inverse(input: Any) -> Tensor:
     return P.inv(input)
 
 
-@function()
+@function(checked=True)
 @empty_in_half
 def det(input: Any) -> Tensor:
     """The determinant of square matrices.
@@ -41,7 +41,7 @@ def det(input: Any) -> Tensor:
     return P.det(input)
 
 
-@function()
+@function(checked=True)
 def logdet(input: Any) -> Tensor:
     """The logarithm of the determinant; NaN where it is negative, −∞ where it is zero.
 
@@ -57,7 +57,7 @@ def logdet(input: Any) -> Tensor:
 _slogdet = named("slogdet", "sign", "logabsdet")
 
 
-@function()
+@function(checked=True)
 def slogdet(input: Any) -> Any:
     """The sign of the determinant and the logarithm of its size, as (sign, logabsdet).
 
@@ -68,7 +68,7 @@ def slogdet(input: Any) -> Any:
     return _slogdet(P.slogdet(input))
 
 
-@function(out=COPIED)
+@function(out=COPIED, checked=True)
 def cholesky(input: Any, upper: bool = False) -> Tensor:
     """The triangular L of ``A = L Lᴴ``, or the U of ``A = Uᴴ U``.
 
@@ -84,7 +84,7 @@ def cholesky(input: Any, upper: bool = False) -> Tensor:
     return P.cholesky(input, upper=True) if upper else P.cholesky(input)
 
 
-@function(out=COPIED)
+@function(out=COPIED, checked=True)
 def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     """X of ``A X = input``, for the A of which L is the Cholesky factor.
 
@@ -98,7 +98,7 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     return P.cholesky_solve(input, L, upper=bool(upper))
 
 
-@function()
+@function(checked=True)
 def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
     """The inverse of the matrix of which L is the Cholesky factor.
 
@@ -114,7 +114,7 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
 _qr = named("qr", "Q", "R")
 
 
-@function()
+@function(checked=True)
 def qr(input: Any, some: bool = True) -> Any:
     """``A = Q R``, as (Q, R); Q square unless ``some``.
 
@@ -129,7 +129,7 @@ def qr(input: Any, some: bool = True) -> Any:
 _svd = named("svd", "U", "S", "V")
 
 
-@function()
+@function(checked=True)
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     """``A = U diag(S) Vᴴ``, as (U, S, V): V itself, where ``linalg.svd`` gives Vᴴ. U and V square unless ``some``; both
     zero unless ``compute_uv``.
@@ -153,7 +153,7 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
 _triangular = named("triangular_solve", "solution", "cloned_coefficient")
 
 
-@function()
+@function(checked=True)
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
     """X of ``A X = b`` for a triangular A, and A, as (solution, cloned_coefficient).
 
@@ -171,7 +171,7 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
     return _triangular((P.solve_triangular(factor, b, upper=side, unit=unitriangular), linalg.by_columns(A, A)))
 
 
-@function()
+@function(checked=True)
 def pinverse(input: Any, rcond: float = 1e-15) -> Tensor:
     """The pseudo-inverse of matrices; singular values up to ``rcond`` times the largest count as zero.
 
@@ -181,7 +181,7 @@ def pinverse(input: Any, rcond: float = 1e-15) -> Tensor:
     return P.pinv(input, rtol=rcond)
 
 
-@function()
+@function(checked=True)
 def matrix_exp(input: Any) -> Tensor:
     """The exponential of square matrices.
 
@@ -192,7 +192,7 @@ def matrix_exp(input: Any) -> Tensor:
     return P.matrix_exp(input)
 
 
-@function()
+@function(checked=True)
 def matrix_power(input: Any, n: int) -> Tensor:
     """Square matrices to an integer power.
 
@@ -203,7 +203,7 @@ def matrix_power(input: Any, n: int) -> Tensor:
     return linalg.matrix_power(input, n)
 
 
-@function()
+@function(checked=True)
 @in_float32
 def cross(input: Any, other: Any, dim: int | None = None) -> Tensor:
     """The cross product of vectors of three elements along ``dim`` (the first dimension of size 3, where not given).
@@ -232,7 +232,7 @@ def chain_matmul(*matrices: Any) -> Tensor:
     return matrices[0] if len(matrices) == 1 else linalg.multi_dot(list(matrices))
 
 
-@function()
+@function(checked=True)
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The ``p``-norm of all elements, or of the vectors along ``dim``; ``"fro"`` is 2, ``"nuc"`` the sum of the
     singular values of the matrices along two dimensions. Its gradient at 0 is 0.

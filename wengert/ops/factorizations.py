@@ -20,7 +20,7 @@ from .halves import empty_in_half
 from .named import named
 from .registry import function
 
-_here = function(method=False, public=False)
+_here = function(method=False, public=False, checked=True)
 
 
 def mirrored(x: Any) -> Any:
@@ -168,6 +168,10 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     _check_matrices("linalg.lu_solve", B, "B")
     _check_pivots("linalg.lu_solve", pivots)
     _check_alike("linalg.lu_solve", LU, B, "B")
+    if pivots._data.shape != LU._data.shape[:-1]:
+        raise ShapeError("linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix: "
+                         f"Expected LU.shape[:-1] and pivots.shape to be the same; got {tuple(LU.shape)} and "
+                         f"{tuple(pivots.shape)}")
     n = LU._data.shape[-1]
     if B._data.shape[-2 if left else -1] != n:
         raise ShapeError("[linalg.lu_solve] Incompatible shapes of A and B for the equation "
@@ -194,7 +198,7 @@ def _top_lu(input: Any, pivot: bool = True, get_infos: bool = False) -> Any:
     """
     warn("torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be "
          "removed in a future PyTorch release.", UserWarning)
-    return tuple(lu_factor_ex(input, pivot=pivot)) if get_infos else tuple(lu_factor(input, pivot=pivot))
+    return tuple(lu_factor_ex(input, pivot=pivot))[:3 if get_infos else 2]
 
 
 def _lu_into(plain: Any, args: tuple[Any, ...], kwargs: dict[str, Any], target: Any, op: str) -> Any:
@@ -221,10 +225,22 @@ def _top_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
 
 
 _top_lu_solve.__name__ = "lu_solve"
-function()(_top_lu_solve)
+function(checked=True)(_top_lu_solve)
 
 
-@function(method=False)
+def _pivots_of(LU: Any, pivots: Any) -> Any:
+    """The pivots, as many for each matrix as it has, and as batches of the matrices' shape."""
+    *batch, rows, columns = LU._data.shape
+    count = min(rows, columns)
+    places = known(pivots)
+    if not pivots._data.ndim or pivots._data.shape[-1] < count or places is not None and places.size and not (
+            1 <= places[..., :count].min(initial=1) and places[..., :count].max(initial=1) <= rows):
+        raise ShapeError("pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive. Did you properly "
+                         "pass the result of lu_factor?")
+    return pivots[..., :count].expand(*batch, count)
+
+
+@function(method=False, checked=True)
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
     """The P, L and U that `lu_factor` packed, as (P, L, U); what is not unpacked is an empty tensor.
 
@@ -237,6 +253,7 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
     dtype, rows = LU_data._data.dtype, LU_data._data.shape[-2]
     if unpack_pivots:
         _check_pivots("lu_unpack", LU_pivots)
+        LU_pivots = _pivots_of(LU_data, LU_pivots)
     none = [make(np.empty(0, dtype), None) for _ in range(3)]
     exchange = P.permutation(LU_pivots, rows=rows, dtype=dtype) if unpack_pivots else none[0]
     return _lu_unpack((exchange, *(_triangles(LU_data) if unpack_data else none[1:])))
@@ -319,7 +336,7 @@ def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
 _geqrf = named("geqrf", "a", "tau")
 
 
-@function()
+@function(checked=True)
 def geqrf(input: Any) -> Any:
     """QR as LAPACK leaves it: R, with the vectors of the reflections below it, and their factors, as (a, tau). What
     `orgqr` and `ormqr` take. It has no derivative, as PyTorch's has none.
@@ -408,10 +425,10 @@ def _top_orgqr(input: Any, tau: Any) -> Tensor:
 
 
 _top_orgqr.__name__ = "orgqr"
-function()(_top_orgqr)
+function(checked=True)(_top_orgqr)
 
 
-@function()
+@function(checked=True)
 def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Tensor:
     """``Q other``, or ``other Q`` unless ``left``, for the whole square Q of `geqrf`; with ``transpose`` Qᴴ in its
     place.

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..core import dtypes
-from ..core.errors import DTypeError, OutOfRangeError, ShapeError
+from ..core.errors import DTypeError, KindError, OutOfRangeError, ShapeError
 from ..core.primitive import P
-from ..core.spec import wrap_dims
+from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor
 from .arguments import check_options, dtype_of, finish, integer, integers
@@ -28,8 +28,8 @@ __all__ = [
 ]
 
 # Given a target, PyTorch copies what it transformed into it, but of the two that it computes there.
-_here = function(method=False, public=False, out=COPIED)
-_in_place = function(method=False, public=False)
+_here = function(method=False, public=False, out=COPIED, checked=True)
+_in_place = function(method=False, public=False, checked=True)
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 Dims = tuple[int, ...]
 
@@ -127,8 +127,15 @@ def _ihfftn(op: str, input: Tensor, s: Any, dim: Any, norm: Any) -> Tensor:
     return P.fft_complex(half, dim=dims[:-1], norm=scale, inverse=True) if len(dims) > 1 else half
 
 
+def _two(op: str, dim: Any) -> Any:
+    """The dimensions of a transform of two, which have to be said."""
+    if dim is None:
+        raise KindError(f"fft_{op}(): argument 'dim' must be tuple of ints, not NoneType")
+    return dim
+
+
 def _flipped(norm: Any) -> Any:
-    return _SWAPPED.get(norm or "backward", norm)
+    return _SWAPPED.get("backward" if norm is None else norm, norm)
 
 
 def _single(n: Any) -> Any:
@@ -169,7 +176,7 @@ def fft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = N
     tensor([[2.+0.j, 0.+0.j],
             [2.+0.j, 0.+0.j]])
     """
-    return _fftn("fft2", input, s, dim, norm, False)
+    return _fftn("fft2", input, s, _two("fft2", dim), norm, False)
 
 
 @_here
@@ -181,7 +188,7 @@ def ifft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = 
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return _fftn("ifft2", input, s, dim, norm, True)
+    return _fftn("ifft2", input, s, _two("ifft2", dim), norm, True)
 
 
 @_here
@@ -235,7 +242,7 @@ def rfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = 
     >>> torch.fft.rfft2(torch.ones(4, 4)).shape
     torch.Size([4, 3])
     """
-    return _rfftn("rfft2", input, s, dim, norm)
+    return _rfftn("rfft2", input, s, _two("rfft2", dim), norm)
 
 
 @_here
@@ -247,7 +254,7 @@ def irfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None =
     tensor([[1., 2.],
             [3., 4.]])
     """
-    return _irfftn("irfft2", input, s, dim, norm)
+    return _irfftn("irfft2", input, s, _two("irfft2", dim), norm)
 
 
 @_here
@@ -300,7 +307,7 @@ def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = 
     >>> torch.fft.hfft2(torch.ones(2, 3)).shape
     torch.Size([2, 4])
     """
-    return _irfftn("hfft2", input.conj(), s, dim, _flipped(norm))
+    return _irfftn("hfft2", input.conj(), s, _two("hfft2", dim), _flipped(norm))
 
 
 @_here
@@ -310,7 +317,7 @@ def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None =
     >>> torch.fft.ihfft2(torch.ones(2, 4)).shape
     torch.Size([2, 3])
     """
-    return _ihfftn("ihfft2", input, s, dim, norm)
+    return _ihfftn("ihfft2", input, s, _two("ihfft2", dim), norm)
 
 
 @_here
@@ -336,10 +343,14 @@ def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = Non
 def _frequencies(array: Any, dtype: Any, device: Any, layout: Any, requires_grad: bool) -> Tensor:
     check_options(device, layout)
     wanted = dtype_of(dtype) or dtypes.get_default_dtype()
+    if wanted.kind in "biu":
+        raise RuntimeError(f"fftfreq requires a floating point or complex dtype; got {wanted}")
+    if wanted.kind == "c":
+        raise DTypeError(f"[fft.fftfreq] real numbers were expected, which is not implemented for dtype {wanted}")
     return finish(array.astype(wanted.numpy), requires_grad)
 
 
-@function(method=False, public=False, takes_tensor=False)
+@function(method=False, public=False, takes_tensor=False, checked=True)
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
             requires_grad: bool = False) -> Tensor:
     """The frequencies of `fft` of ``n`` samples ``d`` apart, in cycles: 0, 1, ..., -2, -1 times 1/(n d).
@@ -350,7 +361,7 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, de
     return _frequencies(np.fft.fftfreq(integer(n, "fft.fftfreq"), d), dtype, device, layout, requires_grad)
 
 
-@function(method=False, public=False, takes_tensor=False)
+@function(method=False, public=False, takes_tensor=False, checked=True)
 def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
     """The frequencies of `rfft` of ``n`` samples ``d`` apart, in cycles.
@@ -362,9 +373,10 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, d
 
 
 def _rolled(input: Tensor, dim: Any, sign: int) -> Tensor:
-    dims = wrap_dims(None if dim is None else integers(dim, "fft.fftshift"), input.dim(), "fft.fftshift")
+    op, rank = "fft.fftshift", input.dim()
+    dims = range(rank) if dim is None else [wrap_dim(d, rank, op) for d in integers(dim, op)]  # the same one twice, too
     halves = [input.shape[d] // 2 if sign > 0 else (input.shape[d] + 1) // 2 for d in dims]
-    return input.roll(halves, dims)
+    return input.roll(halves, tuple(dims))
 
 
 @_here

@@ -18,7 +18,7 @@ from ..tensors.inplace import BY_PLACES, inplace, snapshot
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_some_tensor, integer
 from .conversion import cast
-from .registry import function, method
+from .registry import check_flag, function, method
 
 # --- checks -----------------------------------------------------------------------------------------------------------
 
@@ -578,6 +578,7 @@ def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tenso
     if len(shape) > 2 and len(set(shape)) > 1:
         raise RuntimeError("all dimensions of input must be of equal length")
     mask = np.zeros(shape, bool)
+    check_flag("fill_diagonal_", "wrap", wrap)
     np.fill_diagonal(mask, True, wrap)
     return P.where(make(mask, None), _like("fill_diagonal_", self, fill_value), self)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import get_default_dtype
-from ..core.errors import ShapeError
+from ..core.errors import DTypeError, ShapeError
 from ..core.frames import warn
 from ..core.geometry import TENSOR, check_room
 from ..core.layout import has_channels_last
@@ -408,9 +408,14 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     """
     if repeats is None:
         return one_by_one(lambda times: make(np.repeat(np.arange(times.numel()), times._data), None), input)
+    if not isinstance(repeats, Tensor):
+        repeats = integer(repeats, "repeat_interleave")
     times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
     if times.dtype.kind not in "iu":
-        raise RuntimeError(f"[repeat_interleave] repeats must be int32 or int64; got {repeats!r}")
+        raise DTypeError(f"[repeat_interleave] \"repeat_interleave_cpu\" not implemented for "
+                         f"'{type_name(times.dtype)}': repeats must be int32 or int64")
+    if times.ndim > 1:
+        raise RuntimeError(f"[repeat_interleave] repeats must be 0-dim or 1-dim tensor; got {times.ndim} dimensions")
     source = P.reshape(input, shape=(input.numel(),)) if dim is None else input
     place = wrap_dim(0 if dim is None else dim, source._data.ndim, "repeat_interleave")
     n = source._data.shape[place] if source._data.ndim else 1
@@ -422,7 +427,11 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
         times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
         if times.size and times.min() < 0:
             raise RuntimeError("[repeat_interleave] Repeats must be non-negative: repeats can not be negative")
-        return make(np.repeat(np.arange(n), times), None)
+        found = np.repeat(np.arange(n), times)
+        if output_size is not None and output_size != len(found):
+            raise RuntimeError("[repeat_interleave] allocated size does not match required size: "
+                               f"output_size={len(found)} was expected; got {output_size}")
+        return make(found, None)
 
     order = one_by_one(places, repeats)
     return P.index(source, order, places=(False,) * place + (True,), label="IndexSelect")
@@ -490,7 +499,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return P.roll(input, shifts=moves, dims=tuple(wrap_dim(d, input._data.ndim, "roll") for d in places))
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """Turned by 90 degrees, ``k`` times, in the plane of two dimensions, from the first towards the second.
 
@@ -536,7 +545,7 @@ _triangle("tril", "lower", "tensor([[1., 0., 0.],\n        [1., 1., 0.]])")
 _triangle("triu", "upper", "tensor([[1., 1., 1.],\n        [0., 1., 1.]])")
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Matrices of zeros, in dimensions ``dim1`` and ``dim2``, with the last dimension of ``input`` on a diagonal.
 
@@ -557,7 +566,7 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return labelled(P.view_adjoint(input, step=step, shape=tuple(shape)), "DiagEmbed")
 
 
-@function()
+@function(checked=True)
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """Of a vector the matrix with it on the diagonal; of a matrix its diagonal, as a copy.
 
@@ -574,7 +583,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     return labelled(P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1)), "DiagonalBackward0_copy")
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix with all elements of ``input`` on a diagonal.
 
@@ -646,7 +655,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return stack(columns, 1)
 
 
-@function(method=False, out=False)
+@function(method=False, out=False, checked=True)
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All choices of ``r`` elements of a vector, in order, as rows.
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from ..core import dtypes
 from ..core.dtypes import finfo, to_real
-from ..core.errors import LinAlgError, ShapeError
+from ..core.errors import KindError, LinAlgError, ShapeError
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..core.steps import main_diagonal
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.tensor import TENSORS, make
-from .arguments import check_one_dtype
+from .arguments import check_one_dtype, tensors_of
 from .conversion import cast
 from .factorizations import (
     by_columns,
@@ -54,6 +54,7 @@ from .halves import empty_in_half
 from .matrix import matmul
 from .named import named
 from .out import COPIED
+from .reductions import for_norm
 from .reductions import vector_norm as _vector_norm
 from .registry import FUNCTIONS, function
 
@@ -65,7 +66,7 @@ __all__ = [
     "tensorsolve", "vander", "vecdot", "vector_norm",
 ]
 
-_here = function(method=False, public=False)
+_here = function(method=False, public=False, checked=True)
 
 
 def _matrices(op: str, x: Any) -> None:
@@ -151,6 +152,11 @@ def _first_zero_pivot(A: Any) -> Any:
     return lu_factor_ex(A.detach())[2]
 
 
+def _is_vectors(A: Any, B: Any) -> bool:
+    """Whether B is the right-hand side as a vector, or as one of each matrix, not as matrices."""
+    return bool(B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1]))
+
+
 @_here
 @empty_in_half
 def solve(A: Any, B: Any, *, left: bool = True) -> Any:
@@ -164,8 +170,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     if A._data.dtype != B._data.dtype:
         raise RuntimeError(f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype} "
                            f"and B of type {B.dtype} instead")
-    vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
-    if vector:
+    if _is_vectors(A, B):
         shape = B._data.shape
         column = P.solve(A, P.reshape(B, shape=(*shape, 1)))
         found = own(P.reshape(column, shape=column._data.shape[:-1], label="LinalgSolveEx"))
@@ -194,8 +199,7 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
         if check_errors:
             raise
         inverse = P.inv(A, singular=True)
-        vector = B._data.ndim == 1 or (B._data.ndim == A._data.ndim - 1 and B._data.shape == A._data.shape[:-1])
-        if vector:
+        if _is_vectors(A, B):
             return _solve_ex((own(P.matmul(inverse, B[..., None])[..., 0]), _first_zero_pivot(A)))
         return _solve_ex((P.matmul(inverse, B) if left else P.matmul(B, inverse), _first_zero_pivot(A)))
 
@@ -244,9 +248,9 @@ def _nested(numbers: Any) -> Any:
 
 
 @_here
-def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False) -> Any:
+def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Any:
     """The pseudo-inverse (Moore and Penrose's) of matrices; singular values up to max(atol, rtol · the largest)
-    count as zero.
+    count as zero. ``rcond`` is an older name of ``rtol``.
 
     >>> torch.linalg.pinv(torch.tensor([[2.0, 0.0], [0.0, 0.0]]))
     tensor([[0.5000, 0.0000],
@@ -254,6 +258,11 @@ def pinv(A: Any, *, atol: Any = None, rtol: Any = None, hermitian: bool = False)
     """
     _matrices("pinv", A)
     _inexact("pinv", A)
+    if rcond is not None:
+        if atol is not None or rtol is not None:
+            raise TypeError("linalg_pinv() received an invalid combination of arguments: rcond is an older name of "
+                            "rtol; give one of them")
+        rtol = rcond
     absolute, relative = _tolerances(A, atol, rtol, "pinv")
     if np.any(np.greater(absolute, 0)) and A._data.size:
         values = np.linalg.svd(A.detach()._concrete("pinv"), compute_uv=False)
@@ -280,11 +289,14 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     """
     _matrices("lstsq", A)
     check_one_dtype("linalg.lstsq", A, B)
-    driver = driver or "gelsy"
+    driver = "gelsy" if driver is None else driver.lower()
     if driver not in ("gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss); got "
                            f"{driver!r}")
-    vector = B._data.ndim == A._data.ndim - 1
+    if A._data.ndim - B._data.ndim not in (0, 1):
+        raise ShapeError("torch.linalg.lstsq: input.dim() must be greater or equal to other.dim() and (input.dim() - "
+                         f"other.dim()) <= 1; got {A._data.ndim} and {B._data.ndim} dimensions")
+    vector = _is_vectors(A, B)
     right = B[..., None] if vector else B
     rows, columns = A._data.shape[-2:]
     if right._data.ndim < 2 or right._data.shape[-2] != rows:
@@ -294,7 +306,8 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     solution = P.matmul(P.pinv(A, rtol=relative), right)
     rank = matrix_rank(A.detach(), rtol=relative)
     empty = make(np.empty(0, to_real(A.dtype).numpy), None)
-    residuals = empty
+    residuals = own(P.reshape(solution, shape=(-1,))[:0])
+    residuals = P.copy_real(residuals) if residuals._data.dtype.kind in "cW" else residuals
     if driver != "gelsy" and rows > columns and bool((rank._concrete("lstsq") == columns).all()):
         difference = P.matmul(A, solution) - right
         squares = difference * difference
@@ -502,6 +515,18 @@ def _extreme(sizes: Any, ord: float, dim: int, keepdim: bool) -> Any:
     return P.sum(sizes, dim=(dim,), keepdim=keepdim)
 
 
+def _order(op: str, ord: Any) -> Any:
+    """The order of a norm as it is given: a word, or the number that it is."""
+    if type(ord) in TENSORS and ord.ndim == 0 and not ord.requires_grad:
+        ord = ord.item()
+    if not isinstance(ord, (str, int, float, complex, np.number)):
+        raise KindError(f"{op}() received an invalid combination of arguments: an order is a number or a word, not "
+                        f"{type(ord).__name__}")
+    if isinstance(ord, (complex, np.complexfloating)):
+        raise RuntimeError(f"{op}: Expected a non-complex scalar as the order of norm; got {ord}")
+    return ord
+
+
 @_here
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The norm of matrices: ``"fro"``, ``"nuc"``, ±2 (singular values), ±1 (columns), ±inf (rows).
@@ -510,9 +535,12 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     >>> torch.linalg.matrix_norm(A), torch.linalg.matrix_norm(A, ord=2), torch.linalg.matrix_norm(A, ord="nuc")
     (tensor(5.), tensor(4.), tensor(7.))
     """
-    A = A if dtype is None else cast(A, dtype)
     _matrices("matrix_norm", A)
-    _inexact("matrix_norm", A)
+    A, ord = for_norm(A, dtype, "linalg.matrix_norm"), _order("linalg.matrix_norm", ord)
+    if not isinstance(dim, (tuple, list)):
+        raise KindError(f"linalg.matrix_norm(): argument 'dim' must be tuple of ints, not {type(dim).__name__}")
+    if len(dim) != 2:
+        raise ShapeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim}")
     rows, columns = (wrap_dim(operator.index(d), A._data.ndim, "linalg.matrix_norm") for d in dim)
     if rows == columns:
         raise RuntimeError("linalg.matrix_norm: dims must be different.")
@@ -541,11 +569,16 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
     >>> torch.linalg.norm(torch.tensor([3.0, 4.0])), torch.linalg.norm(torch.tensor([3.0, 4.0]), ord=1)
     (tensor(5.), tensor(7.))
     """
+    if dim is not None and not isinstance(dim, (tuple, list)):
+        dim = (dim,)
+    if dim is not None and len(dim) not in (1, 2):
+        raise ShapeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dim)}")
     if ord is not None:
-        count = A._data.ndim if dim is None else 1 if isinstance(dim, int) else len(dim)
+        ord = _order("linalg.norm", ord)
+        count = A._data.ndim if dim is None else len(dim)
         if count == 2:
             return matrix_norm(A, ord, (-2, -1) if dim is None else dim, keepdim, dtype=dtype)
-        if isinstance(ord, str) or count > 2:
+        if isinstance(ord, str) or count not in (1, 2):
             raise RuntimeError("linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
                                f"{count}D.")
         return vector_norm(A, ord, dim, keepdim, dtype=dtype)
@@ -561,13 +594,19 @@ def cond(A: Any, p: Any = None) -> Any:
     tensor(100.)
     """
     _matrices("cond", A)
+    p = None if p is None else _order("linalg.cond", p)
+    rows, columns = A._data.shape[-2:]
+    if isinstance(p, str) and rows != columns:
+        raise ShapeError(f"linalg.cond(ord={p}): A must be batches of square matrices, but they are {rows} by "
+                         f"{columns} matrices")
     if not A._data.size:
         return make(np.zeros(A._data.shape[:-2], to_real(A.dtype).numpy), None)
     if p in (None, 2, -2):
         values = P.svd(A)[1]
         first, last = values[..., 0], values[..., -1]
         return last / first if p == -2 else first / last
-    return matrix_norm(A, p) * matrix_norm(inv_ex(A)[0], p)
+    inverse, info = inv_ex(A)
+    return (matrix_norm(A, p) * matrix_norm(inverse, p)).masked_fill(info != 0, float("inf"))
 
 
 @_here
@@ -647,7 +686,7 @@ def multi_dot(tensors: Any) -> Any:
     >>> torch.linalg.multi_dot([torch.ones(2, 100), torch.ones(100, 3), torch.ones(3)])
     tensor([300., 300.])
     """
-    listed = list(tensors)
+    listed = list(tensors_of(tensors, "multi_dot"))
     if len(listed) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(listed)}")
     check_one_dtype("multi_dot", *listed)
@@ -747,7 +786,7 @@ def _size(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-@function(method=False, public=False, out=COPIED)
+@function(method=False, public=False, out=COPIED, checked=True)
 def tensorinv(A: Any, ind: int = 2) -> Any:
     """The inverse of the map that contracting with A along its last dimensions is; ``ind`` of them come first.
 

@@ -345,6 +345,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
         a_dims, b_dims = list(range(a._data.ndim - dims, a._data.ndim)), list(range(dims))
     else:
+        if not isinstance(dims, (tuple, list)) or len(dims) != 2:
+            raise ShapeError("tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] "
+                               f"containing two lists, but got dims={dims}")
         a_dims, b_dims = ([one] if isinstance(one, int) else list(one) for one in dims)
     if len(a_dims) != len(b_dims):
         raise RuntimeError("both dimension lists should have same length")
@@ -533,8 +536,7 @@ _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "dono
 """How PyTorch may work out distances; the result is the same."""
 
 
-
-@function(method=False)
+@function(method=False, checked=True)
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
     """The ``p``-norms of all differences of rows: ``(..., N, M)`` and ``(..., K, M)`` give ``(..., N, K)``.
 

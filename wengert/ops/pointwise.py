@@ -19,6 +19,7 @@ from ..core.primitive import TRUTHS, P, Primitive
 from ..tensors import inplace as inplace_forms
 from ..tensors.alias import type_name
 from ..tensors.apply import check_number, check_takes, number_for, result_type, stored_number
+from ..tensors.given import check_operand, check_tensor
 from ..tensors.hot import binary, unary
 from ..tensors.inplace import needs_tape
 from ..tensors.tape import labelled
@@ -258,7 +259,7 @@ def positive(input: Any) -> Tensor:
     return input
 
 
-@function(inplace=True)
+@function(inplace=True, checked=True)
 def round(input: Any, *, decimals: int | None = None) -> Tensor:
     """Each element rounded to ``decimals`` places (0 if not given), halves to even. Places are those of floats.
 
@@ -324,7 +325,7 @@ def digamma(input: Any) -> Tensor:
     return P.polygamma(input, n=0)
 
 
-@function(method=False, takes_tensor=False)
+@function(method=False, takes_tensor=False, checked=True)
 def polygamma(n: int, input: Any) -> Tensor:
     """The ``n``-th derivative of `digamma`.
 
@@ -347,6 +348,7 @@ def igamma(input: Any, other: Any) -> Tensor:
     >>> torch.igamma(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0]))
     tensor([0.6321, 0.2642])
     """
+    check_tensor("igamma", other, "other", 2)
     return P.igamma(input, other)
 
 
@@ -357,10 +359,11 @@ def igammac(input: Any, other: Any) -> Tensor:
     >>> torch.igammac(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 1.0]))
     tensor([0.3679, 0.7358])
     """
+    check_tensor("igammac", other, "other", 2)
     return P.igammac(input, other)
 
 
-@function(inplace=True, aliases=("multigammaln",))
+@function(inplace=True, aliases=("multigammaln",), checked=True)
 def mvlgamma(input: Any, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension ``p``: Σ lgamma(x − j/2) + p (p − 1)/4 log π.
 
@@ -379,17 +382,17 @@ def mvlgamma(input: Any, p: int) -> Tensor:
     return total + p * (p - 1) / 4 * math.log(math.pi)
 
 
-@function(inplace=True)
+@function(inplace=True, checked=True)
 def logit(input: Any, eps: float | None = None) -> Tensor:
     """log(x / (1 − x)), with x clamped to [eps, 1 − eps] where ``eps`` is given.
 
     >>> torch.logit(torch.tensor([0.1, 0.5, 0.9]))
     tensor([-2.1972,  0.0000,  2.1972])
     """
-    return P.logit(input if eps is None else clamp(input, eps, 1 - eps))
+    return P.logit(input if eps is None else input.clamp_max(1 - eps).clamp_min(eps))
 
 
-@function(inplace=True)
+@function(inplace=True, checked=True)
 def nan_to_num(
     input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Tensor:
@@ -618,6 +621,7 @@ def clamp_min(input: Any, min: Any) -> Tensor:
     >>> torch.clamp_min(torch.tensor([-2.0, 0.5, 3.0]), 0)
     tensor([0.0000, 0.5000, 3.0000])
     """
+    check_operand("clamp_min", min, "min", 2)
     return labelled(clamp(input, min), "ClampMin")
 
 
@@ -628,6 +632,7 @@ def clamp_max(input: Any, max: Any) -> Tensor:
     >>> torch.clamp_max(torch.tensor([-2.0, 0.5, 3.0]), 1)
     tensor([-2.0000,  0.5000,  1.0000])
     """
+    check_operand("clamp_max", max, "max", 2)
     return labelled(clamp(input, None, max), "ClampMax")
 
 
@@ -645,6 +650,8 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     >>> torch.lerp(torch.tensor([0.0, 10.0]), torch.tensor([1.0, 20.0]), 0.25)
     tensor([ 0.2500, 12.5000])
     """
+    check_tensor("lerp", end, "end", 2)
+    check_operand("lerp", weight, "weight", 3)
     if type(end) in TENSORS and input._data.dtype != end._data.dtype:
         raise _other_dtype("end", input, end)
     if type(weight) in TENSORS and not weight._data.ndim:
@@ -671,9 +678,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if input is None or other is None:
-        raise TypeError("where() received an invalid combination of arguments - got (Tensor, Tensor), but the "
-                        "condition alone, or both input and other, were expected")
+    check_operand("where", input, "input", 2)
+    check_operand("where", other, "other", 3)
     if condition._data.dtype.kind == "u":
         warn("where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future "
              "version of PyTorch. Use a boolean condition instead.", UserWarning)

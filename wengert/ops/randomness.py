@@ -23,9 +23,10 @@ from ..sampling import integers, reals
 from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, edge_of, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
+from ..tensors.given import check_operand
 from ..tensors.nowhere import sampled
 from ..tensors.tape import Edge, Node
-from ..tensors.tensor import Tensor, make
+from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_given, check_options, dtype_of, integer, nothing_of, number, only, real, sizes_of
 from .out import filled
 from .registry import FUNCTIONS, function, method
@@ -270,6 +271,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     tensor([ 1.5410, 99.7066])
     """
     meta = check_options(device, layout)
+    if size is not None and any([type(x) in TENSORS and (x.ndim or x.requires_grad) for x in (mean, std)]):
+        raise TypeError("normal() received an invalid combination of arguments: a size was expected beside numbers "
+                        "alone; got a tensor, whose size it has")
     if size is not None and meta:
         return nothing_of(sizes_of((size,), "normal"), _dtype(dtype).numpy, requires_grad)
     if size is not None:
@@ -304,8 +308,10 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Generator | None = Non
     >>> torch.bernoulli(torch.tensor([0.0, 0.5, 0.5, 1.0]))
     tensor([0., 0., 1., 1.])
     """
+    if p is not None:
+        check_operand("bernoulli", p, "p", 2)
     made = drawn("bernoulli", generator, input if p is None else p, size=input._data.shape, dtype=input.dtype)
-    return _constant_in(made, input if p is None else p)
+    return _constant_in(made, input, *([] if p is None else [p]))
 
 
 @function()
@@ -332,7 +338,7 @@ def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     return drawn("poisson", generator, input)
 
 
-@function(method=False, out=False)
+@function(method=False, out=False, checked=True)
 def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
     """Numbers of successes among ``count`` trials of probability ``prob`` each.
 

@@ -372,16 +372,22 @@ def count_nonzero(input: Any, dim: Any = None) -> Tensor:
 # --- norms ------------------------------------------------------------------------------------------------------------
 
 
-def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) -> Any:
-    """The norm of vectors along ``dim``; shared by `norm` and those of ``linalg``."""
-    _floating(op, x, f"[linalg.vector_norm] Expected a floating point or complex tensor as input. Got "
+def for_norm(x: Any, dtype: Any, op: str) -> Any:
+    """What a norm is taken of, in the dtype that is asked for. Raises RuntimeError for integers, and for a dtype that
+    is narrower or of another kind."""
+    _floating(op, x, f"[{op}] Expected a floating point or complex tensor as input. Got "
               f"{type_name(x._data.dtype)}; convert with .float() first")
     wanted = dtype_of(dtype)
     if wanted is not None and (category(wanted) != category(x.dtype) or dtypes.promote_types(x.dtype, wanted)
                                is not wanted):
-        raise RuntimeError(f"[{op}] linalg.vector_norm: the dtype of the input ({x.dtype}) should be convertible "
-                           f"without narrowing to the specified dtype ({wanted})")
-    value = _to(x, dtype)
+        raise RuntimeError(f"[{op}] the dtype of the input ({x.dtype}) should be convertible without narrowing to the "
+                           f"specified dtype ({wanted})")
+    return _to(x, dtype)
+
+
+def vector_norm(x: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, op: str) -> Any:
+    """The norm of vectors along ``dim``; shared by `norm` and those of ``linalg``."""
+    value = for_norm(x, dtype, op)
     dims = wrap_dims(dim, value._data.ndim, op)
     if isinstance(ord, complex):
         raise RuntimeError(f"[{op}] linalg.vector_norm: Expected a non-complex scalar as the order of norm; got {ord}")
@@ -418,7 +424,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     return input * P.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
 
 
-@function()
+@function(checked=True)
 @in_float32
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The ``p``-norm of ``input − other``.

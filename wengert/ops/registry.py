@@ -20,7 +20,7 @@ from ..core.frames import warn
 from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
 from ..tensors.evaluation import tracing
-from ..tensors.given import Given
+from ..tensors.given import FREE, Given, check_operand
 from ..tensors.nowhere import nowhere
 from ..tensors.overrides import UNASKED, check_kinds, numbers_for, once_more, rescued
 from ..tensors.tensor import TENSORS, Tensor
@@ -34,16 +34,22 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 METHODS: dict[str, Callable[..., Any]] = {}
 """The methods of `Tensor` that the layer ``ops`` installs, by name."""
 
+_OPERANDS = {"other", "exponent", "n", "test_elements"}
+"""What stands beside the first argument, and may be a number: parameters of these names."""
+
+_NUMBERS = (int, float, bool, complex)
+
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input", "x2": "other"}
 
 
 def function(
     *, method: bool = True, inplace: bool = False, out: bool | Writer = True, public: bool = True,
-    aliases: tuple[str, ...] = (), takes_tensor: bool = True,
+    aliases: tuple[str, ...] = (), takes_tensor: bool = True, checked: bool = False,
     direct: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Registers the decorated function: in the namespace (``public``), as a `Tensor` method, in its in-place form
     ``name_``, with ``out=`` (how, an `Out` says). ``takes_tensor``: the first argument must be a tensor.
+    ``checked``: what its annotations say is held against each call, which costs nothing beside what it computes.
     ``direct(full)`` makes the hot path that stands before ``full``, to which it leaves what is not a plain call on
     tensors."""
 
@@ -51,7 +57,7 @@ def function(
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
         if "<locals>" in plain.__qualname__:  # one of several that a function makes: Python's errors say this name
             plain.__qualname__ = plain.__name__
-        full = inner = _complete(plain, name, COMPUTED if out is True else out or None, takes_tensor)
+        full = inner = _complete(plain, name, COMPUTED if out is True else out or None, takes_tensor, checked)
         if direct is not None:
             full = functools.update_wrapper(direct(full), full)
         for each in (name, *aliases):
@@ -107,19 +113,33 @@ def _inplace(full: Callable[..., Any], name: str) -> Callable[..., Any]:
     return inplace_forms.inplace(full, name)
 
 
-def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_tensor: bool) -> Callable[..., Any]:
+def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_tensor: bool,
+              checked: bool) -> Callable[..., Any]:
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
     parameters = inspect.signature(plain).parameters
-    flags = tuple([name for name, parameter in parameters.items() if str(parameter.annotation) == "bool"])
+    flags = tuple([flag for flag, parameter in parameters.items() if str(parameter.annotation) == "bool"
+                   and not FREE & {flag, f"{name}.{flag}"}])
+    places = tuple([(place, flag) for place, flag in enumerate(parameters)
+                    if flag in flags and parameters[flag].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD])
+    if checked:
+        plain = _held(plain)
+    elif places:
+        plain = _with_flags(plain, name, places)
+    operands = tuple([(place, each) for place, each in enumerate([*parameters][:2]) if parameters[each].annotation ==
+                      "Any" and (each in _OPERANDS if place else not takes_tensor)])
+    beside = bool(operands) and operands[-1][0] == 1
     renamed = {theirs: ours for theirs, ours in _NUMPY_NAMES.items() if ours in parameters and theirs not in parameters}
 
     @functools.wraps(plain)
     def full(*args: Any, **kwargs: Any) -> Any:
         target = None
         try:
-            if not kwargs and args and type(args[0]) in TENSORS:
+            if not kwargs and args and type(args[0]) in TENSORS and (
+                    not beside or len(args) == 1 or type(args[1]) in TENSORS or type(args[1]) in _NUMBERS):
                 return plain(*args)
+            if beside:
+                _check_operands(name, operands, args, kwargs)
             if kwargs:
                 for numpy_name, ours in renamed.items():
                     if numpy_name in kwargs and ours not in kwargs:
@@ -128,7 +148,8 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
                     if flag in kwargs and type(kwargs[flag]) is not bool:
                         check_flag(name, flag, kwargs[flag])
                 target = None if write is None else kwargs.pop("out", None)
-                if target is not None and write is not None:
+                if target is not None and write is not None and not (
+                        takes_tensor and args and type(args[0]) not in TENSORS):
                     return write(plain, args, kwargs, target, name)
             if takes_tensor and args and type(args[0]) not in TENSORS:
                 raise KindError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
@@ -161,6 +182,42 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
 
     full.__name__ = full.__qualname__ = name
     return full
+
+
+def _check_operands(name: str, operands: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]
+                    ) -> None:
+    """`check_operand` of each that is given."""
+    for place, each in operands:
+        if place < len(args) or each in kwargs:
+            check_operand(name, args[place] if place < len(args) else kwargs[each], each, place + 1)
+
+
+def _held(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a look at all that it is given."""
+    given = Given(plain)
+
+    @functools.wraps(plain)
+    def held(*args: Any, **kwargs: Any) -> Any:
+        if not given.is_usual(args, kwargs):
+            args, kwargs = given.settled(args, kwargs)
+        return plain(*args, **kwargs)
+
+    return held
+
+
+def _with_flags(plain: Callable[..., Any], name: str, places: tuple[tuple[int, str], ...]) -> Callable[..., Any]:
+    """The function behind a look at the flags that are given by place: what is not a flag may well be true."""
+    first = places[0][0]
+
+    @functools.wraps(plain)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if len(args) > first:
+            for place, flag in places:
+                if place < len(args) and type(args[place]) is not bool:
+                    check_flag(name, flag, args[place])
+        return plain(*args, **kwargs)
+
+    return checked
 
 
 def check_flag(name: str, flag: str, value: Any) -> None:

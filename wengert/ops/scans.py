@@ -9,13 +9,14 @@ from ..core import dtypes
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
+from ..tensors.given import check_tensor
 from ..tensors.tensor import Tensor
 from .arguments import dtype_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
 from .out import TYPED, Out
-from .registry import METHODS, function
+from .registry import FUNCTIONS, METHODS, function
 
 
 def _running_dtype(op: str, input: Any, dtype: Any) -> Any:
@@ -120,7 +121,7 @@ def _along(x: Any, dim: int, start: int | None, stop: int | None) -> Any:
     return P.slice(x, index=(*(slice(None),) * dim, slice(start, stop)))
 
 
-@function(out=Out(casts=lambda input, n=1, dim=-1, prepend=None, append=None: n > 0))
+@function(out=Out(casts=lambda input, n=1, dim=-1, prepend=None, append=None: n > 0), checked=True)
 def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
     """The differences of neighbours along ``dim``, taken ``n`` times; ``prepend`` and ``append`` are joined on
     first.
@@ -137,8 +138,11 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     where = wrap_dim(dim, input._data.ndim, "diff")
     if not n:
         return P.clone(input)
+    for name, part, place in (("prepend", prepend, 4), ("append", append, 5)):
+        if part is not None:
+            check_tensor("diff", part, name, place)
     parts = [part for part in (prepend, input, append) if part is not None]
-    x = parts[0] if len(parts) == 1 else P.cat(*parts, dim=where)
+    x = parts[0] if len(parts) == 1 else FUNCTIONS["cat"](parts, dim=where)
     for _ in range(min(n, x._data.shape[where])):  # nothing is left to take differences of
         later, earlier = _along(x, where, 1, None), _along(x, where, None, -1)
         x = P.ne(later, earlier) if x._data.dtype.kind == "b" else later - earlier

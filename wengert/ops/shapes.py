@@ -120,7 +120,7 @@ def _check_view_dtype(x: Tensor, wanted: Any) -> None:
         raise ShapeError(f"[view] {why}; make a copy that fits, with .contiguous() or .reshape(...)")
 
 
-@method("view_as")
+@function(public=False, out=False, checked=True)
 def view_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor in the shape of ``other``, as a view.
 
@@ -154,7 +154,7 @@ def _reshaped(x: Tensor, sizes: tuple[int, ...]) -> Tensor:
     return out
 
 
-@method("reshape_as")
+@function(public=False, out=False, checked=True)
 def reshape_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor in the shape of ``other``; a copy where no view can be had.
 
@@ -435,7 +435,7 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
     return P.expand(self, shape=tuple(wanted))
 
 
-@method("expand_as")
+@function(public=False, out=False, checked=True)
 def expand_as(self: Tensor, other: Tensor) -> Tensor:
     """This tensor expanded to the shape of ``other``.
 
@@ -555,7 +555,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return P.diagonal(input, offset=offset, dim1=first, dim2=second)
 
 
-@method("unfold")
+@function(public=False, out=False, checked=True)
 def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Windows of ``size`` positions along a dimension, ``step`` apart, as a view with the window as last dimension.
 

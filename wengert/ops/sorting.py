@@ -13,6 +13,7 @@ from ..core.spec import wrap_dim
 from ..tensors.absent import is_readable
 from ..tensors.alias import type_name
 from ..tensors.apply import check_none, check_takes
+from ..tensors.given import check_operand
 from ..tensors.tensor import Tensor, make
 from .arguments import check_not_empty, integer
 from .named import named
@@ -84,7 +85,7 @@ def topk(input: Tensor, k: Any, dim: int = -1, largest: bool = True, sorted: boo
     return _Top(P.topk(input, k=count, dim=place, largest=bool(largest)))
 
 
-@function()
+@function(checked=True)
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The ``k``-th smallest element along a dimension, counted from 1, and its position: ``(values, indices)``.
 
@@ -190,6 +191,7 @@ def searchsorted(sorted_sequence: Tensor, input: Any, *, out_int32: bool = False
     >>> torch.searchsorted(torch.tensor([10, 20, 30]), torch.tensor([5, 20, 25]))
     tensor([0, 1, 2])
     """
+    check_operand("searchsorted", input, "input", 2)
     check_takes("searchsorted", TRUTHS + COMPLEX, sorted_sequence, input)
     check_none("searchsorted", COMPLEX, sorted_sequence, input)
     if side is not None and side not in ("left", "right"):

@@ -17,6 +17,7 @@ from ..tensors.absent import is_readable
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.apply import check_takes
 from ..tensors.evaluation import known, one_by_one, tracing
+from ..tensors.given import check_operand
 from ..tensors.tensor import TENSORS, Tensor, make
 from .arguments import check_not_empty
 from .halves import in_float32
@@ -175,6 +176,7 @@ def quantile(
     >>> torch.quantile(torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.25, 0.5]))
     tensor([1.7500, 2.5000])
     """
+    check_operand("quantile", q, "q", 2)
     return _quantile("quantile", input, q, dim, keepdim, interpolation, False)
 
 
@@ -187,6 +189,7 @@ def nanquantile(
     >>> torch.nanquantile(torch.tensor([1.0, torch.nan, 3.0]), 0.5)
     tensor(2.)
     """
+    check_operand("nanquantile", q, "q", 2)
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
@@ -224,7 +227,7 @@ def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.nd
     return even_edges(op, tensor._concrete(op) if low == high else tensor._data, bins, low, high)
 
 
-@function(out=Out(differentiable=False))
+@function(out=Out(differentiable=False), checked=True)
 def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
     """The counts of elements in ``bins`` equal bins from ``min`` to ``max`` (the extremes, where both are 0).
 

@@ -56,7 +56,7 @@ def hann_window(window_length: int, periodic: bool = True, **options: Any) -> Te
     return _window("hann_window", window_length, periodic, lambda t: 0.5 - 0.5 * np.cos(2 * np.pi * t), options)
 
 
-@function(method=False, out=False, takes_tensor=False)
+@function(method=False, out=False, takes_tensor=False, checked=True)
 def hamming_window(
     window_length: int, periodic: bool = True, alpha: float = 0.54, beta: float = 0.46, **options: Any
 ) -> Tensor:
@@ -90,7 +90,7 @@ def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -
     return _window("bartlett_window", window_length, periodic, lambda t: 1 - np.abs(2 * t - 1), options)
 
 
-@function(method=False, out=False, takes_tensor=False)
+@function(method=False, out=False, takes_tensor=False, checked=True)
 def kaiser_window(window_length: int, periodic: bool = True, beta: float = _BETA, **options: Any) -> Tensor:
     """Kaiser's window: I0(beta √(1 - (2t - 1)²)) / I0(beta).
 

@@ -163,7 +163,11 @@ def _det_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
 
 
 def _adjugate(xp: ModuleType, x: Array) -> Array:
-    """The adjugate by singular values: adj(U S Vᴴ) = adj(Vᴴ) adj(S) adj(U), which singular matrices have as well."""
+    """The adjugate by singular values: adj(U S Vᴴ) = adj(Vᴴ) adj(S) adj(U), which singular matrices have as well; NaN
+    for a matrix that has no singular values."""
+    known = xp.isfinite(x).all(axis=(-2, -1), keepdims=True)
+    if not known.all():
+        return xp.where(known, _adjugate(xp, xp.where(known, x, x.dtype.type(0))), x.dtype.type(np.nan))
     u, s, vh = xp.linalg.svd(x)
     n = s.shape[-1]
     others = xp.stack([xp.prod(xp.delete(s, i, axis=-1), axis=-1) for i in range(n)], axis=-1) if n else s
@@ -216,7 +220,7 @@ det = opaque(
 def _slogdet(xp: ModuleType, x: Array) -> Any:
     square("slogdet", x)
     sign, size = xp.linalg.slogdet(x)
-    return xp.asarray(sign, x.dtype), xp.asarray(size)
+    return xp.asarray(xp.where(xp.isnan(size), 0, sign), x.dtype), xp.asarray(size)
 
 
 def _slogdet_vjp(ct: ByOutput, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:

@@ -179,13 +179,12 @@ def _check_agreement(primitive: Primitive, operands: tuple[Any, ...], params: di
 
 
 def check_takes(op: str, refused: str, *operands: Any) -> None:
-    """Raises if the tensors among the operands are all of dtypes that ``op`` does not take, of those with numpy's
-    letters ``refused``; beside another they are converted."""
-    if type(operands[0]) in TENSORS and operands[0]._data.dtype.char not in refused:
-        return
+    """Raises if the tensors among the operands are of dtypes that ``op`` does not take, of those with numpy's letters
+    ``refused``: all of them, as beside another they are converted, or a complex one, to which others are."""
     taken = [x._data.dtype for x in operands if type(x) in TENSORS]
-    if taken and all([dtype.char in refused for dtype in taken]):
-        kind = type_name(from_numpy(taken[0]).name)
+    wrong = [dtype for dtype in taken if dtype.char in refused]
+    if wrong and (len(wrong) == len(taken) or any([dtype.kind in "cW" for dtype in wrong])):
+        kind = type_name(from_numpy(wrong[-1]).name)
         raise DTypeError(f"[{op}] \"{op}\" not implemented for '{kind}'; convert the tensor with .to(...) first")
 
 

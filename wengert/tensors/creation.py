@@ -45,6 +45,8 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
         data = [data[i] for i in range(len(data))]
     kinds: set[type] = set()
     plain = _to_array(_plain(data, kinds), data, dtype)
+    if dtype is None and plain.dtype.kind == "f" and kinds and kinds <= {int, bool}:
+        raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
     target = dtype or _inferred(data, kinds)
     if dtype is not None and plain.size:
         _check_fits(plain, dtype)
@@ -54,10 +56,14 @@ def array_from(data: Any, dtype: DType | None) -> np.ndarray:
 
 
 def _plain(data: Any, kinds: set[type]) -> Any:
-    """``data`` with arrays in the place of tensors; the types of its leaves are added to ``kinds``."""
-    if type(data) in TENSORS:
+    """``data`` with arrays of no dimension in the place of tensors; the types of its leaves are added to ``kinds``."""
+    if type(data) in TENSORS:  # one of several: a number, whatever its dimensions
         kinds.add(type(data))
-        return data._concrete("tensor")
+        array = data._concrete("tensor")
+        if array.size != 1:
+            raise ValueError("[tensor] only one element tensors can be converted to Python scalars; got one of shape "
+                             f"{array.shape} in a sequence; use stack() or cat()")
+        return array.reshape(())
     if isinstance(data, Sequence) and not isinstance(data, (str, bytes)):
         found = set(map(type, data))
         if found <= _NUMBERS:
@@ -77,6 +83,12 @@ def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
     try:
         array = np.array(plain)
     except ValueError:
+        shape = _shape(data)
+        if 0 in shape:  # nothing is to be read
+            return np.empty(shape)
+        if (mixed := _mixed(data, len(shape))) is not None:
+            raise TypeError(f"[tensor] {mixed}: numbers beside numbers were expected, and sequences beside sequences; "
+                            f"got nested ones that begin with shape {list(shape)} and then differ") from None
         raise ValueError(f"[tensor] expected sequences of equal length at every depth; got nested sequences that "
                          f"begin with shape {list(_shape(data))} and then differ; pad them to one length") from None
     if array.dtype.kind in "biufcVW":
@@ -94,6 +106,17 @@ def _to_array(plain: object, data: object, dtype: DType | None) -> np.ndarray:
     if culprit is _NOTHING:
         raise ValueError("[tensor] Overflow when unpacking long long: integers of at most 64 bits were expected")
     raise _no_number(culprit)
+
+
+def _mixed(data: Any, depth: int) -> str | None:
+    """What PyTorch says of the first leaf that is a sequence beside numbers, or a number beside sequences."""
+    several = data.ndim if isinstance(data, np.ndarray) else (
+        isinstance(data, Sequence) and not isinstance(data, (str, bytes)))
+    if not depth:
+        return f"must be real number, not {type(data).__name__}" if several else None
+    if not several:
+        return "not a sequence"
+    return next((said for item in data if (said := _mixed(item, depth - 1)) is not None), None)
 
 
 class UnreadableError(TypeError, ValueError):
@@ -159,8 +182,6 @@ def _shape(data: Any) -> tuple[int, ...]:
         if not len(data):
             break
         data = data[0]
-    if type(data) in TENSORS:
-        shape.extend(data._data.shape)
     return tuple(shape)
 
 

@@ -19,8 +19,8 @@ from .creation import TENSORS
 
 _USUAL: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int)}
 _DTYPES = {"bool": "", "int": "iu", "float": "iuf"}
-_WHOLE = (int, float, complex, str, bytes, tuple, list, dict, type(None))
-_NO_TENSORS = (np.ndarray, np.generic, *_WHOLE)
+_WHOLE = (int, float, complex, str, bytes, tuple, list, dict, np.ndarray, type(None))
+_NO_TENSORS = (np.generic, *_WHOLE)
 
 PYTHON = ("init",)
 """Modules whose functions are Python code in PyTorch, which computes with what it is given."""
@@ -29,7 +29,8 @@ FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_facto
         "norm_type", "tau", "normalize.p", "normalize.eps", "_lp_pool.norm", "gaussian_nll_loss.full",
         "gaussian_nll_loss.target", "multilabel_soft_margin_loss.target", "multilabel_soft_margin_loss.weight",
         "triplet_margin_with_distance_loss.swap", "add_zero_attn", "embed_dim_to_check", "num_heads", "enforce_sorted",
-        "local_response_norm.alpha", "local_response_norm.beta", "local_response_norm.k", "local_response_norm.size"}
+        "local_response_norm.alpha", "local_response_norm.beta", "local_response_norm.k", "local_response_norm.size",
+        "stft.center", "pca_lowrank.center", "lu.get_infos"}
 """What Python code asks for being true or computes with, in PyTorch too: by name, or by function and name."""
 
 
@@ -125,7 +126,27 @@ class Given:
                         f"{type(value).__name__}")
 
 
-def check_tensor(op: str, input: Any) -> None:
+def check_tensor(op: str, input: Any, name: str = "input", position: int = 1) -> None:
     """Raises KindError for an array, a number or a word in the place of a tensor."""
     if type(input) not in TENSORS and isinstance(input, _NO_TENSORS):
-        raise KindError(f"{op}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(input).__name__}")
+
+
+def number(op: str, x: Any, name: str, position: int) -> Any:
+    """What is given for a number: one of Python's, that of a tensor which is one, or what stands for one. Raises
+    KindError for a tensor of dimensions or with a gradient, and for what is no number."""
+    if type(x) in TENSORS:
+        if not x.ndim and not x.requires_grad:
+            return x.item()
+    elif isinstance(x, np.generic):
+        return x.item()
+    elif isinstance(x, (int, float, complex)) or not isinstance(x, _WHOLE):
+        return x
+    raise KindError(f"{op}(): argument '{name}' (position {position}) must be Number, not {type(x).__name__}")
+
+
+def check_operand(op: str, x: Any, name: str, position: int) -> None:
+    """Raises KindError for what numpy computes with and PyTorch does not, in the place of a tensor or a number."""
+    if x is None or isinstance(x, (np.ndarray, list, tuple, str, bytes, dict)):
+        raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor or Number, not "
+                        f"{type(x).__name__}")

@@ -256,7 +256,7 @@ def reduction(primitive: Primitive, reduce: Callable[..., Any], general: Callabl
                 data = here["quiet"](reduce, value, None, None, empty((), value.dtype))
             except FAILURES as error:
                 return refused(primitive, (x,), params, error)
-        elif type(dim) is int and -rank <= dim < rank:
+        elif type(dim) is int and -rank <= dim < rank and type(keepdim) is bool:
             params = {"dim": (dim if dim >= 0 else dim + rank,), "keepdim": keepdim}
             try:
                 data = here["quiet"](reduce, value, dim, None, None, keepdim)

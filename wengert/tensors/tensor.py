@@ -16,7 +16,7 @@ from ..core import dtypes
 from ..core.device import CPU, META, device
 from ..core.dtypes import DType, from_numpy
 from ..core.eighths import in_numpy
-from ..core.errors import DTypeError, GradError, NoDataError, OutOfRangeError, allocation_failed
+from ..core.errors import DTypeError, GradError, KindError, NoDataError, OutOfRangeError, allocation_failed
 from ..core.frames import warn
 from ..core.geometry import bytes_of, laid_out, row_major
 from ..core.layout import CHANNELS_LAST, dense_with_channels_last, layout, strided
@@ -361,6 +361,8 @@ class Tensor:
         >>> w.requires_grad
         True
         """
+        if (kind := type(requires_grad).__name__) != "bool":
+            raise KindError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
         if state.watcher is not None and requires_grad is (edge_of(self) is None):
             state.watcher.changes(self, "requires_grad_")
         edge = edge_of(self)

@@ -46,7 +46,8 @@ def _collate(batch: Sequence[Any], inner: Callable[[Sequence[Any]], Any]) -> Any
             raise _unknown(first.dtype)
         return _stacked([as_tensor(array) for array in batch])
     if isinstance(first, np.generic) and first.dtype.kind in "biufc":
-        return as_tensor(np.array(batch, dtype=first.dtype))
+        alike = {*map(type, batch)} == {type(first)}
+        return as_tensor(np.array(batch, dtype=first.dtype) if alike else batch)
     if isinstance(first, float):
         return tensor(batch, dtype=float64)
     if isinstance(first, int):
