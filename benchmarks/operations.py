@@ -141,7 +141,7 @@ def operands(torch: ModuleType, operation: Operation, size: str) -> list[Any]:
     side, shape = SIZES[size]
     torch.manual_seed(0)
     made = {"x": lambda: torch.rand(side, side) * 0.8 + 0.1, "i": lambda: torch.randint(0, side, (side, side)),
-            "m": lambda: torch.rand(*shape), "g": lambda: torch.rand(shape[0], *shape[2:], 2) * 2 - 1}
+            "m": lambda: torch.rand(shape), "g": lambda: torch.rand(shape[0], *shape[2:], 2) * 2 - 1}
     made["y"] = made["x"]
     names = list(signature(operation.function).parameters)[1:]
     return [made[name]() for name in names if name in made]

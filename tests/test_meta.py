@@ -22,7 +22,7 @@ HUGE = 10**6
 
 
 def meta(*shape: int, **options: Any) -> Any:
-    return torch.empty(*shape, device="meta", **options)
+    return torch.empty(shape, device="meta", **options)
 
 
 def test_a_meta_tensor_says_where_it_is() -> None:

@@ -160,7 +160,7 @@ def random_step(seed: int, compiled: bool) -> list[Any]:
     dtype = torch.float64 if rng.random() < 0.5 else torch.float32
     rows, columns = int(rng.integers(1, 40)), int(rng.integers(1, 40))
     shapes = [(rows, columns), (columns,), (rows, 1), (1, columns), ()]
-    leaves = [(torch.rand(*shape, dtype=dtype) + 0.1).requires_grad_() for shape in shapes]
+    leaves = [(torch.rand(shape, dtype=dtype) + 0.1).requires_grad_() for shape in shapes]
     plan = [(int(rng.integers(0, 18)), int(rng.integers(0, 5))) for _ in range(int(rng.integers(2, 9)))]
 
     def function(x: Any) -> Any:

@@ -104,11 +104,12 @@ def test_losses_of_classes(shape: Any, reduction: str) -> None:
         both(step, [x], 1e-5, ("nll_loss",))
 
 
-@pytest.mark.parametrize(("what", "index", "message"), [
-    (lambda x, i: x[i], [0, 7], "out of bounds"), (lambda x, i: x.gather(0, i[:, None]), [-8, 0], "out of bounds"),
-    (lambda x, i: F.cross_entropy(x, i.repeat(4)[:7]), [2, 3], "Target 3 is out of bounds"),
+@pytest.mark.parametrize(("what", "index", "error"), [
+    (lambda x, i: x[i], [0, 7], IndexError("out of bounds")),
+    (lambda x, i: x.gather(0, i[:, None]), [-8, 0], RuntimeError("out of bounds")),
+    (lambda x, i: F.cross_entropy(x, i.repeat(4)[:7]), [2, 3], IndexError("Target 3 is out of bounds")),
 ])
-def test_an_index_that_is_out_of_range_is_an_error_and_changes_nothing(what: Any, index: Any, message: str) -> None:
+def test_an_index_that_is_out_of_range_is_an_error_and_changes_nothing(what: Any, index: Any, error: Exception) -> None:
     x, total = torch.randn(7, 3), torch.zeros(())
 
     @torch.compile(fullgraph=True)
@@ -118,7 +119,7 @@ def test_an_index_that_is_out_of_range_is_an_error_and_changes_nothing(what: Any
 
     step(torch.tensor([0, 1]))
     before = total.clone()
-    with pytest.raises(IndexError, match=message):
+    with pytest.raises(type(error), match=str(error)):
         step(torch.tensor(index))
     assert torch.equal(total, before)
     step(torch.tensor([1, 2]))

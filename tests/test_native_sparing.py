@@ -64,7 +64,7 @@ def step_of(mask_of: Any, weights_of: Any, dtype: Any) -> Any:
 
 def operands(shape: tuple[int, ...], dtype: Any) -> list[Any]:
     torch.manual_seed(0)
-    return [torch.randn(*shape, dtype=dtype, requires_grad=True) for _ in range(3)]
+    return [torch.randn(shape, dtype=dtype, requires_grad=True) for _ in range(3)]
 
 
 def shares(step: Any) -> list[int]:

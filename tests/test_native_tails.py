@@ -173,9 +173,9 @@ def test_tails_of_products_are_what_eager_evaluation_computes(kind: str, tail: s
     multiply, shapes = KINDS[kind]
     after = TAILS[tail]
     torch.manual_seed(0)
-    given = [torch.rand(*shape, dtype=dtype) - 0.3 for shape in shapes]
+    given = [torch.rand(shape, dtype=dtype) - 0.3 for shape in shapes]
     out = multiply(*given)
-    same, row = torch.rand(*out.shape, dtype=dtype) * 2, torch.rand(*out.shape[:-1], 1, dtype=dtype)
+    same, row = torch.rand(out.shape, dtype=dtype) * 2, torch.rand(*out.shape[:-1], 1, dtype=dtype)
     step = torch.compile(lambda *given: after(multiply(*given[:3]), *given[3:]), fullgraph="native")
     expected, found = after(out, same, row), step(*given, same, row)
     wide = WIDE[str(dtype).split(".")[-1]]

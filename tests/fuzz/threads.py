@@ -49,7 +49,7 @@ def dtype(chance: random.Random) -> Any:
 
 def tensor(chance: random.Random, *shape: int, dtype: Any = torch.float32) -> Any:
     """A leaf, at times one that lies transposed or with gaps in its memory."""
-    whole = torch.randn(*shape, dtype=dtype)
+    whole = torch.randn(shape, dtype=dtype)
     form = chance.randrange(6)
     if form == 0 and len(shape) > 1:
         whole = whole.transpose(-1, -2).contiguous().transpose(-1, -2)
@@ -72,7 +72,7 @@ def gradients(out: Any, *leaves: Any) -> list[Any]:
     outs = list(tensors_in(out))
     wanted = [x for x in outs if x.requires_grad]
     if wanted:
-        torch.autograd.backward(wanted, [torch.randn(*x.shape, dtype=x.dtype) for x in wanted])
+        torch.autograd.backward(wanted, [torch.randn(x.shape, dtype=x.dtype) for x in wanted])
     return [*outs, *[x.grad for x in leaves if x.grad is not None]]
 
 
@@ -403,7 +403,7 @@ def optimizers(chance: random.Random) -> Results:
     optimizer = an_optimizer(chance, parameters)
     for _ in range(3):
         for parameter in parameters:
-            parameter.grad = torch.randn(*parameter.shape, dtype=kind)
+            parameter.grad = torch.randn(parameter.shape, dtype=kind)
         optimizer.step()
     return parameters
 
@@ -414,7 +414,7 @@ def other_optimizers(chance: random.Random) -> Results:
         weight = torch.randn(near(chance, 20, 64), near(chance, 33, 80), requires_grad=True)
         optimizer: Any = torch.optim.Muon([weight])
         for _ in range(2):
-            weight.grad = torch.randn(*weight.shape)
+            weight.grad = torch.randn(weight.shape)
             optimizer.step()
         return [weight]
     x, target = torch.randn(near(chance, 33, 64), near(chance, 40, 90)), torch.randn(1)
