@@ -37,6 +37,12 @@ def test_a_call_that_dies_does_not_end_the_walk() -> None:
     assert found.died == ["None"] and found.calls == 9
 
 
+def test_integers_of_any_size_are_made_odd() -> None:
+    for number in (-2**63, 2**63 - 1, 2**63, 2**64):
+        found = walk([pattern("big", f"abs({{{number}}})")])
+        assert found.died == [] and found.calls > 20, number
+
+
 def test_a_page_keeps_the_rows_of_other_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
     report.PAGE.write_text(report.page({"b": report.row("b", Found(10))}))
