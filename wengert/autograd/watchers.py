@@ -325,10 +325,8 @@ class allow_mutation_on_saved_tensors(Watcher):
     def __enter__(self) -> Any:
         if any([type(watcher) is allow_mutation_on_saved_tensors for watcher in in_force()]):
             raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
-        super().__enter__()
-        self.ends_with(partial(state.here.update, watcher=self.outer),
-                       partial(self.__dict__.update, outer=None, tracer=None, ended=True), self._seal)
-        return self
+        self.finally_does = (self._seal,)
+        return super().__enter__()
 
     def _seal(self) -> None:
         """What its nodes have saved may be written from now on, unnoticed: no backward may read it."""

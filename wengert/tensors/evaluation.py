@@ -66,6 +66,8 @@ class Watcher(Block):
     """What stands in the place of evaluation here: the innermost tracer from this watcher outward."""
     ended = False
     """Whether it has been in force and no longer is."""
+    finally_does: tuple[Callable[[], None], ...] = ()
+    """What is done as its block ends, once it is out of force."""
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
@@ -75,7 +77,7 @@ class Watcher(Block):
         self.outer = state.watcher
         self._settle()
         self.ends_with(partial(state.here.update, watcher=self.outer),
-                       partial(self.__dict__.update, outer=None, tracer=None, ended=True))
+                       partial(self.__dict__.update, outer=None, tracer=None, ended=True), *self.finally_does)
         state.watcher = self  # the last thing done: Ctrl-C before it leaves nothing in force
         return self
 
