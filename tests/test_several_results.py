@@ -78,10 +78,20 @@ def test_a_prehook_gets_the_cotangents_of_all_results() -> None:
     assert seen == [2] and torch.allclose(x.grad, 2 * y.grad)
 
 
-def test_parts_are_views_that_may_be_written() -> None:
+@pytest.mark.parametrize("name", ["split", "chunk", "unbind"])
+def test_parts_of_one_function_are_views_that_may_not_be_written(name: str) -> None:
+    whole = value(2, 3) * 1
+    part, _ = getattr(whole, name)(*{"split": ([1, 1],), "chunk": (2,), "unbind": ()}[name])
+    assert part._base is whole
+    with pytest.raises(torch.core.errors.InplaceError, match="multiple views"):
+        part.mul_(3)
+
+
+def test_parts_that_are_slices_may_be_written() -> None:
+    """Those of tensor_split and of its short forms."""
     x = value(2, 3)
     whole = x * 1
-    left, right = whole.split([1, 2], 1)
+    left, right = whole.tensor_split([1], 1)
     left.mul_(3)
     right.add_(left)
     whole.sum().backward()

@@ -123,6 +123,8 @@ class _Symbols:
 
     def __getattr__(self, name: str) -> Any:
         operation = _NAMES.get(name)
+        if name.startswith("__"):  # asked by what looks for a protocol, as doctest and inspect do
+            raise AttributeError(f"symbols have no {name}")
         if operation is None:
             raise NotImplementedError(f"symbols have no {name}")
 

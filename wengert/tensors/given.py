@@ -148,5 +148,4 @@ def number(op: str, x: Any, name: str, position: int) -> Any:
 def check_operand(op: str, x: Any, name: str, position: int) -> None:
     """Raises KindError for what numpy computes with and PyTorch does not, in the place of a tensor or a number."""
     if x is None or isinstance(x, (np.ndarray, list, tuple, str, bytes, dict)):
-        raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor or Number, not "
-                        f"{type(x).__name__}")
+        raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}")

@@ -334,7 +334,13 @@ class Meta:
 
 class SavedTensor:
     """A value that a node has saved, before it is brought back: for hooks of its own. ``place`` is None for what is
-    None."""
+    None.
+
+    >>> y = torch.ones(2, requires_grad=True).exp()
+    >>> y.grad_fn._raw_saved_result.register_hooks(lambda saved: saved * 2, lambda kept: kept / 2)
+    >>> y.grad_fn._saved_result
+    tensor([2.7183, 2.7183], grad_fn=<ExpBackward0>)
+    """
 
     def __init__(self, node: Node | None = None, place: int | None = None) -> None:
         if node is None:
