@@ -31,7 +31,7 @@ RECORDED: dict[str, tuple[Callable[[Any], Any], tuple[int, ...]]] = {
     "rank": (lambda x: torch.linalg.matrix_rank(x @ x.T), (4, 2)),
     "ctc_loss": (lambda x: F.ctc_loss(x.log_softmax(2), torch.tensor(LABELS), (6, 3), (2, 2)), (6, 2, 5)),
     "cumprod": (gradient_of_products, (3, 6)),
-    "lerp to a number": (lambda x: (x * 2).lerp_(3, x), (3, 4)),
+    "lerp to a number": (lambda x: (x * 2).lerp_(torch.tensor(3.0, dtype=x.dtype), x), (3, 4)),
     "strides": (lambda x: torch.as_strided(x, (2, 3), (1, 2)).mul_(3), (3, 4)),
     "strides of a part": (lambda x: (x * 2)[1:].as_strided((2, 2), (1, 1)), (3, 4)),
     "logarithm of a determinant": (lambda x: torch.logdet(x @ x.T + torch.eye(3)), (3, 4)),

@@ -196,7 +196,7 @@ def test_children_of_a_program_under_wengert_run_see_wengert_as_torch(tmp_path: 
                 print([batch.tolist() for batch in loader])
             x = torch.zeros(2).share_memory_()
             mp.spawn(work, args=(x,), nprocs=2)
-            print(x, torch.Tensor.__module__.partition(".")[0])
+            print(x, torch.nn.Module.__module__.partition(".")[0])
         """))
     command = [sys.executable, "-m", "wengert.cli", "run", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

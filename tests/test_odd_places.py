@@ -125,7 +125,8 @@ def test_what_may_stand_beside() -> None:
     (lambda: torch.linalg.tensorsolve(torch.eye(2).double(), torch.ones(2)), RuntimeError),
     (lambda: torch.linalg.pinv(t.long()), RuntimeError),
     (lambda: torch.linalg.matrix_rank(t.long()), RuntimeError),
-    (lambda: torch.linalg.vector_norm(t, 1j), RuntimeError),
+    *[(lambda norm=norm: norm(t, 1j), RuntimeError) for norm in
+      (torch.linalg.vector_norm, torch.linalg.matrix_norm, torch.linalg.norm, torch.norm)],
     (lambda: torch.full((2,), torch.ones(2)), TypeError),
     (lambda: t.scatter_reduce(0, torch.zeros(1, 2, dtype=torch.int64), t, None), TypeError),
     (lambda: torch.linalg.qr(t, 3), TypeError),

@@ -28,7 +28,7 @@ for step in range(5):
     loss.backward()
     optimizer.step()
     print(f"step {step}: loss {loss.item():.6f}")
-if torch.Tensor.__module__.startswith("wengert"):
+if torch.nn.Module.__module__.startswith("wengert"):
     print(sys.argv[1])
 else:
     print(sys.argv[2])
@@ -113,7 +113,7 @@ def test_the_graphs_of_both_are_drawn(tmp_path: Path) -> None:
 
 
 def test_what_differs_between_the_graphs_is_lit(tmp_path: Path) -> None:
-    scale = '(1 if torch.Tensor.__module__.startswith("wengert") else torch.tensor(2.0))'
+    scale = '(1 if torch.nn.Module.__module__.startswith("wengert") else torch.tensor(2.0))'
     done = drawn(tmp_path, LAYERS.replace("SCALE", scale), "--out", "c.html")
     assert done.returncode == 1 and "the next one differs" in done.stdout
     assert "  last.weight: gradient norm" in done.stdout and "c.html shows both" in done.stdout

@@ -195,7 +195,7 @@ def _absent_from(error: AttributeError) -> str | None:
     owner = error.obj
     kind = owner if isinstance(owner, (type, ModuleType)) else type(owner)
     home = kind.__name__ if isinstance(kind, ModuleType) else kind.__module__
-    if home.partition(".")[0] != "wengert" or error.name is None:
+    if home.partition(".")[0] not in OWN_ROOTS or error.name is None:
         return None
     frames = traceback.extract_tb(error.__traceback__)
     if frames and frames[-1].filename.startswith(OWN_FILES) and frames[-1].name != "__getattr__":

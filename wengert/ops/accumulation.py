@@ -48,12 +48,13 @@ def _accumulating(name: str, general: Any, run: Callable[..., None], keyword: st
         if second is None:  # it is in kwargs, by its name, or missing
             return general(self, *(() if first is None else (first,)), **kwargs)
         factor = kwargs.get(keyword, 1)
-        plain = not rest and (not kwargs or (len(kwargs) == 1 and keyword in kwargs))
+        plain = not rest and (not kwargs or (len(kwargs) == 1 and keyword in kwargs)) and type(first) in TENSORS and (
+            not keyword or type(second) in TENSORS)  # a weight may be a number
         if plain and writes_directly(self, first, second, factor):
             array = self._data
-            a = first._data if type(first) in TENSORS else first
+            a = first._data
             b = second._data if type(second) in TENSORS else second
-            if (a is first or a.shape == array.shape) and (b is second or b.shape == array.shape):
+            if a.shape == array.shape and (b is second or b.shape == array.shape):
                 state.quiet(run, array, a, b, factor)
                 wrote(self)
                 return self

@@ -193,7 +193,7 @@ def _of_reals(general: Callable[..., Any], what: str) -> Callable[..., Any]:
 
     @functools.wraps(general)
     def method(self: Tensor) -> Any:
-        if self.is_complex():
+        if type(self) in TENSORS and self.is_complex():
             raise RuntimeError(f"In-place {what} is not supported for complex tensors.")
         return general(self)
 

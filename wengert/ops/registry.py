@@ -214,17 +214,17 @@ def _with_flags(plain: Callable[..., Any], name: str, places: tuple[tuple[int, s
         if len(args) > first:
             for place, flag in places:
                 if place < len(args) and type(args[place]) is not bool:
-                    check_flag(name, flag, args[place])
+                    check_flag(name, flag, args[place], f" (position {place + 1})")
         return plain(*args, **kwargs)
 
     return checked
 
 
-def check_flag(name: str, flag: str, value: Any) -> None:
+def check_flag(name: str, flag: str, value: Any, place: str = "") -> None:
     """Raises unless what is given by name for a flag is true or false. (None says of a new tensor that it requires no
     gradient.)"""
     if not isinstance(value, (bool, np.bool_)) and not (value is None and flag == "requires_grad"):
-        raise KindError(f"{name}(): argument '{flag}' must be bool, not {type(value).__name__}")
+        raise KindError(f"{name}(): argument '{flag}'{place} must be bool, not {type(value).__name__}")
 
 
 def of_sparse(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -346,8 +346,9 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
                 kind = "number"
             elif not _is_strange(x, name, kinds, everywhere) or x is None and parameter.default is None:
                 continue
-            raise KindError(f"{function.__name__}(): argument '{name}' (position {place}) must be {_called(kind)}, not "
-                            f"{type(x).__name__}") from None
+            called = "input" if name == "self" else name  # as the first argument of functions is called
+            raise KindError(f"{function.__name__}(): argument '{called}' (position {place}) must be {_called(kind)}, "
+                            f"not {type(x).__name__}") from None
 
 
 def _kinds(parameter: inspect.Parameter) -> list[str]:
@@ -455,10 +456,10 @@ def converted(result: Any, cls: Any, tensor: type) -> Any:
     if isinstance(result, (tuple, list)):
         parts = [converted(part, cls, tensor) for part in result]
         return getattr(type(result), "_make", type(result))(parts)
-    return iter(converted(list(result), cls, tensor)) if type(result) is _ROWS else result
+    return iter(converted(tuple(result), cls, tensor)) if type(result) is _ROWS else result
 
 
-_ROWS: Any = type(iter([]))
+_ROWS: Any = type(iter(()))
 """What going through the rows of a tensor gives."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import RankError, ShapeError
+from ...core.errors import KindError, RankError, ShapeError
 from ...ops.arguments import integers
 from ...tensors.tensor import Tensor
 
@@ -44,7 +44,7 @@ def exactly(value: Any, rank: int, op: str, name: str, error: type[Exception] = 
 def sizes_given(op: str, name: str, sizes: Any) -> tuple[Any, ...]:
     """Sizes, in a tuple or a list and in nothing else."""
     if not isinstance(sizes, (tuple, list)):
-        raise TypeError(f"{op}(): argument '{name}' (position 2) must be tuple of ints, not {type(sizes).__name__}")
+        raise KindError(f"{op}(): argument '{name}' (position 2) must be tuple of ints, not {type(sizes).__name__}")
     return tuple(sizes)
 
 
