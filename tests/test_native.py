@@ -271,7 +271,8 @@ def test_states_are_read_as_they_were_however_they_are_written() -> None:
         close(found, expected)
 
 
-def test_a_program_that_fails_leaves_everything_as_it_was() -> None:
+def test_a_program_that_fails_leaves_what_eager_mode_leaves() -> None:
+    """The optimiser does not step, but has cleared its gradients before."""
     torch.manual_seed(0)
     model = torch.nn.Linear(4, 3)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
@@ -279,11 +280,14 @@ def test_a_program_that_fails_leaves_everything_as_it_was() -> None:
     for _ in range(3):
         step(torch.rand(5, 4), torch.tensor([0, 1, 2, 1, 0]))
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    gradient = model.weight.grad
+    momenta = [optimizer.state[p]["momentum_buffer"].clone() for p in model.parameters()]
+    assert model.weight.grad is not None
     with pytest.raises(IndexError, match="Target 7 is out of bounds"):
         step(torch.rand(5, 4), torch.tensor([0, 1, 7, 1, 0]))
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert model.weight.grad is gradient
+    for parameter, momentum in zip(model.parameters(), momenta, strict=True):
+        assert torch.equal(optimizer.state[parameter]["momentum_buffer"], momentum)
+    assert model.weight.grad is None
 
 
 @pytest.mark.parametrize("shape", [(7, 4100), (70, 131), (3, 50, 200), (2, 96)])

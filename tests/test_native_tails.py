@@ -251,9 +251,9 @@ def test_a_product_whose_columns_are_wanted_is_computed_turned(dtype: str, sizes
     kind = getattr(torch, dtype)
     x, y = torch.rand(3, 2, rows, depth, dtype=kind), torch.rand(3, 2, depth, columns, dtype=kind)
     more = torch.rand(3, columns, 2 * rows, dtype=kind)
-    moved = (lambda x, y: (x @ y).permute(0, 3, 1, 2).reshape(3, columns, 2 * rows),
-             lambda x, y: ((x @ y).permute(0, 3, 1, 2).reshape(3, columns, 2 * rows) + more).tanh(),
-             lambda x, y: (x @ y).transpose(-1, -2) * 2)
+    moved = (lambda x, y: (x @ y).permute(0, 3, 1, 2).reshape(3, columns, 2 * rows).contiguous(),
+             lambda x, y: (more + (x @ y).permute(0, 3, 1, 2).reshape(3, columns, 2 * rows)).tanh(),
+             lambda x, y: ((x @ y).transpose(-1, -2) * 2).contiguous())
     for f in moved:
         step = torch.compile(f, fullgraph="native")
         np.testing.assert_allclose(step(x, y).numpy(), f(x, y).numpy(), rtol=WIDE[dtype], atol=WIDE[dtype])

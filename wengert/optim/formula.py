@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import float32, promote_types
-from ..core.generated import LARGE
+from ..core.generated import LARGE, too_late
 from ..core.state import state as thread
 from ..ops import view_as_real
 from ..tensors.alias import check_writable, version_cell, write, wrote
@@ -93,7 +93,7 @@ def move_arrays(step: Formula, rows: Sequence[tuple[Row, Arrays]], numbers: Sequ
     size = 0
     for _, arrays in rows:
         size += arrays[0].size
-    if size >= LARGE:
+    if size >= LARGE and not too_late():
         table = [(*arrays[:-1], np.ascontiguousarray(arrays[-1])) for _, arrays in rows]
         if _kernels().update(step, table, numbers):
             for row, _ in rows:

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.batching import aligned, lifted, native, size_of, spread
 from ..core.dtypes import DType, complex32
 from ..core.eighths import converted
-from ..core.generated import LARGE, cast_array
+from ..core.generated import LARGE, cast_array, too_late
 from ..core.layout import imag_part, order_of, parts_of, real_part
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import HALVES, P, as_first, elementwise, fit, linear, opaque
@@ -59,7 +59,7 @@ cast = opaque(
     doc="Converts to params['dtype']; 'back' is the dtype of the operand, to which the cotangent returns.",
 )
 def _clone(xp: ModuleType, x: Array, order: str = "K") -> Array:
-    if order == "C" and x.size >= LARGE and not x.flags.c_contiguous:
+    if order == "C" and x.size >= LARGE and not x.flags.c_contiguous and not too_late():
         from ..compiler import laying
 
         found = laying.in_rows(x)

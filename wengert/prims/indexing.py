@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.batching import aligned, along, changed, lifted, rank_of, size_of, spread
 from ..core.dtypes import float32, int64
-from ..core.generated import LARGE
+from ..core.generated import LARGE, too_late
 from ..core.layout import in_rows, iterated, like_first, order_of
 from ..core.operands import Array, Dims, DType, Needs, Numbers, Params, Saved
 from ..core.primitive import P, Primitive, as_first, fit, of_first, of_given_shape, opaque, register, summing_dtype
@@ -53,7 +53,7 @@ def _index(xp: ModuleType, x: Array, *indices: Array, places: Sequence[bool], la
 
 def _taken(x: Array, index: Array, dim: int) -> Array:
     """Faster than brackets, and row-major."""
-    if x.size >= LARGE and dim == x.ndim - 1:
+    if x.size >= LARGE and dim == x.ndim - 1 and not too_late():
         from ..compiler import along
 
         found = along.take(x, index)
@@ -241,7 +241,7 @@ def _add_large(target: Array, where: tuple[Any, ...], values: Array) -> bool:
     """The same by generated code; False where there is none, or more than one index array."""
     places = [d for d, index in enumerate(where) if type(index) is np.ndarray]
     index = where[places[0]]
-    if len(places) > 1 or index.dtype.kind not in "iu":
+    if len(places) > 1 or index.dtype.kind not in "iu" or too_late():
         return False
     from ..compiler import along
 
@@ -336,7 +336,7 @@ def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
         return xp.broadcast_to(x, index.shape).copy()
     if not index.size:
         return xp.empty_like(x, shape=index.shape, order="C")
-    if index.size >= LARGE:
+    if index.size >= LARGE and not too_late():
         from ..compiler import along
 
         found = along.gather(x, index, dim)
@@ -395,7 +395,7 @@ def _scatter(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, re
 
 def _large_scatter(target: Array, index: Array, source: Any, dim: int, how: str) -> bool:
     """Scatters by generated code; False where there is none."""
-    if index.size < LARGE:
+    if index.size < LARGE or too_late():
         return False
     from ..compiler import along
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.batching import WRITTEN_OUT, each, lifted, moved, size_of, spread
 from ..core.dtypes import float32
-from ..core.generated import LARGE
+from ..core.generated import LARGE, too_late
 from ..core.layout import in_rows, laid_as
 from ..core.operands import Array, ByOutput, Dims, Needs, Params, Saved
 from ..core.primitive import REAL_ONLY, P, fit, fused, is_final, opaque
@@ -30,7 +30,7 @@ def _normalize(xp: ModuleType, x: Array, weight: Array | None = None, bias: Arra
         wide: list[Any] = [None if a is None else a.astype(xp.float32) for a in (x, weight, bias)]
         out, mean, variance = _normalize(xp, *wide, dim=dim, eps=eps)
         return out.astype(x.dtype), mean, variance
-    if x.size >= LARGE:
+    if x.size >= LARGE and not too_late():
         found = _generated().normalize(x, weight, bias, dim, eps)
         if found is not None:
             return found
@@ -121,7 +121,7 @@ def _tuned(g: Array, x: Array, weight: Array | None, mean: Array, variance: Arra
            shapes: Sequence[Dims]) -> tuple[Any, ...]:
     """`_vjp` on plain arrays, in as few passes as there can be with numpy."""
     dim = params["dim"]
-    if x.size >= LARGE:
+    if x.size >= LARGE and not too_late():
         found = _generated().normalize_gradient(g, x, weight, mean, variance, dim, params["eps"],
                                                 [shape for shape in shapes[1:] if shape != ()])  # () is for none
         if found is not None:

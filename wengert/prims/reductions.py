@@ -13,7 +13,7 @@ import numpy as np
 from ..core.batching import along
 from ..core.dtypes import int64
 from ..core.eighths import in_numpy
-from ..core.generated import LARGE, cast_array
+from ..core.generated import LARGE, cast_array, too_late
 from ..core.layout import in_rows
 from ..core.operands import Array, ByOutput, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, conjugate, keep, linear, opaque, reduction, without_dims
@@ -51,7 +51,7 @@ def _sum_of_few(xp: ModuleType, x: Array, dim: int, keepdim: bool) -> Array:
 
 def _by_code(x: Array, dim: Dims, how: str, keepdim: bool) -> Array | None:
     """A reduction of large floats by generated code; None where there is none."""
-    if x.size < LARGE or x.dtype.char not in "fd":
+    if x.size < LARGE or x.dtype.char not in "fd" or too_late():
         return None
     from ..compiler import rows
 

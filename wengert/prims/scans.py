@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.batching import WRITTEN_OUT, along, rank_of, size_of, spread
-from ..core.generated import LARGE
+from ..core.generated import LARGE, too_late
 from ..core.layout import in_rows
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import P, as_first, certain, conjugate, is_final, linear, opaque, reduction
@@ -31,7 +31,7 @@ def _scan(ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
         if not x.ndim:
             return x.copy()
-        if x.size >= LARGE:
+        if x.size >= LARGE and not too_late():
             from ..compiler import along
 
             found = along.running(x, dim, ufunc)
@@ -118,7 +118,7 @@ def _running(name: str, ufunc: str) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Any:
         if not x.ndim:
             return x.copy(), xp.zeros((), np.int64)
-        if x.size >= LARGE:
+        if x.size >= LARGE and not too_late():
             from ..compiler import along
 
             found = along.running_extreme(x, dim, ufunc)

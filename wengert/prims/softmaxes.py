@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.generated import LARGE
+from ..core.generated import LARGE, too_late
 from ..core.layout import in_rows
 from ..core.operands import Array, Dims, Needs, Numbers, Params, Saved
 from ..core.primitive import P, as_first, conjugate, keep, reduction, without_dims
@@ -53,7 +53,8 @@ def _generated() -> Any:
 
 def _gradient(ct: Numbers, out: Numbers, dim: int, logarithm: bool) -> Any:
     """The cotangent of x by generated code; None where there is none."""
-    if type(ct) is np.ndarray and ct.size >= LARGE and dim == ct.ndim - 1 and type(out) is np.ndarray:
+    large = type(ct) is np.ndarray and type(out) is np.ndarray and ct.size >= LARGE and dim == ct.ndim - 1
+    if large and not too_late():
         return _generated().softmax_gradient(ct, out, logarithm)
     return None
 
@@ -64,7 +65,7 @@ def _normalised(logarithm: bool) -> Any:
     def evaluate(xp: ModuleType, x: Array, dim: int) -> Array:
         if not x.ndim:
             return x - x if logarithm else xp.exp(x - x)
-        if x.size >= LARGE and dim == x.ndim - 1:
+        if x.size >= LARGE and dim == x.ndim - 1 and not too_late():
             found = _generated().softmax(x, logarithm)
             if found is not None:
                 return found
