@@ -68,8 +68,9 @@ _FEW = 1024
 
 
 def _to_all(ct: Any, shape: Dims) -> Any:
-    """A cotangent that each element gets."""
-    if isinstance(ct, (np.ndarray, np.floating)) and not ct.ndim and _count(shape, range(len(shape))) <= _FEW:
+    """A cotangent that each element gets. Of several dimensions it has strides of 0, so that what is computed with it
+    lies as the other operand does."""
+    if isinstance(ct, (np.ndarray, np.floating)) and not ct.ndim and len(shape) == 1 and shape[0] <= _FEW:
         every = np.empty(shape, ct.dtype)
         every.fill(ct)
         return every
