@@ -70,7 +70,9 @@ _FEW = 1024
 def _to_all(ct: Any, shape: Dims) -> Any:
     """A cotangent that each element gets. Of several dimensions it has strides of 0, so that what is computed with it
     lies as the other operand does."""
-    if isinstance(ct, (np.ndarray, np.floating)) and not ct.ndim and len(shape) == 1 and shape[0] <= _FEW:
+    if isinstance(ct, (np.ndarray, np.floating)) and not ct.ndim:
+        if len(shape) != 1 or shape[0] > _FEW:
+            return P.expand.run(ct, shape)
         every = np.empty(shape, ct.dtype)
         every.fill(ct)
         return every
