@@ -63,7 +63,7 @@ class Results:
             self._begin(place)
         self._join()
         for where, tensor in zip(self.where, self.tensors, strict=True):
-            if type(where) is Value:
+            if type(where) is Value and recorder.looks:  # a graph that is wanted alone has the results as they are
                 self.lay(recorder, where, recorder.place(tensor).array)
         recorder.graph.outputs = [self.given(where) for where in self.where if type(where) is Value]
         del self._recorder, self._places

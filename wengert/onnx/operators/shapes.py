@@ -155,7 +155,7 @@ def _gather(call: Any, x: Any, index: Any) -> Any:
     axis = wrapped(call.get("axis", 0), x.dim())
     index = counted(index, x.shape[axis])
     found = x.index_select(axis, index.reshape(-1))
-    return found.reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1:])
+    return found.reshape((*x.shape[:axis], *index.shape, *x.shape[axis + 1:]))
 
 
 @operator("GatherElements")

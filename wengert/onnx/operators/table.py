@@ -43,7 +43,7 @@ def aligned(call: Any, x: Any, y: Any) -> Any:
     if call.version >= 7 or not call.get("broadcast", 0) or y.dim() == 0:
         return y
     axis = wrapped(call.get("axis", x.dim() - y.dim()), x.dim())
-    return y.reshape(*y.shape, *[1] * (x.dim() - axis - y.dim()))
+    return y.reshape((*y.shape, *[1] * (x.dim() - axis - y.dim())))
 
 
 def along(x: Any, axis: int, rank: int) -> Any:
