@@ -45,11 +45,11 @@ class ScriptFunction:
     """
 
 
-class Error(RuntimeError):
+class Error(Exception):
     """What a compiled program raises in PyTorch. Nothing here does: programs run as they are written.
 
     >>> issubclass(torch.jit.Error, RuntimeError)
-    True
+    False
     """
 
 

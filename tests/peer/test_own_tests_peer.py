@@ -23,7 +23,7 @@ class TestPlain(TestCase):
         self.assertEqual(1, 2)
 
     def test_knows_its_library(self):
-        self.assertFalse("wengert" in torch.ones(1).__class__.__module__)
+        self.assertFalse("wengert" in torch.nn.Module.__module__)
 
 
 class TestDevices(TestCase):

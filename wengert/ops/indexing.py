@@ -168,7 +168,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     place = wrap_dim(dim, input._data.ndim, "scatter")
     tensor = src if isinstance(src, Tensor) else None
     _check_along(input, index, place, "scatter", tensor)
-    if not index._data.size:
+    if not index._data.size and not _is_followed(input, index, tensor):
         return P.clone(input)
     if tensor is not None and tensor.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
@@ -219,11 +219,16 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     return _combined(P.scatter_reduce, input, dim, index, src, reduce=reduce, include_self=include_self)
 
 
+def _is_followed(input: Tensor, index: Tensor, src: Tensor | None) -> bool:
+    """Whether a scatter of nothing at all has a history nevertheless, that of ``src``."""
+    return src is not None and src.requires_grad and src.shape == index.shape and src.ndim == input.ndim
+
+
 def _combined(primitive: Primitive, input: Tensor, dim: int, index: Tensor, src: Tensor, **params: Any) -> Tensor:
     """The scatter that combines what is there with elements of ``src``, which has its dtype."""
     place = wrap_dim(dim, input._data.ndim, primitive.name)
     _check_along(input, index, place, primitive.name, src)
-    if not index._data.size:
+    if not index._data.size and not _is_followed(input, index, src):
         return P.clone(input)
     if src.dtype is not input.dtype:
         raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")

@@ -678,6 +678,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         raise TypeError(f"where(): argument 'condition' (position 1) must be Tensor, not {type(condition).__name__}")
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
+    if input is None or other is None:
+        raise TypeError("where() received an invalid combination of arguments - a condition alone, or two operands "
+                        "beside it, were expected")
     check_operand("where", input, "input", 2)
     check_operand("where", other, "other", 3)
     if condition._data.dtype.kind == "u":

@@ -55,8 +55,9 @@ def batch_norm(input: Tensor, running_mean: Tensor | None, running_var: Tensor |
         if given is not None and given.numel() != channels:
             raise ShapeError(f"[batch_norm] {name} should contain {channels} elements not {given.numel()}")
     _check_running("batch_norm", running_mean, running_var)
-    if eps < 0:
-        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
+    if eps < 0 or (training and not eps):
+        kind = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {kind}, but got {eps}")
     for given in (weight, bias, running_mean, running_var):
         if given is not None and given._data.dtype is not input._data.dtype:
             _check_mixed("batch_norm", input, weight, bias, running_mean, running_var)

@@ -145,6 +145,8 @@ def _inplace(name: str, plain_: Callable[..., Any], needs_coalesced: bool = True
     def inplace(self: SparseTensor, *args: Any, **options: Any) -> Any:
         if needs_coalesced and self.is_sparse and not self.is_coalesced():
             raise RuntimeError(f"[{name}_] {name}_ requires coalesced input; call coalesce() first")
+        if name == "abs" and self.is_complex():
+            raise RuntimeError("In-place abs is not supported for complex tensors.")
         return self.replace(plain_(self, *args, **options), f"{name}_")
 
     inplace.__name__ = inplace.__qualname__ = f"{name}_"
