@@ -94,17 +94,18 @@ def same_layer(
     random = np.random.RandomState(0)
     for mode in (True, True, False) if evaluate else (True,):
         arrays = [random.standard_normal(s).astype(dtype) if isinstance(s, tuple) else s for s in shapes]
-        found = []
+        found: dict[Any, list[Any]] = {}
         for side, layer in zip(SIDES, layers, strict=True):
             getattr(layer, "double" if dtype == "float64" else "float")().train(mode)
             side.lib.manual_seed(3)
-            found.append(outcome(side, layer, arrays, layer, second))
-        agree(*found, dtype)
+            found[side.lib] = outcome(side, layer, arrays, layer, second)
+        agree(found[wengert], found[torch], dtype)
 
 
 def same_call(call: Callable[..., Any], *arrays: Any, dtype: str = "float64", second: bool = False) -> None:
     given = [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in arrays]
-    agree(*[outcome(side, lambda *x, side=side: call(side, *x), given, second=second) for side in SIDES], dtype)
+    mine, its = (outcome(side, lambda *x, side=side: call(side, *x), given, second=second) for side in SIDES)
+    agree(mine, its, dtype)
 
 
 def array(*shape: int) -> np.ndarray:
