@@ -188,19 +188,21 @@ _declare({
         >>> x.grad
         tensor([0., 0., 1.])"""),
 })
-def _of_reals(general: Callable[..., Any], what: str) -> Callable[..., Any]:
-    """An in-place form whose result is real, which a complex target cannot keep."""
+
+
+def abs_of_reals(general: Callable[..., Any]) -> Callable[..., Any]:
+    """What ``abs_`` runs: the result is real, which a complex target cannot keep."""
 
     @functools.wraps(general)
     def method(self: Tensor) -> Any:
-        if type(self) in TENSORS and self.is_complex():
-            raise RuntimeError(f"In-place {what} is not supported for complex tensors.")
+        if isinstance(self, Tensor) and self.is_complex():
+            raise RuntimeError("In-place abs is not supported for complex tensors.")
         return general(self)
 
     return method
 
 
-METHODS["abs_"] = METHODS["absolute_"] = _of_reals(METHODS["abs_"], "abs")
+METHODS["abs_"] = METHODS["absolute_"] = abs_of_reals(METHODS["abs_"])
 _declare({"signbit": (P.signbit, """Whether each element is negative, −0 included.
 
     >>> torch.signbit(torch.tensor([-1.0, -0.0, 0.0]))

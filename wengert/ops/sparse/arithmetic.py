@@ -15,6 +15,7 @@ from ...tensors.sparse import SparseTensor, check_untraced
 from ...tensors.tensor import Tensor
 from .. import registry
 from ..arguments import dtype_of as dtype_of_argument
+from ..pointwise import abs_of_reals
 from .operation import (
     METHODS,
     Operation,
@@ -145,8 +146,6 @@ def _inplace(name: str, plain_: Callable[..., Any], needs_coalesced: bool = True
     def inplace(self: SparseTensor, *args: Any, **options: Any) -> Any:
         if needs_coalesced and self.is_sparse and not self.is_coalesced():
             raise RuntimeError(f"[{name}_] {name}_ requires coalesced input; call coalesce() first")
-        if name == "abs" and self.is_complex():
-            raise RuntimeError("In-place abs is not supported for complex tensors.")
         return self.replace(plain_(self, *args, **options), f"{name}_")
 
     inplace.__name__ = inplace.__qualname__ = f"{name}_"
@@ -159,7 +158,7 @@ for _name in _KEEP_ZERO.split():
     for _each in (_name, *_ALIASES.get(_name, "").split()):
         function(_each)(_made)
         if _name not in ("isnan", "isinf", "isposinf", "isneginf", "signbit", "angle", "square"):
-            method(f"{_each}_")(_inplace(_name, _made))
+            method(f"{_each}_")(_inplace(_name, abs_of_reals(_made) if _name == "abs" else _made))
 
 
 @function("neg", "negative")
@@ -297,34 +296,19 @@ def _sum(op: str, x: Any, y: Any, alpha: Any) -> Any:
 # --- products ---------------------------------------------------------------------------------------------------------
 
 
-class MulDense(Operation, label="MulBackward0"):
-    """A sparse tensor times a dense one of its shape."""
+class Mul(Operation):
+    """A sparse tensor times another of its shape: what it keeps, or, if both are sparse, what both keep."""
 
     @staticmethod
     def forward(ctx: Any, x: SparseTensor, y: Tensor) -> Tensor:
         ctx.save_for_backward(x, y)
-        return plain(x._data * y._data)
+        return plain(_product(x._data, y._data) if is_sparse(y) else x._data * y._data)
 
     @staticmethod
     def backward(ctx: Any, ct: Tensor) -> tuple[Any, ...]:
         x, y = ctx.saved_tensors
         first, second = ctx.needs_input_grad
         return (mul(ct, y.conj().resolve_conj()) if first else None), (mul(ct, conj(x)) if second else None)
-
-
-class MulSparse(Operation, label="MulBackward0"):
-    """The product of two sparse tensors: where both keep values."""
-
-    @staticmethod
-    def forward(ctx: Any, x: SparseTensor, y: SparseTensor) -> Tensor:
-        ctx.save_for_backward(x, y)
-        return plain(_product(x._data, y._data))
-
-    @staticmethod
-    def backward(ctx: Any, ct: Tensor) -> tuple[Any, ...]:
-        x, y = ctx.saved_tensors
-        first, second = ctx.needs_input_grad
-        return (mul(ct, conj(y)) if first else None), (mul(ct, conj(x)) if second else None)
 
 
 def _product(x: SparseArray, y: SparseArray) -> SparseArray:
@@ -364,11 +348,9 @@ def mul(input: Any, other: Any) -> Any:
     if not is_sparse(other) and tuple(other.shape) != tuple(input.shape):
         other = other.expand(input.shape)
     x, y = _together("mul", input, other)
-    if is_sparse(y):
-        if x.is_sparse != y.is_sparse:
-            y = y.to_sparse(layout=x.layout)
-        return MulSparse.apply(x, y)
-    return MulDense.apply(x, y)
+    if is_sparse(y) and x.is_sparse != y.is_sparse:
+        y = y.to_sparse(layout=x.layout)
+    return Mul.apply(x, y)
 
 
 def _by_scalar(op: str, x: SparseTensor, y: Any) -> Any:
