@@ -206,6 +206,18 @@ def run_large(primitive: Elementwise, *operands: Any) -> np.ndarray | None:
     return out
 
 
+def run_formula(formula: Elementwise, x: np.ndarray) -> np.ndarray | None:
+    """The result of a formula of many steps, of an array of float64 of any size, laid as numpy lays it; None where
+    numpy should compute it."""
+    kernel = kernel_for(formula, "float64") if x.size else None
+    if kernel is None or not x.dtype.isnative:
+        return None
+    flags = x.flags
+    if not (flags.c_contiguous or flags.f_contiguous):
+        x = x.copy(order="K")  # dense, so that the result, which lies alike, has its elements in the same order
+    return kernel.run(np.empty_like(x), x)
+
+
 def _in_rows(x: np.ndarray) -> bool:
     """Whether the elements lie in the order of rows, if apart."""
     strides = x.strides

@@ -2,8 +2,9 @@
 
 The one idea to know: small programs never load the compiler. Whatever stands above `wengert.compiler` compares a size
 with the numbers here and then imports the module it needs, inside the function that needs it. `core` stands below, so
-the elementwise primitives ask through one slot, `by_kernel`, that the layer of primitives fills, and conversions of
-half precision through another, `cast_large`.
+the elementwise primitives ask through one slot, `by_kernel`, that the layer of primitives fills, formulas of so many
+steps that numpy takes 100 µs for one number through another, `by_formula`, whatever the size, and conversions of half
+precision through `cast_large`.
 """
 
 from __future__ import annotations
@@ -52,6 +53,12 @@ class Elementwise(Protocol):
 
 def by_kernel(primitive: Elementwise, *operands: ndarray | float) -> ndarray | None:
     """The slot: the result by a generated kernel, or None where there is none. Without the primitives there is none."""
+    return None
+
+
+def by_formula(formula: Elementwise, x: ndarray) -> ndarray | None:
+    """The slot of formulas of many steps, which numpy would take one by one: the result for an array of float64 of any
+    size, laid as that is, or None where no kernel can be made. Without the primitives there is none."""
     return None
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from . import generated
 from .eighths import in_numpy
+from .generated import Elementwise
 from .layout import in_rows
 from .operands import Array, ByOutput, Dims, Needs, Numbers, Params, Rule, Saved
 from .primitive import P, Primitive, conjugate, elementwise
@@ -21,14 +23,19 @@ def each(function: Rule) -> Rule:
     return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
 
 
+def of_doubles(formula: Elementwise, by_numpy: Rule, x: Array) -> Any:
+    """A formula of doubles on an array of any floats: by its kernel, else by numpy."""
+    wide = np.asarray(x, np.float64)
+    found = generated.by_formula(formula, wide)
+    return np.asarray(by_numpy(wide) if found is None else found).astype(x.dtype, copy=False)
+
+
 def in_doubles(name: str, formula: Rule) -> dict[str, Any]:
     """``eval`` and ``lower`` of the primitive ``name`` by one formula of doubles, written with primitives, that runs on
     arrays and on a kernel's symbols. Floats of other dtypes are made doubles on the way."""
 
     def eval(xp: ModuleType, x: Array) -> Any:
-        if x.dtype != np.float64:
-            return getattr(P, name)(x.astype(np.float64)).astype(x.dtype)
-        return xp.asarray(formula(x))
+        return of_doubles(getattr(P, name), formula, x)
 
     def lower(builder: Any, x: Any) -> Any:
         if builder.dtype != "float64":

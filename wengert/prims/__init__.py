@@ -27,6 +27,16 @@ def _first_kernel(primitive: generated.Elementwise, *operands: Any) -> generated
     return run_large(primitive, *operands)
 
 
+def _first_formula(formula: generated.Elementwise, x: generated.ndarray) -> generated.ndarray | None:
+    """The same for formulas of many steps, with the first of them."""
+    if generated.too_late():
+        return None
+    from ..compiler.kernels import run_formula
+
+    generated.by_formula = run_formula
+    return run_formula(formula, x)
+
+
 def _first_cast(x: generated.ndarray, dtype: Any) -> generated.ndarray | None:
     """The same for conversions."""
     if generated.too_late():
@@ -37,4 +47,4 @@ def _first_cast(x: generated.ndarray, dtype: Any) -> generated.ndarray | None:
     return cast_large(x, dtype)
 
 
-generated.by_kernel, generated.cast_large = _first_kernel, _first_cast
+generated.by_kernel, generated.by_formula, generated.cast_large = _first_kernel, _first_formula, _first_cast

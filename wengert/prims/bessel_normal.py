@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import MissingRuleError
-from ..core.generated import run_large
 from ..core.operands import Array, Numbers
 from ..core.primitive import COMPLEX, P, Primitive, elementwise
 from ..core.samples import reals
-from ..core.steps import in_doubles, of_float
+from ..core.steps import in_doubles, of_doubles, of_float
 from ..core.symbols import Steps
 
 _POINTS = 64
@@ -57,11 +56,7 @@ def _bessel(order: int, scaled: bool) -> Any:
     steps = Steps("bessel", partial(_bessel_of_doubles, order=order, scaled=scaled), 1)
 
     def evaluate(xp: ModuleType, x: Array) -> Array:
-        wide = xp.asarray(x, np.float64)
-        found = run_large(steps, (wide,))
-        if found is None:
-            found = _bessel_of_doubles(xp, wide, order, scaled)
-        return xp.asarray(found).astype(x.dtype)
+        return of_doubles(steps, lambda wide: _bessel_of_doubles(xp, wide, order, scaled), x)
 
     return evaluate
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.generated import run_large
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import COMPLEX, P, conjugate, elementwise, fit
 from ..core.samples import reals
-from ..core.steps import each, horner, in_doubles, of_float
+from ..core.steps import each, horner, in_doubles, of_doubles, of_float
 from ..core.symbols import Steps
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -277,13 +276,12 @@ _SLOPES = [Steps("polygamma", partial(_gamma_slope, order=order), 1) for order i
 def _polygamma(xp: ModuleType, x: Array, n: int = 0) -> Array:
     """Digamma (order 0) and its derivatives; from the second order on n! ζ(n + 1, x), up to the sign (Abramowitz &
     Stegun, 6.4.10)."""
-    wide = xp.asarray(x, np.float64)
     with np.errstate(all="ignore"):
         if n > 1:
             factorial = float(math.factorial(n)) if n <= 170 else np.inf
+            wide = xp.asarray(x, np.float64)
             return ((-1.0) ** (n + 1) * factorial * P.zeta(np.float64(n + 1), wide)).astype(x.dtype)
-        found = run_large(_SLOPES[n], (wide,))
-        return xp.asarray(_gamma_slope(xp, wide, n) if found is None else found).astype(x.dtype)
+        return of_doubles(_SLOPES[n], lambda wide: _gamma_slope(xp, wide, n), x)
 
 
 polygamma = of_float("polygamma", _polygamma, lambda x, out, n=0: P.polygamma(x, n=n + 1), "x",
