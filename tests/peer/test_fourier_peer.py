@@ -136,3 +136,32 @@ def test_short_time_spectra_and_back(options: dict[str, Any]) -> None:
         found.append([t.detach().numpy() for t in (parts, grad, back, through)])
     for theirs, ours in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["fftfreq", "rfftfreq"])
+@pytest.mark.parametrize("n", [-3, -2, -1, 0, 1, 4, 5])
+@pytest.mark.parametrize("d", [0, 0.0, 1e-45, 0.3, 2])
+def test_frequencies_of_any_length(name: str, n: int, d: float) -> None:
+    """Steps are multiplied by the reciprocal of the length in time, be that 0, and written in the dtype of out=."""
+    for options in ({}, {"dtype": "float64"}, {"out": "float16"}, {"out": "float64"}):
+        def made(lib: Any, options: dict[str, str] = options) -> Any:
+            given = {key: lib.empty(0, dtype=getattr(lib, value)) if key == "out" else getattr(lib, value)
+                     for key, value in options.items()}
+            return getattr(lib.fft, name)(n, d, **given)
+
+        try:
+            want = made(torch)
+        except RuntimeError:
+            with pytest.raises(RuntimeError):
+                made(wengert)
+            continue
+        got = made(wengert)
+        assert str(got.dtype) == str(want.dtype)
+        assert np.array_equal(got.numpy(), want.numpy(), equal_nan=True)
+
+
+@pytest.mark.parametrize("name", ["irfft", "irfft2", "irfftn", "hfft", "hfft2", "hfftn"])
+def test_real_results_go_into_no_complex_target(name: str) -> None:
+    for lib in (torch, wengert):
+        with pytest.raises(RuntimeError, match="expects a floating point output tensor"):
+            getattr(lib.fft, name)(lib.ones(2, 3), out=lib.zeros(2, dtype=lib.complex64))

@@ -35,7 +35,8 @@ def test_functions(name: str) -> None:
 
 @pytest.mark.parametrize(("group", "name"), [
     ("nn", "nn.PReLU"), ("nn", "nn.Fold"), ("nn", "nn.Embedding"), ("utils", "init.uniform_"),
-    ("utils", "init.normal_"),
+    ("utils", "init.normal_"), ("utils", "utils.rnn.unpack_sequence"),
+    ("utils", "utils.fuse_conv_bn_eval"), ("fft", "fft.rfft2"), ("fft", "fft.ifftn"),
 ])
 def test_layers_and_tools(group: str, name: str) -> None:
     assert differing(next(case for case in cases(group) if case.name == name)) == []

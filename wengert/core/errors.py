@@ -216,7 +216,9 @@ def worded(op: str, error: Exception) -> Exception | None:
     kind: type[Exception] = ShapeError
     if isinstance(error, IndexError):
         kind = OutOfRangeError
-    elif isinstance(error, (TypeError, AttributeError)):
+    elif isinstance(error, AttributeError):
+        kind = KindError
+    elif isinstance(error, TypeError):
         kind = TypeError
     return kind(f"[{op}] arguments that fit together were expected; {error}")
 

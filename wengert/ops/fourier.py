@@ -7,19 +7,21 @@ end. Integers become the default float first.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..core import dtypes
 from ..core.errors import DTypeError, KindError, OutOfRangeError, ShapeError
+from ..core.operands import Array
 from ..core.primitive import P
 from ..core.spec import wrap_dim, wrap_dims
 from ..tensors.alias import type_name
 from ..tensors.tensor import Tensor
 from .arguments import check_options, dtype_of, finish, integer, integers
 from .conversion import cast
-from .out import COPIED
+from .out import COPIED, TYPED
 from .registry import function
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
 
 # Given a target, PyTorch copies what it transformed into it, but of the two that it computes there.
 _here = function(method=False, public=False, out=COPIED, checked=True)
+_here_real = function(method=False, public=False, out=replace(COPIED, real=True), checked=True)
 _in_place = function(method=False, public=False, checked=True)
 _SWAPPED = {"backward": "forward", "ortho": "ortho", "forward": "backward"}
 Dims = tuple[int, ...]
@@ -37,6 +40,7 @@ Dims = tuple[int, ...]
 def _prepared(op: str, input: Tensor, s: Any, dim: Any, norm: Any, want: str) -> tuple[Tensor, Dims, Any, str]:
     """The operand in the dtype that the transform ``want``s ("real", "complex" or "any"), its dimensions counted from
     the front, the sizes asked for (-1: as it is), and the scale."""
+    norm = norm.decode() if isinstance(norm, bytes) else norm  # a text to PyTorch as well
     if norm is not None and not isinstance(norm, str):
         raise TypeError(f"[fft.{op}] argument 'norm' must be str, not {type(norm).__name__}")
     if norm not in (None, *_SWAPPED):
@@ -224,7 +228,7 @@ def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = 
     return _rfftn("rfft", input, _single(n), (dim,), norm)
 
 
-@_here
+@_here_real
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `rfft`: ``n`` real values, 2 (size - 1) by default.
 
@@ -245,7 +249,7 @@ def rfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = 
     return _rfftn("rfft2", input, s, _two("rfft2", dim), norm)
 
 
-@_here
+@_here_real
 def irfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
     """The inverse of `rfft2`.
 
@@ -267,7 +271,7 @@ def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None
     return _rfftn("rfftn", input, s, dim, norm)
 
 
-@_here
+@_here_real
 def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """The inverse of `rfftn`.
 
@@ -279,7 +283,7 @@ def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = Non
     return _irfftn("irfftn", input, s, dim, norm)
 
 
-@_here
+@_here_real
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """`fft` of a signal of which the second half mirrors the first, which is given: ``n`` real values.
 
@@ -300,7 +304,7 @@ def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None =
     return _rfftn("ihfft", input, _single(n), (dim,), _flipped(norm)).conj()
 
 
-@_here
+@_here_real
 def hfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
     """`hfft` along the last of two dimensions and `fft` along the other.
 
@@ -320,7 +324,7 @@ def ihfft2(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: str | None =
     return _ihfftn("ihfft2", input, s, _two("ihfft2", dim), norm)
 
 
-@_here
+@_here_real
 def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = None) -> Tensor:
     """`hfft` along the last dimension and `fft` along the others.
 
@@ -340,17 +344,21 @@ def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: str | None = Non
     return _ihfftn("ihfftn", input, s, dim, norm)
 
 
-def _frequencies(array: Any, dtype: Any, device: Any, layout: Any, requires_grad: bool) -> Tensor:
+def _frequencies(steps: Array, whole: float, dtype: Any, device: Any, layout: Any, requires_grad: bool) -> Tensor:
+    """Whole steps over the length of the ``whole`` record, which may be 0: multiplied by its reciprocal."""
     check_options(device, layout)
     wanted = dtype_of(dtype) or dtypes.get_default_dtype()
     if wanted.kind in "biu":
         raise RuntimeError(f"fftfreq requires a floating point or complex dtype; got {wanted}")
     if wanted.kind == "c":
         raise DTypeError(f"[fft.fftfreq] real numbers were expected, which is not implemented for dtype {wanted}")
-    return finish(array.astype(wanted.numpy), requires_grad)
+    kind = np.promote_types(wanted.numpy, np.float32)
+    with np.errstate(all="ignore"):
+        scaled = steps.astype(kind) * (1 / np.float64(whole)).astype(kind)
+        return finish(scaled.astype(wanted.numpy), requires_grad)
 
 
-@function(method=False, public=False, takes_tensor=False, checked=True)
+@function(method=False, public=False, takes_tensor=False, checked=True, out=TYPED)
 def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
             requires_grad: bool = False) -> Tensor:
     """The frequencies of `fft` of ``n`` samples ``d`` apart, in cycles: 0, 1, ..., -2, -1 times 1/(n d).
@@ -358,10 +366,14 @@ def fftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, de
     >>> torch.fft.fftfreq(4, d=0.5)
     tensor([ 0.0000,  0.5000, -1.0000, -0.5000])
     """
-    return _frequencies(np.fft.fftfreq(integer(n, "fft.fftfreq"), d), dtype, device, layout, requires_grad)
+    n = integer(n, "fft.fftfreq")
+    if n < 0:
+        raise ShapeError(f"[fft.fftfreq] a number of samples was expected; got {n}")
+    steps = np.arange(n)
+    return _frequencies(steps - n * (steps >= (n + 1) // 2), n * d, dtype, device, layout, requires_grad)
 
 
-@function(method=False, public=False, takes_tensor=False, checked=True)
+@function(method=False, public=False, takes_tensor=False, checked=True, out=TYPED)
 def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
              requires_grad: bool = False) -> Tensor:
     """The frequencies of `rfft` of ``n`` samples ``d`` apart, in cycles.
@@ -369,7 +381,10 @@ def rfftfreq(n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, d
     >>> torch.fft.rfftfreq(4, d=0.5)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _frequencies(np.fft.rfftfreq(integer(n, "fft.rfftfreq"), d), dtype, device, layout, requires_grad)
+    n = integer(n, "fft.rfftfreq")
+    if n < -3:
+        raise ShapeError(f"[fft.rfftfreq] a number of samples was expected; got {n}")
+    return _frequencies(np.arange(int(n / 2) + 1), n * d, dtype, device, layout, requires_grad)
 
 
 def _rolled(input: Tensor, dim: Any, sign: int) -> Tensor:

@@ -71,14 +71,16 @@ class Out:
 
     ``differentiable``: whether its result has a derivative, so that neither target nor operands may require grad.
     ``typed``: it computes in the target's dtype. ``copied``: the result, however it lies, is copied into a target that
-    is row-major once resized; of any dtype of its kind, unless ``exact``. ``casts(*args, **kwargs)``: whether the
-    result of these arguments is cast, for a function that is neither of `CASTS` nor wholly outside.
+    is row-major once resized; of any dtype of its kind, unless ``exact``, and of no complex one if ``real``.
+    ``casts(*args, **kwargs)``: whether the result of these arguments is cast, for a function that is neither of `CASTS`
+    nor wholly outside.
     """
 
     differentiable: bool = True
     typed: bool = False
     copied: bool = False
     exact: bool = False
+    real: bool = False
     casts: Callable[..., bool] | None = None
 
     def __call__(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], target: Any,
@@ -121,6 +123,8 @@ class Out:
             if not castable(given, kind):
                 raise DTypeError(f"result type {type_name(given)} can't be cast to the desired output type "
                                  f"{type_name(kind)}")
+            if self.real and kind.kind == "c":
+                raise RuntimeError(f"{op} expects a floating point output tensor, but got {type_name(kind)}")
             if self.exact or not (casts or self.copied) or (op in ("all", "any") and kind.char not in "?B"):
                 words = _ASKED.get(op, "[{op}] Expected out tensor to have dtype {given}, but got {kind} instead")
                 raise DTypeError(words.format(op=op, given=type_name(given), kind=type_name(kind), part=part))

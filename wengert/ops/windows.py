@@ -127,7 +127,7 @@ def _lengths(op: str, n_fft: Any, hop: Any, length: Any, window: Any, like: Tens
     return size, step, P.pad(window, widths=((left, size - width - left),)) if width < size else window
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
          window: Tensor | None = None, center: bool = True, pad_mode: str = "reflect", normalized: bool = False,
          onesided: bool | None = None, return_complex: bool | None = None,
@@ -152,7 +152,7 @@ def stft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: i
     size, step, shape = _lengths("stft", n_fft, hop_length, win_length, window, input)
     if center:
         if pad_mode not in (*_BEYOND, "constant"):
-            raise RuntimeError(f"[stft] pad_mode: one of {', '.join(_BEYOND)} and constant was expected; got "
+            raise NotImplementedError(f"[stft] pad_mode: one of {', '.join(_BEYOND)} and constant was expected; got "
                                f"{pad_mode!r}")
         half = size // 2
         widths = ((0, 0),) * (input.dim() - 1) + ((half, half),)
@@ -191,7 +191,7 @@ def _extended(input: Tensor, width: int, mode: str) -> Tensor:
     return input.index_select(-1, finish(_BEYOND[mode](np.arange(-width, count + width), count), False))
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def istft(input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
           window: Tensor | None = None, center: bool = True, normalized: bool = False, onesided: bool | None = None,
           length: int | None = None, return_complex: bool = False) -> Tensor:

@@ -37,8 +37,8 @@ FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_facto
 SCALARS = {"lambd", "softplus.beta", "softplus.threshold", "threshold.threshold", "threshold.value"}
 """Numbers of any kind until they are read as real ones, so that a complex one is of the wrong value, not type."""
 
-INDICES = {"groups", "padding_idx"}
-"""What is read as an index is, which a tensor of one integer, of any shape, is too."""
+INDICES = {"groups", "padding_idx", *(f"{kind}.n" for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"))}
+"""What is read as an index is, by name or by function and name: a tensor of one integer, of any shape, is one too."""
 
 
 class Given:
@@ -107,7 +107,8 @@ class Given:
             if not isinstance(value, _NO_TENSORS):
                 return value
         elif type(value) in TENSORS:
-            if name in INDICES and value.numel() == 1 and value._data.dtype.kind in "iu":
+            index = INDICES & {name, f"{self.function.__name__}.{name}"}
+            if index and value.numel() == 1 and value._data.dtype.kind in "iu":
                 return int(value)
             if (watcher is not None and watcher.intercepts) or type(value._data) is not np.ndarray:
                 return value  # whose number is not known

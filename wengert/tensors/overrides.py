@@ -373,7 +373,7 @@ def _is_strange(value: Any, name: str, kinds: list[str], everywhere: bool) -> bo
         return False
     plain = {*kinds} <= {"int", "float", "bool", "None"}
     if {*kinds} <= {"str", "None"}:
-        return not isinstance(value, str)
+        return not isinstance(value, (str, bytes))  # which PyTorch decodes
     if isinstance(value, str):
         return "str" not in kinds and not (kinds == ["Any"] and name in _WORDS)
     if isinstance(value, (tuple, list)):

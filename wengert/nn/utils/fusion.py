@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from ...core.errors import in_words
 from ...ops import ones_like, rsqrt, zeros_like
+from ...core.errors import KindError
 from ...tensors.tensor import Tensor
 from ..layers.convolution import Convolution
 from ..layers.linear import Linear
@@ -26,7 +27,7 @@ LinearT = TypeVar("LinearT", bound=Linear)
 def _statistics(layer: Module, bn: BatchNormBase) -> tuple[Tensor, Tensor]:
     for part in (layer, bn):
         if not isinstance(part, Module):
-            raise TypeError(f"[fuse] a layer and a batch normalisation were expected; got {type(part).__name__}")
+            raise KindError(f"[fuse] a layer and a batch normalisation were expected; got {type(part).__name__}")
     if layer.training or bn.training:
         raise AssertionError("Fusion only for eval!")
     if bn.running_mean is None or bn.running_var is None:
