@@ -8,9 +8,8 @@ from __future__ import annotations
 import copy
 from typing import TypeVar
 
-from ...core.errors import in_words
+from ...core.errors import KindError, in_words
 from ...ops import ones_like, rsqrt, zeros_like
-from ...core.errors import KindError
 from ...tensors.tensor import Tensor
 from ..layers.convolution import Convolution
 from ..layers.linear import Linear
