@@ -417,10 +417,15 @@ def test_gradients_that_a_step_sets_lie_as_those_of_eager_mode_do(wrap: str) -> 
 
 
 @pytest.mark.parametrize("function", [
-    lambda x: torch.autograd.grad((x.permute(0, 3, 1, 2).exp() * x.permute(0, 3, 1, 2)).sum(), x)[0],
-    lambda x: torch.autograd.grad(x.movedim(0, -1).exp().mean(), x)[0],
+    lambda x, more: x.permute(0, 3, 1, 2).flatten(2) + more,
+    lambda x, more: more + x.permute(0, 3, 1, 2).flatten(2),
+    lambda x, more: torch.where(more > 0.5, (x * 2).permute(0, 3, 1, 2).flatten(2), more),
+    lambda x, more: (x * 2).permute(0, 3, 1, 2).flatten(2) > more,
+    lambda x, more: torch.lerp(x.permute(0, 3, 1, 2).flatten(2), more, 0.3),
+    lambda x, more: torch.autograd.grad((x.permute(0, 3, 1, 2).exp() * x.permute(0, 3, 1, 2)).sum(), x)[0],
+    lambda x, more: torch.autograd.grad(x.movedim(0, -1).exp().mean(), x)[0],
 ])
 @pytest.mark.parametrize("times", [1, 40])
-def test_gradients_of_sums_lie_as_those_of_eager_mode_do(function: Any, times: int) -> None:
-    x = torch.rand(2, 3, 5 * times, 7).requires_grad_()
-    assert torch.compile(function, fullgraph=True)(x).stride() == function(x).stride()
+def test_results_of_operands_that_lie_differently_lie_as_those_of_eager_mode_do(function: Any, times: int) -> None:
+    x, more = torch.rand(2, 3, 5 * times, 7).requires_grad_(), torch.rand(2, 7, 15 * times)
+    assert torch.compile(function, fullgraph=True)(x, more).stride() == function(x, more).stride()

@@ -319,3 +319,33 @@ def test_operands_that_lie_differently(name: str, recorded: bool) -> None:
         if found[0] != found[1]:
             differ.append((seed, *found))
     assert differ == []
+
+
+ALONE: dict[str, Callable[[Any], Any]] = {
+    "times a number": lambda x: x * 2, "from a number": lambda x: 1 - x, "a power": lambda x: x ** 2,
+    "negated": lambda x: -x, "exp": lambda x: x.exp(), "compared": lambda x: x > 0.5, "with itself": lambda x: x + x,
+    "gelu": lambda x: torch.nn.functional.gelu(x) if isinstance(x, torch.Tensor) else wengert.nn.functional.gelu(x),
+    "clamped": lambda x: x.clamp(0, 1), "with one of none": lambda x: x * x.new_tensor(2.0),
+}
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("name", ALONE)
+def test_operands_whose_dimensions_lie_on_each_other(name: str, recorded: bool) -> None:
+    """Windows, repeats and diagonals: strides that are alike, or 0, leave the order to the sizes."""
+    differ = []
+    for seed in range(60):
+        found = []
+        for T in (torch, wengert):
+            choose = np.random.RandomState(seed)
+            x = T.from_numpy(choose.rand(*choose.randint(1, 4, choose.randint(1, 4)))).requires_grad_(recorded)
+            for _ in range(choose.randint(1, 4)):
+                d = choose.randint(x.dim())
+                x = [lambda x, d: x.unfold(d, choose.randint(1, x.shape[d] + 1), 1), lambda x, d: x.transpose(0, d),
+                     lambda x, d: x.unsqueeze(d).expand(*x.shape[:d], 3, *x.shape[d:])][choose.randint(3)](x, d)
+            with T.set_grad_enabled(recorded):
+                result = ALONE[name](x)
+            found.append([(n, step) for n, step in zip(result.shape, result.stride(), strict=True) if n > 1])
+        if found[0] != found[1]:
+            differ.append((seed, *found))
+    assert differ == []

@@ -156,16 +156,21 @@ def iterated(array: Array, *strides: tuple[int, ...]) -> Array:
     return np.ascontiguousarray(array.transpose(order)).transpose(np.argsort(order))
 
 
+def is_tied(strides: tuple[int, ...]) -> bool:
+    """Whether the strides leave open in which order dimensions lie: there numpy's order is another than PyTorch's."""
+    return 0 in strides or len({*strides}) < len(strides)
+
+
 def in_order(result: Array, *operands: Any) -> Array:
     """What is computed element by element of ``operands``, laid as PyTorch's iterator would: numpy decides otherwise
     where these lie differently."""
     arrays = [x for x in operands if type(x) is np.ndarray and x.ndim]
     if all([x.flags.c_contiguous for x in arrays]):
         return result
-    if len(arrays) == 1:
-        return iterated(result, arrays[0].strides) if result.shape == arrays[0].shape else result
+    if len(arrays) == 1 and result.shape != arrays[0].shape:
+        return result
     shape, first = result.shape, arrays[0]
-    if first.shape == shape and 1 not in shape and 0 not in first.strides:  # which decides alone
+    if first.shape == shape and 1 not in shape and not is_tied(first.strides):  # which decides alone
         laid = np.empty_like(first, result.dtype)
         if laid.strides == result.strides:
             return result

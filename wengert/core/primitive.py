@@ -24,6 +24,7 @@ from .eighths import CHAR as EIGHTHS
 from .eighths import converted, decoded
 from .errors import DTypeError, MissingRuleError
 from .generated import LARGE, cast_array, run_large
+from .layout import in_order
 from .namespace import P
 from .operands import Array, Dims, Needs, Numbers, Params, Rule, Saved
 from .spec import Spec, broadcast_shapes
@@ -183,6 +184,12 @@ def dispatcher(primitive: Primitive, operands: tuple[Any, ...], params: Params) 
 
 
 def evaluate(primitive: Primitive, values: Sequence[Any], params: Params) -> Any:
+    """The evaluation of a primitive on arrays as eager mode has it, to the strides of the result."""
+    result = _evaluated(primitive, values, params)
+    return in_order(result, *values) if primitive.kind == "elementwise" else result
+
+
+def _evaluated(primitive: Primitive, values: Sequence[Any], params: Params) -> Any:
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
     for x in values:
         if type(x) is ndarray and x.dtype.char in NARROW:

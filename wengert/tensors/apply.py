@@ -57,7 +57,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
             data = here["quiet"](primitive.run, *values, **params)
     except FAILURES as error:
         return refused(primitive, operands, params, error)
-    if primitive.kind == "elementwise":
+    if primitive.kind == "elementwise" and (half or primitive.lower is None):  # else `evaluate` has seen to it
         data = in_order(data, *values)
     if primitive.multiple:
         out: Any = tuple([bare(part) for part in data])

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..core.errors import KindError
 from ..core.generated import LARGE, LARGE_PRODUCT
-from ..core.layout import in_order
+from ..core.layout import in_order, is_tied
 from ..core.primitive import HALVES, Primitive, run_at_once
 from ..core.state import state
 from .alias import attach_view, edge_of, shares
@@ -79,7 +79,8 @@ def unary(primitive: Primitive) -> Callable[..., Any]:
             return refused(primitive, (x,), params, error)
         if type(data) is not ndarray:
             data = np.asarray(data)
-        if composed and not value.flags.c_contiguous:
+        if elementwise and (composed or x._alias is not None) and not value.flags.c_contiguous and (
+                composed or is_tied(value.strides)):
             data = in_order(data, value)
         out = new(Tensor)
         out._data = data
@@ -159,7 +160,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                 x_edge = x._edge
             else:
                 x_edge = edge_of(x)
-                if y_value is not y and not x_value.flags.c_contiguous:
+                if not x_value.flags.c_contiguous and (y_value is not y or is_tied(x_value.strides)):
                     data = out._data = in_order(data, x_value, y_value)
             if y_value is y:
                 y_edge = None
@@ -199,7 +200,7 @@ def binary(primitive: Primitive, otherwise: Any = None, full: Callable[..., Any]
                               data if keep_out else None, shapes)
                 node.guards, node.rare, node.sequence = guards, None, next_sequence()
                 node.shape, node.dtype = shape, data.dtype
-        elif y_value is not y and (x._alias is not None or y._alias is not None):
+        elif x._alias is not None or y_value is not y and y._alias is not None:
             out._data = in_order(data, x_value, y_value)
         if watcher is not None:
             tell(watcher, primitive, (x, y), _NO_PARAMS, out, out._edge)

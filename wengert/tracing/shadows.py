@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core.dtypes import from_numpy
-from ..core.layout import laid_as
+from ..core.layout import in_order, laid_as
 from ..core.primitive import Primitive, evaluate, has_spec_rule
 from ..core.spec import Spec
 from .memory import root_of
@@ -152,11 +152,11 @@ class Shadows:
 
 
 def _room_of_ufunc(arrays: Sequence[ndarray], spec: Spec) -> ndarray:
-    """The memory that numpy allocates for what a ufunc makes of these, and numbers: by the iterator that it uses."""
+    """Memory that lies as in eager mode for what a ufunc makes of these, and numbers: first by numpy's iterator."""
     flags: Any = [*[["readonly"] for _ in arrays], ["writeonly", "allocate"]]
     dtypes: Any = [*[None for _ in arrays], spec.dtype.numpy]
     made = np.nditer([*arrays, None], ["zerosize_ok"], flags, dtypes, order="K", casting="unsafe")
-    return made.operands[-1]
+    return in_order(made.operands[-1], *arrays)
 
 
 def _is_total(primitive: Primitive, arrays: Sequence[ndarray]) -> bool:
