@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -429,3 +430,23 @@ def test_gradients_that_a_step_sets_lie_as_those_of_eager_mode_do(wrap: str) -> 
 def test_results_of_operands_that_lie_differently_lie_as_those_of_eager_mode_do(function: Any, times: int) -> None:
     x, more = torch.rand(2, 3, 5 * times, 7).requires_grad_(), torch.rand(2, 7, 15 * times)
     assert torch.compile(function, fullgraph=True)(x, more).stride() == function(x, more).stride()
+
+
+@pytest.mark.parametrize("wrap", [torch.compile, torch.capture, partial(torch.compile, dynamic=True)])
+@pytest.mark.parametrize("function", [
+    lambda x, y: (x.permute(0, 3, 1, 2).exp() * y).sum((1, 2)), lambda x, y: x.transpose(1, 2).flatten(2) * y.sum(),
+    lambda x, y: torch.nn.functional.conv2d(x, y[:, :3]), lambda x, y: x.mT.expand(2, 2, 3, 7, 5) * y.mean(),
+    lambda x, y: (x.permute(0, 3, 1, 2).clone(), y.mT * 2)])
+def test_gradients_outside_lie_as_those_of_eager_mode_do(function: Any, wrap: Any) -> None:
+    """And where a second derivative is taken through them, it is the same."""
+    found, compiled = [], wrap(function)
+    for f in (function, compiled, compiled, compiled):
+        x = torch.arange(210.0).reshape(2, 3, 5, 7).div(210).requires_grad_()
+        y = torch.arange(210.0).reshape(2, 7, 3, 5).div(210).requires_grad_()
+        out = f(x, y)
+        total = sum([part.square().sum() for part in out]) if isinstance(out, tuple) else out.square().sum()
+        first = torch.autograd.grad(total, [x, y], create_graph=True)
+        second = torch.autograd.grad(sum([g.square().sum() for g in first]), [x, y], retain_graph=True)
+        found.append(([g.stride() for g in first], [g.sum().item() for g in (*first, *second)]))
+    for strides, totals in found[1:]:
+        assert strides == found[0][0] and totals == pytest.approx(found[0][1], rel=1e-4)

@@ -340,9 +340,9 @@ def test_operands_whose_dimensions_lie_on_each_other(name: str, recorded: bool) 
             choose = np.random.RandomState(seed)
             x = T.from_numpy(choose.rand(*choose.randint(1, 4, choose.randint(1, 4)))).requires_grad_(recorded)
             for _ in range(choose.randint(1, 4)):
-                d = choose.randint(x.dim())
-                x = [lambda x, d: x.unfold(d, choose.randint(1, x.shape[d] + 1), 1), lambda x, d: x.transpose(0, d),
-                     lambda x, d: x.unsqueeze(d).expand(*x.shape[:d], 3, *x.shape[d:])][choose.randint(3)](x, d)
+                d, way = choose.randint(x.dim()), choose.randint(3)
+                x = x.transpose(0, d) if way == 0 else x.unfold(d, choose.randint(1, x.shape[d] + 1), 1) if (
+                    way == 1) else x.unsqueeze(d).expand(*x.shape[:d], 3, *x.shape[d:])
             with T.set_grad_enabled(recorded):
                 result = ALONE[name](x)
             found.append([(n, step) for n, step in zip(result.shape, result.stride(), strict=True) if n > 1])

@@ -38,19 +38,21 @@ class Backward:
 
     ``sources`` are the tensors that want gradients, ``places`` the outputs of the forward graph that have a history,
     ``kept`` those of its values that this half reads; its own graph takes these and the cotangents of the places.
-    ``origins`` are for each source the numbers of the places that depend on it. ``cuts``, ``opaque`` (names of nodes
-    whose way back is the user's): see Note [cuts].
+    ``origins`` are for each source the numbers of the places that depend on it, ``orders`` in which order the
+    dimensions of its gradient are to be, where it does not lie in rows. ``cuts``, ``opaque`` (names of nodes whose way
+    back is the user's): see Note [cuts].
     """
 
     def __init__(
         self, forward: InstructionGraph, graph: InstructionGraph, kept: list[Value], places: list[int],
-        sources: list[Source | Begun], origins: list[list[int]], cuts: set[Cut], opaque: list[str]
+        sources: list[Source | Begun], origins: list[list[int]], orders: list[tuple[int, ...] | None], cuts: set[Cut],
+        opaque: list[str]
     ) -> None:
         self.forward, self.graph, self.kept, self.places, self.sources = forward, graph, kept, places, sources
         self.keeps, self.cuts, self.opaque = frozenset(kept), cuts, opaque
         self._lying: dict[Value, tuple[int, ...]] = {}
         """The strides that arrays of kept values had when they first came, where they lay side by side."""
-        self.origins = origins
+        self.origins, self.orders = origins, orders
         self.make: Callable[[InstructionGraph, frozenset[int]], Interpreter | Runner] = lambda graph, _: (
             Interpreter(graph))
         """Makes what runs the graph of the half for some places."""
@@ -206,11 +208,14 @@ def record_backward(
     recorder.back = since
     try:
         found = run(ends, inputs=edges, retain_graph=True, create_graph=False, accumulate=False)
+        lying = [None if ct is None else recorder.read(recorder.place(ct)) for ct in found]
+        turned = [None if pair is None else recorder.in_rows(*pair) for pair in lying]
     finally:
         recorder.back = None
         for leaf, rare in hooked:
             leaf.rare = rare
-    grads = [None if ct is None else recorder.read(recorder.place(ct))[0] for ct in found]
+    grads = [pair and (pair[0] if other is None else other[0]) for pair, other in zip(lying, turned, strict=True)]
+    orders = [other and other[1] for other, grad in zip(turned, grads, strict=True) if grad is not None]
     sources = [source for (source, _), grad in zip(wanted, grads, strict=True) if grad is not None]
     for (_, tensor), grad in zip(wanted, grads, strict=True):
         memory = recorder.place(tensor).memory
@@ -234,7 +239,7 @@ def record_backward(
         back.constants = [(value, array) for value, array in graph.constants if value in read]
         back.inputs = [*kept, *cotangents]
         graph.outputs = [*outputs, *kept]
-        return Backward(graph, back, kept, places, sources, origins, recorder.cuts, list(opaque))
+        return Backward(graph, back, kept, places, sources, origins, orders, recorder.cuts, list(opaque))
 
     return cut
 
@@ -264,7 +269,8 @@ class CompiledNode(Node):
         own = iter([np.array(grad) if grad.base is not None or any(grad is ct for ct in cts) else grad
                     for grad in grads])
         found = [None if value is None else next(own) for value in half.wanted]
-        return [grad if there else None for grad, there in zip(found, half.there, strict=True)]
+        return [(grad if order is None or grad is None else grad.transpose(order)) if there else None
+                for grad, order, there in zip(found, backward.orders, half.there, strict=True)]
 
     def _given(self, parts: Any) -> frozenset[int]:
         """The numbers of the places that have a cotangent."""
@@ -293,8 +299,9 @@ class CompiledNode(Node):
                 instr.results[0], number) in backward.cuts else values[x] for number, x in enumerate(instr.operands)]
             found = written_out(instr.primitive)(*operands, **instr.params)
             values.update(zip(instr.results, found if instr.primitive.multiple else (found,), strict=True))
-        return [values[value] if there and value is not None else None
-                for value, there in zip(half.wanted, half.there, strict=True)]
+        return [None if value is None or not there else values[value] if order is None else P.permute(
+                    values[value], dims=order)
+                for value, order, there in zip(half.wanted, backward.orders, half.there, strict=True)]
 
     def _guard(self, instrs: Sequence[Instr]) -> None:
         """Raises `InplaceError` where what a second derivative reads, but no first one, has been written since."""

@@ -310,7 +310,7 @@ class _Combined:
         was, back = like.backward, verify(self.recording.graphs[1])
         prune(graph)
         return graph, Backward(graph, prune(back, after=graph), [self.values[value] for value in was.kept],
-                               was.places, was.sources, was.origins,
+                               was.places, was.sources, was.origins, was.orders,
                                {(self.values[value], number) for value, number in was.cuts if value in self.values},
                                was.opaque)
 

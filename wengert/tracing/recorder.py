@@ -202,6 +202,16 @@ class Recorder(Capturing):
         found = self._run(P.as_strided, (memory.value,), (memory.array,), params)
         return self.traced_array(memory, ((P.as_strided, params),), *found)
 
+    def in_rows(self, value: Value, array: np.ndarray) -> tuple[Value, tuple[int, ...]] | None:
+        """A value that lies dense as this array does, with its dimensions in the order of memory, and in which order
+        these are to be then; None where it lies in rows, or has gaps."""
+        order = tuple(sorted(range(array.ndim), key=lambda d: -array.strides[d]))
+        if array.flags.c_contiguous or not array.transpose(order).flags.c_contiguous:
+            return None
+        turned = self.evaluate(P.permute, (make(self.fresh(value, array), None),), {"dims": order})
+        assert isinstance(turned, TracedArray), turned
+        return turned.value, tuple([order.index(d) for d in range(array.ndim)])
+
     def shared(self, tensor: Tensor) -> TracedArray:
         traced = self.place(tensor)
         self.read(traced)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import TraceError
-from ..core.primitive import P
 from ..core.spec import Size
 from ..ir import Effect, Value
 from ..tensors.alias import Alias, Untracked, edge_of, is_recorded
@@ -25,7 +24,6 @@ from .quantities import Traced
 from .recorder import Recorder
 from .sizes import TracedSize
 from .sources import Among, Argument, Gradient, Part, Source
-from .values import TracedArray
 
 
 class Results:
@@ -91,11 +89,9 @@ class Results:
 
     def lay(self, recorder: Recorder, value: Value, array: np.ndarray) -> Value:
         """The output for a value that eager mode leaves where this array lies."""
-        order = tuple(sorted(range(array.ndim), key=lambda d: -array.strides[d]))
-        if value not in self.laid and not array.flags.c_contiguous and array.transpose(order).flags.c_contiguous:
-            turned = recorder.evaluate(P.permute, (make(recorder.fresh(value, array), None),), {"dims": order})
-            assert isinstance(turned, TracedArray), turned
-            self.laid[value] = turned.value, tuple([order.index(d) for d in range(array.ndim)])
+        turned = None if value in self.laid else recorder.in_rows(value, array)
+        if turned is not None:
+            self.laid[value] = turned
         return self.given(value)
 
     def given(self, value: Value) -> Value:
