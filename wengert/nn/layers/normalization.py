@@ -359,12 +359,8 @@ class GroupNorm(_Affine):
         )
 
 
-class LocalResponseNorm(Module):
-    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012).
-
-    >>> nn.LocalResponseNorm(3, alpha=1.0)(torch.tensor([[[1.0], [10.0], [1.0]]])).flatten()
-    tensor([0.0700, 0.6949, 0.0700])
-    """
+class _OverChannels(Module):
+    """What the two normalisations by the squares in neighbouring channels have in common."""
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()
@@ -373,14 +369,22 @@ class LocalResponseNorm(Module):
         self.beta = beta
         self.k = k
 
-    def forward(self, input: Tensor) -> Tensor:
-        return functional.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
-
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-class CrossMapLRN2d(Module):
+class LocalResponseNorm(_OverChannels):
+    """x / (k + α · mean of x² over ``size`` neighbouring channels)^β (Krizhevsky et al., 2012).
+
+    >>> nn.LocalResponseNorm(3, alpha=1.0)(torch.tensor([[[1.0], [10.0], [1.0]]])).flatten()
+    tensor([0.0700, 0.6949, 0.0700])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return functional.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+
+class CrossMapLRN2d(_OverChannels):
     """The form of `LocalResponseNorm` that models of Lua Torch have, for images: x / (k + α / ``size`` · Σ x²)^β.
 
     The sum is over the channels at most ``(size - 1) // 2`` away, and, as Lua Torch and PyTorch have it, over the first
@@ -391,11 +395,7 @@ class CrossMapLRN2d(Module):
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
-        super().__init__()
-        self.size = size
-        self.alpha = alpha
-        self.beta = beta
-        self.k = k
+        super().__init__(size, alpha, beta, k)
 
     def forward(self, input: Tensor) -> Tensor:
         if input.dim() != 4:
@@ -407,9 +407,6 @@ class CrossMapLRN2d(Module):
         late = (arange(input.shape[1]) > reach).to(input.dtype).reshape(-1, 1, 1)
         scale = (sums + squares[:, :1] * late) * (self.alpha / self.size) + self.k
         return input * scale**-self.beta
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
 def _sizes(sizes: Any) -> tuple[Any, ...]:
