@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -340,3 +341,26 @@ def test_masks_of_a_size_of_zero_have_to_fit_as_well() -> None:
                     except IndexError:
                         found.append(IndexError)
                 assert found[0] == found[1], (size, mask_size)
+
+
+@pytest.mark.parametrize("name", ["scatter", "scatter_add", "scatter_reduce"])
+def test_scatters_of_nothing_have_the_dtypes_and_the_history_of_others(name: str) -> None:
+    """Whatever the shapes, a source of another dtype is refused, and one with a history hands it on."""
+    more = ("sum",) if name == "scatter_reduce" else ()
+    for size, index, source in itertools.product(((3,), (2, 3), ()), ((0,), (0, 3), (2, 0), (3,), ()),
+                                                 ((0,), (0, 3), (4,), (2, 3), ())):
+        for dtype, follows, kind in (("float32", True, "int64"), ("float64", True, "int64"), ("float32", True, "bool"),
+                                     ("float64", False, "int64"), ("float32", False, "int32")):
+            found: list[Any] = []
+            for module in MODULES:
+                put = module.ones(source, dtype=getattr(module, dtype), requires_grad=follows)
+                try:
+                    out = getattr(module.zeros(size), name)(
+                        0, module.zeros(index, dtype=getattr(module, kind)), put, *more)
+                    found.append((out.tolist(), out.grad_fn and out.grad_fn.name()))
+                    if follows and index == source == (0,):
+                        out.sum().backward()
+                        found[-1] += (put.grad.tolist(),)
+                except RuntimeError:
+                    found.append(RuntimeError)
+            assert found[0] == found[1], (size, index, source, dtype, follows, kind)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import int64
 from ..core.errors import IndexDTypeError, OutOfRangeError, ShapeError
 from ..core.primitive import COMPLEX, EIGHTHS, TRUTHS, P, Primitive
 from ..core.spec import wrap_dim
@@ -15,6 +16,7 @@ from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
 from ..tensors.indexing import no_room, out_of_range, parse, setitem
 from ..tensors.inplace import BY_PLACES, inplace, snapshot
+from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
 from .arguments import check_one_dtype, check_some_tensor, integer
 from .conversion import cast
@@ -165,26 +167,12 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
         src = value
     if src is None:
         raise TypeError("scatter() missing 1 required argument: 'src' or 'value'")
-    place = wrap_dim(dim, input._data.ndim, "scatter")
-    tensor = src if isinstance(src, Tensor) else None
-    _check_along(input, index, place, "scatter", tensor)
-    if not index._data.size and not _is_followed(input, index, tensor):
-        return P.clone(input)
-    if tensor is not None and tensor.dtype is not input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
-                           f"{tensor.dtype}")
-    if not (input._data.ndim and index._data.ndim):
-        row, places, values = _rows(input, index, src)
-        return P.reshape(scatter(row, 0, places, values, reduce=reduce), shape=input._data.shape)
-    source = _like("scatter", input, src)
     if reduce is None:
-        return P.scatter(input, index, source, dim=place)
+        return _scattered(P.scatter, "scatter", input, dim, index, src)
     names = {"add": "sum", "multiply": "prod"}
     if reduce not in names:
         raise RuntimeError(f"reduce argument must be either add or multiply; got {reduce!r}")
-    if tensor is None:
-        source = make(np.full(index._data.shape, source, input._data.dtype), None)
-    return P.scatter_reduce(input, index, source, dim=place, reduce=names[reduce], include_self=True)
+    return _scattered(P.scatter_reduce, "scatter", input, dim, index, src, reduce=names[reduce], include_self=True)
 
 
 function(inplace=True)(scatter)
@@ -197,7 +185,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 3.0]))
     tensor([4., 0., 2.])
     """
-    return _combined(P.scatter_add, input, dim, index, src)
+    return _scattered(P.scatter_add, "scatter_add", input, dim, index, src)
 
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
@@ -216,27 +204,33 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     reduce = {"max": "amax", "min": "amin"}.get(reduce, reduce)
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
-    return _combined(P.scatter_reduce, input, dim, index, src, reduce=reduce, include_self=include_self)
+    return _scattered(P.scatter_reduce, "scatter_reduce", input, dim, index, src, reduce=reduce,
+                      include_self=include_self)
 
 
-def _is_followed(input: Tensor, index: Tensor, src: Tensor | None) -> bool:
-    """Whether a scatter of nothing at all has a history nevertheless, that of ``src``."""
-    return src is not None and src.requires_grad and src.shape == index.shape and src.ndim == input.ndim
-
-
-def _combined(primitive: Primitive, input: Tensor, dim: int, index: Tensor, src: Tensor, **params: Any) -> Tensor:
-    """The scatter that combines what is there with elements of ``src``, which has its dtype."""
-    place = wrap_dim(dim, input._data.ndim, primitive.name)
-    _check_along(input, index, place, primitive.name, src)
-    if not index._data.size and not _is_followed(input, index, src):
-        return P.clone(input)
-    if src.dtype is not input.dtype:
-        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype}, {src.dtype}")
-    shape = input._data.shape
-    if not (input._data.ndim and index._data.ndim):
+def _scattered(primitive: Primitive, op: str, input: Tensor, dim: int, index: Tensor, src: Any, **params: Any
+               ) -> Tensor:
+    """``input`` with elements of ``src``, a tensor of its dtype or, in `scatter` alone, a number, put in."""
+    shape, place = input._data.shape, wrap_dim(dim, input._data.ndim, op)
+    number = op == "scatter" and not isinstance(src, Tensor)
+    _check_along(input, index, place, op, None if number else src)
+    if not number and src.dtype is not input.dtype:
+        raise RuntimeError(f"scatter(): Expected self.dtype to be equal to src.dtype; got {input.dtype} and "
+                           f"{src.dtype}")
+    if not index._data.size:  # whatever the shapes: all stays as it is, with the history of what might have been put in
+        if number or not src.requires_grad:
+            return P.clone(input)
+        none = (0,) * max(len(shape), 1)
+        index = cast(P.reshape(index, shape=none), int64)
+        src = P.reshape(P.slice(P.reshape(src, shape=(src.numel(),)), index=(slice(0, 0),)), shape=none)
+    if not (shape and index._data.ndim):
         input, index, src = _rows(input, index, src)
+    if number:
+        src = _like(op, input, src)
+        if params:
+            src = make(np.full(index._data.shape, src, input._data.dtype), None)
     out = primitive(input, index, src, dim=place, **params)
-    return out if shape else P.reshape(out, shape=shape)
+    return out if shape else labelled(P.reshape(out, shape=shape), primitive.name.title().replace("_", ""))
 
 
 @function()
