@@ -39,6 +39,7 @@ from . import guard
 from .class_patterns import CLASS_PATTERNS
 from .patterns import PATTERNS
 from .target import Fault, Target
+from .words import values, words
 
 F, linalg, fft, special = nn.functional, torch.linalg, torch.fft, torch.special
 
@@ -51,13 +52,7 @@ def t(*shape: int, dtype: str = "float32", form: str = "plain", fill: Any = None
     kind = getattr(torch, dtype)
     lay = {"transposed": shape[::-1], "stepped": tuple(2 * n for n in shape), "offset": (*shape[:-1], shape[-1] + 3)
            if shape else shape, "expanded": tuple(1 for _ in shape)}.get(form, shape)
-    size = int(np.prod(lay, dtype=np.int64)) if lay else 1
-    numbers = (np.arange(size) * 7919 % 1009) / 1009 + 0.01
-    if fill is not None:
-        numbers = np.full(size, fill)
-    elif not (kind.is_floating_point or kind.is_complex):
-        numbers = np.arange(size) % 3
-    x = torch.tensor(numbers.reshape(lay)).to(kind)
+    x = torch.tensor(values(lay, kind, fill)).to(kind)
     if form == "transposed":
         x = x.permute(*range(len(shape))[::-1])
     elif form == "stepped":
@@ -90,18 +85,6 @@ def step(kind: str, x: Any, **options: Any) -> Any:
     return whole
 
 
-def schedule(kind: str, *arguments: Any, **options: Any) -> list[float]:
-    """The rates of five steps under a schedule."""
-    optimizer = torch.optim.SGD([t(3, grad=True)], lr=0.5, momentum=0.5)
-    scheduler = getattr(torch.optim.lr_scheduler, kind)(optimizer, *arguments, **options)
-    rates = []
-    for _ in range(5):
-        optimizer.step()
-        scheduler.step(*([0.5] if kind == "ReduceLROnPlateau" else []))
-        rates.append(optimizer.param_groups[0]["lr"])
-    return rates
-
-
 def use(made: Any, size: Any = (), value: Any = None) -> Any:
     """All that a distribution tells, of ``value`` or of what it draws."""
     drawn = made.sample(size)
@@ -127,40 +110,8 @@ def turn(transform: Any, x: Any) -> Any:
     return y
 
 
-def draw(source: Any) -> Any:
-    """What a sampler or a data set gives, at most ten of it."""
-    whole = len(source) if hasattr(source, "__len__") else 10
-    return [part for part, _ in zip(source, range(10), strict=False)] if hasattr(source, "__iter__") else \
-        [source[place] for place in range(min(whole, 10))]
-
-
-class Rows(torch.utils.data.Dataset):
-    """A data set of the numbers below ``count``."""
-
-    def __init__(self, count: int) -> None:
-        self.count = int(count)
-        if self.count > 2**20:
-            raise ValueError("too many rows")
-
-    def __len__(self) -> int:
-        return len(range(self.count))
-
-    def __getitem__(self, place: int) -> int:
-        return range(self.count)[place]
-
-
-def leaves(*tensors: Any) -> list[Any]:
-    """Parameters with gradients."""
-    found = [nn.Parameter(x) for x in tensors]
-    sum((x * x).sum() for x in found).backward()
-    return found
-
-
-NAMES: dict[str, Any] = {"torch": torch, "nn": nn, "F": F, "linalg": linalg, "fft": fft, "special": special, "t": t,
-                         "back": back, "step": step, "schedule": schedule, "use": use, "turn": turn, "draw": draw,
-                         "leaves": leaves, "Rows": Rows, "D": torch.distributions, "data": torch.utils.data,
-                         "func": torch.func, "T": transforms, "TF": transforms.functional, "rnn": nn.utils.rnn,
-                         "init": nn.init, "inf": float("inf"), "nan": float("nan")}
+NAMES: dict[str, Any] = {**words(torch), "t": t, "back": back, "step": step, "use": use, "turn": turn,
+                         "T": transforms, "TF": transforms.functional}
 
 # --- all other functions: arguments by the parameters' names ----------------------------------------------------------
 
@@ -451,7 +402,7 @@ def _wrong(error: Exception) -> str:
         trace = trace.tb_next
         codes.append(trace.tb_frame.f_code)
     code = codes[-1]
-    if code.co_filename in ("<string>", __file__) or t.__code__ in codes:
+    if code.co_filename in ("<string>", __file__, words.__code__.co_filename) or t.__code__ in codes:
         return ""  # the text itself is at fault, such as a tensor that cannot be made
     if isinstance(error, AttributeError) and _NO_TENSOR.match(str(error)):
         return ""  # as in PyTorch, where something that is no tensor stands in the place of one

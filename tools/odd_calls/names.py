@@ -3,7 +3,6 @@ size (``t``), and whole uses of what is no single call (``step`` of an optimiser
 
 from __future__ import annotations
 
-import math
 import types
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +15,7 @@ import torch.nn.utils.prune
 import wengert
 import wengert.nn.utils.parametrizations
 import wengert.nn.utils.prune
+from tests.fuzz.words import values, words
 from tools.conformance.database import carried
 
 LIBRARIES = (torch, wengert)
@@ -24,13 +24,7 @@ LIBRARIES = (torch, wengert)
 def numbers(*shape: int, dtype: str = "float32", fill: Any = None, grad: bool = False) -> torch.Tensor:
     """A tensor of PyTorch's of numbers without pattern (integers 0, 1 and 2), or of ``fill``."""
     kind = getattr(torch, dtype)
-    size = math.prod(shape)
-    values: np.ndarray[Any, Any] = (np.arange(size) * 7919 % 1009) / 1009 + 0.01
-    if fill is not None:
-        values = np.full(size, fill)
-    elif not (kind.is_floating_point or kind.is_complex):
-        values = np.arange(size) % 3
-    return torch.tensor(values.reshape(shape)).to(kind).requires_grad_(grad)
+    return torch.tensor(values(shape, kind, fill)).to(kind).requires_grad_(grad)
 
 
 def kind_of(error: BaseException) -> type:
@@ -69,17 +63,6 @@ def names(lib: Any) -> dict[str, Any]:
         kept = optimizer.state[whole].values() if kind != "LBFGS" else ()
         return [whole, [value for value in kept if isinstance(value, lib.Tensor)], repr(optimizer)]
 
-    def schedule(kind: str, *arguments: Any, **options: Any) -> Any:
-        """The rates of five steps under a schedule."""
-        optimizer = lib.optim.SGD([t(3, grad=True)], lr=0.5, momentum=0.5)
-        scheduler = getattr(lib.optim.lr_scheduler, kind)(optimizer, *arguments, **options)
-        rates = []
-        for _ in range(5):
-            optimizer.step()
-            scheduler.step(*([0.5] if kind == "ReduceLROnPlateau" else []))
-            rates.append(optimizer.param_groups[0]["lr"])
-        return [*rates, scheduler.get_last_lr()]
-
     def use(made: Any, size: Any = (), value: Any = None) -> Any:
         """All that a distribution tells, of ``value`` or of what it draws."""
         drawn = made.sample(size)
@@ -98,31 +81,6 @@ def names(lib: Any) -> dict[str, Any]:
             lambda: list(transform.inverse_shape(transform.forward_shape(x.shape))), lambda: repr(transform),
             lambda: transform.sign, lambda: transform.bijective))]
 
-    def draw(source: Any) -> Any:
-        """How long a sampler or a data set is, and at most ten of it."""
-        count = len(source) if hasattr(source, "__len__") else None
-        if hasattr(source, "__iter__"):
-            return [count, [part for part, _ in zip(source, range(10), strict=False)]]
-        return [count, [source[place] for place in range(min(count or 0, 10))]]
-
-    class Rows(lib.utils.data.Dataset):
-        """A data set of the numbers below ``count``."""
-
-        def __init__(self, count: int) -> None:
-            self.count = count
-
-        def __len__(self) -> int:
-            return self.count
-
-        def __getitem__(self, place: int) -> int:
-            return range(self.count)[place]
-
-    def leaves(*tensors: Any) -> list[Any]:
-        """Parameters with gradients."""
-        found = [nn.Parameter(x) for x in tensors]
-        sum((x * x).sum() for x in found).backward()
-        return found
-
     def layer(make: Any, *inputs: Any, **options: Any) -> Any:
         """What a layer gives, what it keeps, and how it is shown."""
         lib.manual_seed(7)
@@ -134,11 +92,8 @@ def names(lib: Any) -> dict[str, Any]:
     def inplace(function: Any, x: Any, *arguments: Any, **options: Any) -> Any:
         return [function(x, *arguments, **options), x]
 
-    return {"torch": lib, "nn": nn, "F": nn.functional, "linalg": lib.linalg, "fft": lib.fft, "special": lib.special,
-            "optim": lib.optim, "D": lib.distributions, "data": lib.utils.data, "func": lib.func, "rnn": nn.utils.rnn,
-            "init": nn.init, "prune": nn.utils.prune, "parametrize": nn.utils.parametrize, "np": np, "inf": math.inf,
-            "nan": math.nan, "t": t, "tell": tell, "step": step, "schedule": schedule, "use": use, "turn": turn,
-            "draw": draw, "Rows": Rows, "leaves": leaves, "layer": layer, "inplace": inplace}
+    return {**words(lib), "optim": lib.optim, "prune": nn.utils.prune, "parametrize": nn.utils.parametrize, "np": np,
+            "t": t, "tell": tell, "step": step, "use": use, "turn": turn, "layer": layer, "inplace": inplace}
 
 
 NAMES: dict[Any, dict[str, Any]] = {lib: names(lib) for lib in LIBRARIES}
