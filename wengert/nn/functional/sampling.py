@@ -1,26 +1,25 @@
 """Images read at places between their elements: `grid_sample`, and the grids of affine maps.
 
-A place is given from −1 to 1 along each dimension. Reading is a choice of neighbours, which is a gather, weighted by
-how near each is; gradients for the image and for the places follow from that.
+A place is given from −1 to 1 along each dimension. How it is read, and what goes back to the image and to the places,
+is said in `prims/grids.py`.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
-from math import prod
+from collections.abc import Sequence
 
 from ...core.errors import RankError, ShapeError
 from ...core.frames import warn
-from ...core.primitive import REAL_ONLY
-from ...ops import cat, linspace, ones, where, zeros_like
+from ...core.primitive import REAL_ONLY, P
+from ...core.state import state
+from ...ops import cat, linspace, ones
 from ...ops.halves import in_float32
+from ...prims.grids import sampled
 from ...tensors.alias import own
 from ...tensors.apply import check_takes
 from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
-from .cubic import cubic_weights
 from .geometry import sizes_given
 
 GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
@@ -49,22 +48,10 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
         warn(_DEFAULT_CHANGED)
     _check_sampling(input, grid, mode)
     align = bool(align_corners)
-    sizes = input.shape[2:]
-    # The grid names the last dimension of the image first.
-    at = [_unnormalised(grid[..., -1 - dim], n, align) for dim, n in enumerate(sizes)]
-    if mode != "bicubic":
-        at = [_padded(x, n, padding_mode, align) for x, n in zip(at, sizes, strict=True)]
-    taps = _TAPS[mode]
-    neighbours = [taps(x) for x in at]
-    total: Tensor | None = None
-    for chosen in itertools.product(*neighbours):
-        places, weights = [place for place, _ in chosen], [weight for _, weight in chosen]
-        if mode == "bicubic":
-            places = [_padded(x, n, padding_mode, align) for x, n in zip(places, sizes, strict=True)]
-        part = _read(input, places, weights)
-        total = part if total is None else total + part
-    assert total is not None
-    return labelled(total, f"GridSampler{len(sizes)}D")
+    # Who looks on or transforms sees the steps.
+    how = P.grid_sample if state.watcher is None else sampled
+    total = how(input, grid, mode=mode, padding=padding_mode, align=align)
+    return labelled(total, f"GridSampler{input.dim() - 2}D")
 
 
 _DEFAULT_CHANGED = (
@@ -86,6 +73,10 @@ def _check_words(mode: str, padding_mode: str) -> None:
 
 
 def _check_sampling(input: Tensor, grid: Tensor, mode: str) -> None:
+    rank, sizes, places = input.dim(), input.shape, grid.shape
+    if (rank in (4, 5) and len(places) == rank and sizes[0] == places[0] and places[-1] == rank - 2 and 0 not in sizes
+            and mode != "bicubic" and input.dtype is grid.dtype):
+        return
     got = f"got input with sizes {list(input.shape)} and grid with sizes {list(grid.shape)}"
     if input.dim() not in (4, 5) or input.dim() != grid.dim():
         raise (ShapeError if input.dim() and grid.dim() else RankError)(
@@ -101,71 +92,6 @@ def _check_sampling(input: Tensor, grid: Tensor, mode: str) -> None:
     if input.dtype is not grid.dtype:
         raise RuntimeError("[grid_sample] expected input and grid to have the same dtype; got input of "
                            f"{input.dtype} and grid of {grid.dtype}; convert one: grid.to(input.dtype)")
-
-
-def _unnormalised(x: Tensor, n: int, align: bool) -> Tensor:
-    """From −1 ... 1 to positions, the first element being at 0."""
-    return (x + 1) / 2 * (n - 1) if align else ((x + 1) * n - 1) / 2
-
-
-def _padded(x: Tensor, n: int, padding_mode: str, align: bool) -> Tensor:
-    """Positions brought inside; where that moves them to the edge they pass no gradient, at the edge itself neither."""
-    if padding_mode == "zeros":
-        return x
-    if padding_mode == "reflection":
-        x = _reflected(x, 0.0, n - 1.0) if align else _reflected(x, -0.5, n - 0.5)
-    inside = (x > 0) & (x < n - 1)
-    return where(inside, x, x.detach().nan_to_num(0.0).clamp(0, n - 1))
-
-
-def _reflected(x: Tensor, low: float, high: float) -> Tensor:
-    """Positions mirrored at ``low`` and ``high`` until they lie between."""
-    span = high - low
-    if span == 0:
-        return zeros_like(x)
-    away = (x - low).abs()
-    turns = (away.detach() / span).floor()
-    rest = away - turns * span
-    return where(turns % 2 == 0, rest + low, high - rest)
-
-
-def _nearest(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    # The weight is 1, but depends on the place, whose gradient is zero and not missing.
-    place = x.detach()
-    return [(place.round(), 1 + where(place.isfinite(), x - place, zeros_like(x)) * 0)]
-
-
-def _linear(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    low = x.detach().floor()
-    return [(low, low + 1 - x), (low + 1, x - low)]
-
-
-def _cubic(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    low = x.detach().floor()
-    return [(low + offset, weight) for offset, weight in cubic_weights(x - low)]
-
-
-_TAPS: dict[str, Callable[[Tensor], list[tuple[Tensor, Tensor]]]] = {
-    "bilinear": _linear, "nearest": _nearest, "bicubic": _cubic,
-}
-
-
-def _read(input: Tensor, places: Sequence[Tensor], weights: Sequence[Tensor]) -> Tensor:
-    """The elements at whole positions, zero outside, each times the product of its weights."""
-    inside, index, weight = None, None, None
-    for x, factor, n in zip(places, weights, input.shape[2:], strict=True):
-        here = (x >= 0) & (x <= n - 1)
-        place = where(here, x.detach(), zeros_like(x)).long()
-        inside = here if inside is None else inside & here
-        index = place if index is None else index * n + place
-        weight = factor if weight is None else weight * factor
-    assert inside is not None and index is not None and weight is not None
-    samples, channels = input.shape[:2]
-    flat = index.reshape(samples, 1, prod(index.shape[1:]))
-    planes = input.reshape(samples, channels, prod(input.shape[2:]))
-    values = planes.gather(2, flat.expand(samples, channels, flat.shape[2]))
-    values = values.reshape(samples, channels, *inside.shape[1:])
-    return where(inside.unsqueeze(1), values, zeros_like(values)) * weight.unsqueeze(1)
 
 
 @asking

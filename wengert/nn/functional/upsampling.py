@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.cubic import cubic_kernel, cubic_weights
 from ...core.dtypes import float64, uint8
 from ...core.errors import ShapeError
 from ...core.frames import warn
@@ -27,7 +28,6 @@ from ...tensors.apply import check_takes
 from ...tensors.overrides import asking
 from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
-from .cubic import cubic_kernel, cubic_weights
 from .geometry import batched, exactly
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 

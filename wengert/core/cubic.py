@@ -1,4 +1,4 @@
-"""Cubic convolution, of which `interpolate` and `grid_sample` both make use."""
+"""Cubic convolution, of which `interpolate` and `grid_sample` both make use, on arrays and tensors."""
 
 from __future__ import annotations
 
@@ -19,3 +19,15 @@ def cubic_weights(part: Any, a: float = -0.75) -> list[tuple[int, Any]]:
         (1, cubic_kernel(1 - part, a)[0]),
         (2, cubic_kernel(2 - part, a)[1]),
     ]
+
+
+def cubic_slopes(part: Any, a: float = -0.75) -> list[Any]:
+    """The derivatives of the weights of `cubic_weights` by ``part``."""
+
+    def near(x: Any) -> Any:
+        return (3 * (a + 2) * x - 2 * (a + 3)) * x
+
+    def far(x: Any) -> Any:
+        return (3 * a * x - 10 * a) * x + 8 * a
+
+    return [far(part + 1), near(part), -near(1 - part), -far(2 - part)]
