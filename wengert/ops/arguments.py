@@ -137,13 +137,6 @@ def real(value: Any, op: str) -> float:
                             "convert") from None
 
 
-def number(value: Any, op: str, name: str) -> float:
-    """`real` where a function reads its argument: of tensors those without dimensions and gradient are numbers."""
-    if isinstance(value, Tensor) and (value.ndim or value.requires_grad):
-        raise TypeError(f"{op}(): argument '{name}' must be float, not Tensor; give its .item()")
-    return real(value, op)
-
-
 def integers(values: Any, op: str) -> tuple[int, ...]:
     """One integer or a sequence of them, as a tuple. (PyTorch takes True for 1 where it is not the first.)"""
     if isinstance(values, (tuple, list)):

@@ -23,11 +23,11 @@ from ..sampling import integers, reals
 from ..tensors.absent import Absent
 from ..tensors.alias import check_writable, edge_of, rebase, write, wrote
 from ..tensors.generator import Generator, default_generator
-from ..tensors.given import check_operand
+from ..tensors.given import check_operand, number
 from ..tensors.nowhere import sampled
 from ..tensors.tape import Edge, Node
 from ..tensors.tensor import TENSORS, Tensor, make
-from .arguments import check_given, check_options, dtype_of, integer, nothing_of, number, only, real, sizes_of
+from .arguments import check_given, check_options, dtype_of, integer, nothing_of, only, real, sizes_of
 from .out import filled
 from .registry import FUNCTIONS, function, method
 
@@ -435,7 +435,8 @@ def _fill_method(name: str, sample: Callable[..., Any], parameters: dict[str, An
         missing = [parameter for parameter, value in given.items() if value is ...]
         if missing:
             raise TypeError(f"{name}() missing 1 required positional argument: {missing[0]!r}")
-        chosen = tuple([number(value, name, parameter) for parameter, value in given.items()])
+        chosen = tuple([real(number(name, value, parameter, place, "float"), name)
+                        for place, (parameter, value) in enumerate(given.items(), 1)])
         return _refill(self, name, sampler, generator, lambda source, target: reals.fill(
             target, lambda count: sample(source, count, target.dtype, *chosen)), numbers=chosen)
 
@@ -478,7 +479,8 @@ _fill_method("geometric_", reals.geometric, {"p": ...}, """Fills this tensor wit
 @method("normal_")
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Fills this tensor with normal numbers of the given mean and standard deviation."""
-    numbers = number(mean, "normal_", "mean"), number(std, "normal_", "std")
+    numbers = tuple([real(number("normal_", value, name, place, "float"), "normal_")
+                     for place, (name, value) in enumerate((("mean", mean), ("std", std)), 1)])
     return _refill(self, "normal_", "fill normal", generator,
                    lambda source, target: reals.normal_fill(source, target, *numbers), numbers=numbers)
 

@@ -18,7 +18,9 @@ from ..core.state import state
 from .creation import TENSORS
 
 _USUAL: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int)}
-_DTYPES = {"bool": "", "int": "iu", "float": "iuf"}
+NUMBER_KINDS = {"bool": "", "int": "iu", "float": "iuf"}
+"""The annotations of numbers, and the kinds of dtypes whose tensors without dimensions may stand there."""
+
 _WHOLE = (int, float, complex, str, bytes, tuple, list, dict, np.ndarray, type(None))
 _NO_TENSORS = (np.generic, *_WHOLE)
 
@@ -112,7 +114,7 @@ class Given:
                 return int(value)
             if (watcher is not None and watcher.intercepts) or type(value._data) is not np.ndarray:
                 return value  # whose number is not known
-            if value.ndim == 0 and not value.requires_grad and value._data.dtype.kind in _DTYPES[kind]:
+            if is_number(value, NUMBER_KINDS[kind]):
                 return value.item()
         elif isinstance(number, bool):
             if kind != "int":
@@ -135,17 +137,25 @@ def check_tensor(op: str, input: Any, name: str = "input", position: int = 1) ->
         raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(input).__name__}")
 
 
-def number(op: str, x: Any, name: str, position: int) -> Any:
+def is_number(x: Any, kinds: str | None = None) -> bool:
+    """Whether ``x`` is a tensor that may stand for a number: without dimensions and gradient, of a dtype of these
+    ``kinds`` if they are said."""
+    return type(x) in TENSORS and not x.ndim and not x.requires_grad and (
+        kinds is None or x._data.dtype.kind in kinds)
+
+
+def number(op: str, x: Any, name: str, position: int, kind: str = "Number") -> Any:
     """What is given for a number: one of Python's, that of a tensor which is one, or what stands for one. Raises
-    KindError for a tensor of dimensions or with a gradient, and for what is no number."""
+    KindError, which says what ``kind`` of number is wanted, for a tensor of dimensions or with a gradient, and for what
+    is no number."""
     if type(x) in TENSORS:
-        if not x.ndim and not x.requires_grad:
+        if is_number(x):
             return x.item()
     elif isinstance(x, np.generic):
         return x.item()
     elif isinstance(x, (int, float, complex)) or not isinstance(x, _WHOLE):
         return x
-    raise KindError(f"{op}(): argument '{name}' (position {position}) must be Number, not {type(x).__name__}")
+    raise KindError(f"{op}(): argument '{name}' (position {position}) must be {kind}, not {type(x).__name__}")
 
 
 def check_operand(op: str, x: Any, name: str, position: int) -> None:

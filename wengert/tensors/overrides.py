@@ -21,7 +21,7 @@ import numpy as np
 from ..core.blocks import Block
 from ..core.errors import KindError, NoDataError, worded
 from ..core.state import state
-from .given import Given
+from .given import NUMBER_KINDS, Given, is_number
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -284,10 +284,6 @@ _WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm",
 """Parameters of any type that may be a word."""
 
 
-_NUMBERS = {"int": "iu", "float": "iuf", "bool": ""}
-"""The annotations of numbers, and the kinds of dtypes whose tensors without dimensions may stand there."""
-
-
 def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
                 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """The arguments of a call that failed, with a number in the place of each tensor that is one where the annotation
@@ -300,11 +296,8 @@ def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
     found = False
     for name, value in given.arguments.items():
         kinds = _kinds(signature.parameters[name])
-        if (hasattr(value, "requires_grad") and {*kinds} <= {*_NUMBERS, "None"} and not value.requires_grad
-                and value.ndim == 0 and any([value._data.dtype.kind in _NUMBERS.get(kind, "") for kind in kinds])):
-            given.arguments[name] = value.item()
-            found = True
-        elif isinstance(value, np.generic) and {*kinds} <= {*_NUMBERS, "None"}:
+        if {*kinds} <= {*NUMBER_KINDS, "None"} and (
+                isinstance(value, np.generic) or any([is_number(value, NUMBER_KINDS.get(kind, "")) for kind in kinds])):
             given.arguments[name] = value.item()
             found = True
     return (given.args, given.kwargs) if found else None
