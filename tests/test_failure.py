@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -411,3 +413,45 @@ def test_no_error_is_its_own_cause_and_a_shell_is_shown_the_lines_of_the_program
         assert trace.tb_frame.f_code.co_filename == __file__
         trace = trace.tb_next
     assert describe(caught.value).count("Traceback (most") == 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_constructors_speak_in_the_name_of_the_class_that_was_called() -> None:
+    asked = 0
+    for package in (nn, torch.distributions):
+        for kind in vars(package).values():
+            if not isinstance(kind, type) or not issubclass(kind, (nn.Module, torch.distributions.Distribution)):
+                continue
+            for given in ({}, {"no_such_argument": 1}):
+                with contextlib.suppress(AssertionError, NotImplementedError, ValueError, AttributeError):
+                    try:
+                        kind(**given)
+                    except TypeError as error:
+                        asked += 1
+                        owner = re.match(r"(?:__init__|(\w+)(?:\.\w+)?)\(\)", str(error))
+                        assert owner is None or owner[1] in (kind.__name__, "RNNBase"), error
+    assert asked > 200
+    for call, who in ((lambda: torch.ones(2).polygamma(), "polygamma"), (lambda: torch.ones(2).where(True), "where"),
+                      (lambda: torch.lu(), "lu"), (lambda: torch.ones(2).fill_diagonal_(no=1), "fill_diagonal")):
+        with pytest.raises(TypeError, match=rf"^{who}\(\) "):
+            call()
+
+
+@pytest.mark.parametrize("call, said", [
+    (lambda: nn.MSELoss(torch.ones(2), torch.ones(2)), r"a loss is made before it is called"),
+    (lambda: nn.CrossEntropyLoss(torch.ones(2, 3), torch.tensor([0, 1])), r"a loss is made before it is called"),
+    (lambda: nn.LSTM(4, 8)(torch.ones(5, 3, 4), torch.zeros(1, 3, 8)), r"\[1, 3, 8\]; write \(h_0, c_0\)"),
+    (lambda: nn.Linear(4, 3)(torch.ones(2, 4).double()), r"convert them first, as the first by \.to\(torch\.float32\)"),
+    (lambda: torch.gather(torch.ones(2, 3), 1, torch.tensor([[3]])), r"out of bounds for dimension 1 with size 3"),
+    (lambda: nn.Embedding(10, 3)(torch.tensor([11])), r"index out of range in self: index 11 .* from 0 to 9 .* num_"),
+])
+def test_common_mistakes_are_told_with_their_cure(call: Callable[[], object], said: str) -> None:
+    with pytest.raises((RuntimeError, IndexError), match=said):
+        call()
+
+
+def test_a_state_that_is_carried_on_is_told_to_be_detached() -> None:
+    hidden = torch.ones(2, requires_grad=True) * 2
+    hidden.sum().backward()
+    with pytest.raises(RuntimeError, match=r"a second time.*needs a detach\(\)"):
+        hidden.exp().sum().backward()

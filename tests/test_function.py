@@ -318,7 +318,7 @@ def returning(*grads: Any) -> Any:
             ShapeError,
             "invalid gradient at index 0 - got .3. but expected shape compatible with .2.",
         ),
-        ((3, None), TypeError, "expected Variable or None .got int"),
+        ((3, None), GradError, "expected Variable or None .got int"),
         ((numbers(1.0, 2.0), numbers(1.0)), GradError, "different from None at position 2"),
     ],
 )

@@ -234,7 +234,7 @@ class FunctionNode(Node):
 
     def _fitted(self, i: int, grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         if not isinstance(grad, Tensor):
-            raise TypeError(f"[{self.name()}] expected Variable or None (got {type(grad).__name__}) as gradient {i}")
+            raise GradError(f"[{self.name()}] expected Variable or None (got {type(grad).__name__}) as gradient {i}")
         if grad._data.shape != shape:
             if not _expands(shape, grad._data.shape):
                 raise ShapeError(

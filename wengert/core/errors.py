@@ -11,7 +11,8 @@ import re
 import struct
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import update_wrapper, wraps
+from types import FunctionType
 from typing import Any, TypeVar
 
 __all__ = [
@@ -267,6 +268,19 @@ def in_words(public: _Public, first: bool = False) -> _Public:
         if name in public.__dict__:
             setattr(public, name, _spoken(public.__dict__[name], "", first and name == "__init__"))
     return public
+
+
+def name_constructor(public: type) -> None:
+    """Gives a public class that inherits its constructor one of its own name: in it Python says what a call lacks."""
+    inherited: Any = public.__init__  # type: ignore[misc]
+    if public.__name__.startswith("_") or "__init__" in vars(public) or not isinstance(inherited, FunctionType):
+        return
+    own = FunctionType(inherited.__code__, inherited.__globals__, inherited.__name__, inherited.__defaults__,
+                       inherited.__closure__)
+    update_wrapper(own, inherited)
+    del own.__wrapped__
+    own.__kwdefaults__, own.__qualname__ = inherited.__kwdefaults__, f"{public.__qualname__}.__init__"
+    public.__init__ = own  # type: ignore[misc]
 
 
 def _spoken(function: Any, op: str, first: bool) -> Any:

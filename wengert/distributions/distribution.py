@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import wengert
 from wengert import Size, Tensor
 
-from ..core.errors import TraceError
+from ..core.errors import TraceError, name_constructor
 from ..ops.arguments import sizes_of
 from . import constraints
 from .utils import lazy_property
@@ -72,6 +72,11 @@ class Distribution:
         if value not in (True, False):
             raise ValueError(f"[set_default_validate_args] True or False was expected; got {value!r}")
         Distribution._validate_args = value
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if cls.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            name_constructor(cls)
 
     def __init__(self, batch_shape: Sequence[int] = Size(), event_shape: Sequence[int] = Size(),
                  validate_args: bool | None = None) -> None:

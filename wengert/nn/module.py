@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from ..core.device import device as Device
 from ..core.dtypes import DType
-from ..core.errors import NoDataError
+from ..core.errors import NoDataError, name_constructor
 from ..ops import empty_like
 from ..tensors.tape import RemovableHandle
 from ..tensors.tensor import Tensor
@@ -62,6 +62,7 @@ class Module(Stateful["Module"]):
         super().__init_subclass__(**rest)
         package = __name__.partition(".")[0]
         if cls.__module__.partition(".")[0] == package:
+            name_constructor(cls)
             return
         for name, value in list(vars(cls).items()):
             if (isinstance(value, FunctionType) and str(value.__module__).partition(".")[0] == package
@@ -266,6 +267,9 @@ class Module(Stateful["Module"]):
             return f"{self._get_name()}({extra})"
         body = "".join(f"\n  {line}" for line in lines + children)
         return f"{self._get_name()}({body}\n)" if body else f"{self._get_name()}()"
+
+
+name_constructor(Module)
 
 
 _BOTH_KINDS = (

@@ -73,7 +73,7 @@ def _check_along(x: Tensor, index: Tensor, dim: int, op: str, source: Tensor | N
             apart = "" if source is None else f" and to be smaller size than src {list(source._data.shape)}"
             raise RuntimeError(f"[{op}] Expected index {list(places)} to be no larger than self {list(shape)} "
                                f"apart from dimension {dim}{apart}")
-    _check_range(index, (shape or (1,))[dim], op)
+    _check_range(index, (shape or (1,))[dim], op, dim=dim)
 
 
 def _rows(*values: Any) -> tuple[Any, ...]:
@@ -149,7 +149,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     shape = np.broadcast_shapes(*((*x._data.shape[:place], 1, *x._data.shape[place + 1:]) for x in (input, indices)))
     wide, places = (P.expand(x, shape=(*shape[:place], x._data.shape[place], *shape[place + 1:])) for x in (input,
                                                                                                             indices))
-    _check_range(indices, input._data.shape[place], "take_along_dim", negative=True)
+    _check_range(indices, input._data.shape[place], "take_along_dim", negative=True, dim=place)
     return P.gather(wide, places, dim=place)
 
 
@@ -249,7 +249,7 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
                                f"{row._data.size} value(s)")
         _check_range(row, 1, "index_select", IndexError)
         return P.clone(input)
-    _check_range(row, input._data.shape[place], "index_select", IndexError)
+    _check_range(row, input._data.shape[place], "index_select", IndexError, dim=place)
     return P.index(input, row, places=_head(place), label="IndexSelect")
 
 
@@ -308,7 +308,7 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
         raise RuntimeError(f"index_reduce(): self and source expected to have the same dtype, but got (self) "
                            f"{input.dtype} and (source) {source.dtype}")
     place, row = wrap_dim(dim, input._data.ndim, "index_reduce"), _row(index, "index_reduce_")
-    _check_range(row, input._data.shape[place] if input._data.ndim else 1, "index_reduce", IndexError)
+    _check_range(row, input._data.shape[place] if input._data.ndim else 1, "index_reduce", IndexError, dim=place)
     shape = source._data.shape
     if shape and shape[place] != row.numel():
         raise IndexError(f"index_reduce(): Number of indices ({row.numel()}) should be equal to source.size(dim) "
@@ -343,7 +343,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
                            f"{value.ndim} dimension(s).")
     if not input._data.ndim:
         return P.reshape(index_fill(P.reshape(input, shape=(1,)), 0, index, value), shape=())
-    _check_range(row, input._data.shape[place], "index_fill", IndexError, negative=True)
+    _check_range(row, input._data.shape[place], "index_fill", IndexError, negative=True, dim=place)
     if isinstance(value, Tensor):  # by a mask, so that a position that is named twice counts once in the gradient
         size, others = input._data.shape[place], (1,) * (input._data.ndim - place - 1)
         inside = P.index_put(make(np.zeros(size, bool), None), make(np.array(True), None), row, places=_head(0))
@@ -582,7 +582,7 @@ def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tenso
     return P.where(make(mask, None), _like("fill_diagonal_", self, fill_value), self)
 
 
-_filled_diagonal.__name__ = "fill_diagonal"
+_filled_diagonal.__name__ = _filled_diagonal.__qualname__ = "fill_diagonal"
 method("fill_diagonal_")(inplace(_filled_diagonal, "fill_diagonal_")).__doc__ = """Writes a number onto the main
     diagonal of this tensor and returns it; with ``wrap`` again below a matrix that is taller than wide.
 

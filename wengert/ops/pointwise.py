@@ -28,7 +28,7 @@ from .arguments import check_some_tensor
 from .arithmetic import computing, pow
 from .conversion import cast
 from .out import Out
-from .registry import METHODS, function
+from .registry import METHODS, function, method
 
 
 def _declare(table: dict[str, tuple[Any, ...]], inplace: bool = True) -> None:
@@ -339,8 +339,13 @@ def polygamma(n: int, input: Any) -> Tensor:
     return P.polygamma(input, n=n)
 
 
-METHODS["polygamma"] = lambda self, n: polygamma(n, self)
-METHODS["polygamma_"] = inplace_forms.inplace(METHODS["polygamma"], "polygamma_")
+@method("polygamma")
+def _polygamma(self: Tensor, n: int) -> Tensor:
+    """The derivative of order ``n`` of `digamma`."""
+    return polygamma(n, self)
+
+
+METHODS["polygamma_"] = inplace_forms.inplace(_polygamma, "polygamma_")
 
 
 @function(inplace=True)
@@ -700,4 +705,7 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     return P.where(condition, input, other)
 
 
-METHODS["where"] = lambda self, condition, other: where(condition, self, other)
+@method("where")
+def _where(self: Tensor, condition: Any, other: Any) -> Any:
+    """Where ``condition`` holds this tensor's elements, elsewhere those of ``other``."""
+    return where(condition, self, other)

@@ -55,7 +55,7 @@ def function(
 
     def register(plain: Callable[..., Result]) -> Callable[..., Result]:
         name = plain.__name__.rstrip("_") if plain.__name__.endswith("_") else plain.__name__
-        if "<locals>" in plain.__qualname__:  # one of several that a function makes: Python's errors say this name
+        if not plain.__qualname__[0].isalpha() or "<locals>" in plain.__qualname__:  # Python's errors say this name
             plain.__qualname__ = plain.__name__
         full = inner = _complete(plain, name, COMPUTED if out is True else out or None, takes_tensor, checked)
         if direct is not None:

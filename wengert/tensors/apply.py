@@ -175,7 +175,8 @@ def _check_agreement(primitive: Primitive, operands: tuple[Any, ...], params: di
     if not mixed and any(other != first for other in others):
         names = [type_name(from_numpy(dtype).name) for dtype in (first, *others)]
         error = TypeError(f"operands must have the same dtype, but got {', '.join(names[:-1])} and {names[-1]}")
-        raise reworded(primitive, operands, params, error)
+        cure = f"; convert them first, as the first by .to({from_numpy(others[-1])}), if the others are to stay"
+        raise type(said := reworded(primitive, operands, params, error))(f"{said}{cure}")
 
 
 def check_takes(op: str, refused: str, *operands: Any) -> None:

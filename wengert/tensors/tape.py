@@ -123,7 +123,8 @@ class Node:
             raise GradError(
                 f"[backward] Trying to backward through the graph a second time (or directly access saved tensors "
                 f"after they have already been freed): the values saved by {self.name()}{at_line(self)} were freed "
-                f"when it ran first. Specify retain_graph=True if you need to backward through the graph a second time."
+                f"when it ran first. Specify retain_graph=True if you need to backward through the graph a second "
+                f"time; what a step of a training hands on to the next (a hidden state, a mean) needs a detach()."
             )
         for cell, count in self.guards:
             if cell[0] != count:

@@ -124,7 +124,9 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max
         rows_read = weight.index_select(0, input.reshape(-1))
         picked = own(P.reshape(rows_read, shape=(*input.shape, *weight.shape[1:]), label="Embedding"), weight)
     except IndexError as error:
-        raise OutOfRangeError(f"[embedding] index out of range in self: {error}") from None
+        words = str(error).partition("] ")[2].partition(" (index")[0]
+        raise OutOfRangeError(f"[embedding] index out of range in self: {words}; indices from 0 to {rows - 1} were "
+                              f"expected; num_embeddings must be more than the largest of them") from None
     if not picked.requires_grad:
         return picked
     if padding_idx is not None:

@@ -27,6 +27,13 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
 
 def from_flags(size_average: bool | None, reduce: bool | None) -> str:
     """The word for ``size_average`` and ``reduce``, each of which is True where it is None."""
-    word = "none" if reduce is False else "sum" if size_average is False else "mean"
+    flags = {"size_average": size_average, "reduce": reduce}
+    for name, flag in flags.items():
+        if isinstance(flag, Tensor) and flag.numel() != 1:
+            raise RuntimeError(f"Boolean value of Tensor with more than one value is ambiguous: True or False was "
+                               f"expected as {name}; got a tensor of shape {list(flag.shape)}; a loss is made before "
+                               f"it is called: nn.MSELoss()(input, target)")
+    average, alone = (True if flag is None else bool(flag) for flag in flags.values())
+    word = "none" if not alone else "mean" if average else "sum"
     warn(f"size_average and reduce args will be deprecated, please use reduction='{word}' instead.")
     return word

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...core.errors import ShapeError
+from ...core.errors import RankError, ShapeError
 from ...core.frames import warn
 from ...core.geometry import TENSOR, check_count, check_room
 from ...core.state import state as threads
@@ -165,6 +165,10 @@ class RNNBase(Module):
         Raises ValueError and RuntimeError for shapes that do not fit.
         """
         states = None if hx is None else tuple(hx) if self.mode == "LSTM" else (hx,)
+        if states is not None and self.mode == "LSTM" and len(states) != 2:
+            came = f"a tensor of shape {list(hx.shape)}" if isinstance(hx, Tensor) else f"{len(states)} states"
+            raise RankError(f"[{type(self).__name__}] the two first states were expected as hx; got {came}; write "
+                            f"(h_0, c_0)")
         if isinstance(input, PackedSequence):
             out, last = self._packed(input, states)
         else:
