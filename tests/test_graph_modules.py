@@ -92,7 +92,25 @@ def test_nothing_is_added_to_nothing() -> None:
 
 def test_a_page_opens_modules_to_a_depth() -> None:
     _, graph = both()
-    assert '"depth":2' in graph.html(depth=2) and '"depth":0' in graph.html()
+    assert '"depth":2' in graph.html(depth=2) and '"depth":1' in graph.html()
+
+
+def test_the_only_list_of_layers_stands_open() -> None:
+    """A picture, a page or a table of one box says nothing of the model in it."""
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = nn.ModuleList([nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)) for _ in range(70)])
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for layer in self.body:
+                x = layer(x)
+            return x
+
+    graph = torch.graph(Tower(), torch.ones(2, 4))
+    assert '"depth":2' in graph.html() and "body.69" in graph.text()
+    assert graph.svg().count('id="m') == 70 and graph.svg(depth=1).count('id="m') == 1
+    assert "body.69" not in graph.text(depth=1)
 
 
 class Pictures(nn.Module):

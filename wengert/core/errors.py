@@ -275,7 +275,7 @@ def name_constructor(public: type) -> None:
     inherited: Any = public.__init__  # type: ignore[misc]
     if public.__name__.startswith("_") or "__init__" in vars(public) or not isinstance(inherited, FunctionType):
         return
-    own = FunctionType(inherited.__code__, inherited.__globals__, inherited.__name__, inherited.__defaults__,
+    own: Any = FunctionType(inherited.__code__, inherited.__globals__, inherited.__name__, inherited.__defaults__,
                        inherited.__closure__)
     update_wrapper(own, inherited)
     del own.__wrapped__

@@ -62,9 +62,10 @@ class Graph(GraphModel):
 
     # --- as text, picture, file ---------------------------------------------------------------------------------------
 
-    def text(self, limit: int = 60, depth: int = 1) -> str:
+    def text(self, limit: int = 60, depth: int | None = None) -> str:
         """The graph for a terminal: a tree where it has at most ``limit`` nodes (a list where that is deep), else a
-        table with modules collapsed below ``depth``, or of source lines where there are no modules."""
+        table with modules collapsed below ``depth`` names (default: the first that tells them apart), or of source
+        lines where there are no modules."""
         return text(self, limit, depth)
 
     def __str__(self) -> str:
@@ -81,15 +82,15 @@ class Graph(GraphModel):
     def svg(self, *, direction: str | None = None, depth: int | None = None, legend: bool = True,
             theme: str | None = None) -> str:
         """The picture as SVG text. ``direction`` is ``"right"`` or ``"down"`` (default: what fits); ``depth``: modules
-        below that many names are collapsed (default: none in a small graph, 1 in a large one); ``theme`` is
-        ``"light"`` or ``"dark"`` (default: as the reader has it)."""
+        below that many names are collapsed (default: none in a small graph; in a large one those below the first that
+        tells them apart); ``theme`` is ``"light"`` or ``"dark"`` (default: as the reader has it)."""
         return svg(self, direction, depth, legend, theme)
 
     def html(self, title: str = "Computation graph", *, direction: str | None = None, depth: int | None = None,
              theme: str | None = None) -> str:
         """One self-contained page: zoom, search, modules that open, every step forward and back, slides and a quiz.
         It runs ``"down"`` or to the ``"right"`` (default: a small graph as the window suits, a large one down);
-        modules stand open above ``depth`` names; ``theme`` as of `svg`."""
+        modules stand open above ``depth`` names (default: where there would be one box); ``theme`` as of `svg`."""
         return html(self, title, direction, depth, theme)
 
     def dot(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from ..autograd.questions.answers import bytes_text
 from .drawing import FORMULAS, Arrow, Drawing, Item, edge_labels, node_item
 from .levels import Level, Room, levels
-from .model import GraphEdge, GraphModel, GraphNode, with_gradients
+from .model import GraphEdge, GraphModel, GraphNode, depth_apart, with_gradients
 from .names import source_excerpt
 from .reading import strict_json
 from .steps import Steps, picture_of
@@ -24,7 +24,8 @@ SCRIPTS = ("page.js", "page_columns.js", "page_steps.js", "page_modes.js", "page
 def html(graph: GraphModel, title: str, direction: str | None = None, depth: int | None = None,
          theme: str | None = None, film: Frames | None = None) -> str:
     """The page as text; it runs down or to the right, as ``direction`` says, or as the window suits; modules stand open
-    above ``depth`` names. Raises ValueError for a graph whose largest level would have more than `svg.MOST` boxes."""
+    above ``depth`` names (default: where there would be a single box). Raises ValueError for a graph whose largest
+    level would have more than `svg.MOST` boxes."""
     check_theme(theme)
     formulas = len(graph) <= FORMULAS
     graph = with_gradients(graph)
@@ -37,7 +38,7 @@ def html(graph: GraphModel, title: str, direction: str | None = None, depth: int
         "title": title,
         "description": describe(graph),
         **{way: {level.key: _level(level, graph) for level in plan} for way, plan in plans.items()},
-        "depth": depth or 0,
+        "depth": depth_apart(graph) if depth is None else depth,
         "nodes": _nodes(graph, found),
         "steps": Steps(graph).all(),
         "sources": _sources(graph),

@@ -11,6 +11,7 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 from ..tensors.alias import edge_of
@@ -300,6 +301,14 @@ class GraphModel:
             found[node.id] = symbol
             used.add(symbol)
         return found
+
+
+def depth_apart(graph: GraphModel) -> int:
+    """Of how many names the modules are that a first look shows: one more than all operations have in common, as a
+    picture of a single box (a model's only list of layers) says nothing."""
+    paths = {tuple(node.module.split(".")) for node in graph if node.kind == "operation"} or {("",)}
+    ends = zip(min(paths), max(paths), strict=False)
+    return 1 + len(list(takewhile(lambda pair: pair[0] and pair[0] == pair[1], ends)))
 
 
 def with_gradients(graph: GraphModel) -> GraphModel:

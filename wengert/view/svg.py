@@ -8,7 +8,7 @@ from importlib import resources
 
 from .drawing import APART, FORMULAS, Arrow, Drawing, Item, draw, group_of, text_width
 from .layout import Point
-from .model import GraphModel
+from .model import GraphModel, depth_apart
 
 MOST = 5000
 """More boxes than this are no picture: the error says what to do."""
@@ -51,7 +51,7 @@ def drawing_of(graph: GraphModel, direction: str | None = None, depth: int | Non
     """A graph laid out, with modules collapsed below ``depth`` names. Raises ValueError for one that would have more
     than `MOST` boxes."""
     if depth is None:
-        depth = 1 if len(graph) > COLLAPSED_FROM else 0
+        depth = depth_apart(graph) if len(graph) > COLLAPSED_FROM else 0
     groups = group_of(graph, depth) if depth else {}
     lone = sum(1 for node in graph if node.id not in groups and not node.inline)
     boxes = lone + len(set(groups.values()))

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..autograd.questions.answers import bytes_text
-from .model import GraphEdge, GraphModel, GraphNode
+from .model import GraphEdge, GraphModel, GraphNode, depth_apart
 from .values import number, shape_text
 
 SIGNS = {"add": "+", "sub": "-", "mul": "*", "div": "/", "matmul": "@", "pow": "**"}
@@ -18,12 +18,12 @@ DEEPEST = 40
 _ROWS = 40
 
 
-def text(graph: GraphModel, limit: int = 60, depth: int = 1) -> str:
+def text(graph: GraphModel, limit: int = 60, depth: int | None = None) -> str:
     """A tree where the graph has at most ``limit`` nodes and is not too deep for one, then a list; else a table."""
     if not graph.nodes:
         return "an empty graph"
     if len(graph) > limit:
-        return table(graph, depth)
+        return table(graph, depth_apart(graph) if depth is None else depth)
     writer = Tree(graph)
     lines = [line for root in graph.roots for line in writer.branch(root)]
     if max((len(line) - len(line.lstrip(" │└├─")) for line in lines), default=0) > DEEPEST:
@@ -235,11 +235,13 @@ def _row(key: str, nodes: list[GraphNode]) -> str:
     depth = key.count(".") + 1
     calls = len({node.calls[:depth] for node in nodes if node.kind == "operation" and node.module})
     name = (key or "·") + (f" ×{calls}" if calls > 1 else "")
-    row = (
+    head = (
         f"{name if len(name) <= 24 else '…' + name[-23:]:<24} {len(nodes):>6}  {last.size_text:<22} "
-        f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  {operations_text(nodes, 4)}"
+        f"{bytes_text(sum(node.kept for node in nodes)):>9} {time:>9}  "
     )
-    return row[:WIDTH].rstrip()
+    told = (operations_text(nodes, most) for most in (4, 3, 2))
+    words = next((words for words in told if len(head + words) <= WIDTH), operations_text(nodes, 1))
+    return (head + words).rstrip()
 
 
 def operations_text(nodes: Iterable[GraphNode], most: int, late: Container[str] = ()) -> str:

@@ -25,7 +25,7 @@ def reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
 
 
-def from_flags(size_average: bool | None, reduce: bool | None) -> str:
+def from_flags(size_average: bool | Tensor | None, reduce: bool | Tensor | None) -> str:
     """The word for ``size_average`` and ``reduce``, each of which is True where it is None."""
     flags = {"size_average": size_average, "reduce": reduce}
     for name, flag in flags.items():
