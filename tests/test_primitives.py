@@ -69,6 +69,18 @@ def directions(operands: Any, seed: int) -> list[Any]:
     return [random.standard_normal(x.shape) if floating(x) else None for x in operands]
 
 
+@pytest.mark.filterwarnings("error::numpy.exceptions.ComplexWarning")
+@pytest.mark.parametrize("primitive", [p for p in ALL if p.kind == "elementwise"], ids=lambda p: p.name)
+def test_complex_numbers_are_computed_or_refused_and_never_lose_their_imaginary_parts(primitive: Primitive) -> None:
+    for operands, params in samples_of(primitive):
+        given = [torch.tensor(x + 0.5j) if floating(x) else x for x in operands]
+        if any(isinstance(x, Tensor) for x in given):
+            try:
+                primitive(*given, **params)
+            except (TypeError, NotImplementedError) as error:
+                assert "omplex" in str(error)
+
+
 @pytest.mark.parametrize("primitive", ALL, ids=lambda p: p.name)
 def test_says_which_rules_it_lacks_and_why(primitive: Primitive) -> None:
     for rule in ("vjp", "jvp", "batch"):

@@ -23,9 +23,14 @@ def each(function: Rule) -> Rule:
     return lambda xp, x: xp.asarray(vectorised(x), dtype=x.dtype)
 
 
+def doubles(x: Array) -> np.ndarray:
+    """Real numbers of any dtype as float64; TypeError for complex ones, which would lose their imaginary parts."""
+    return np.asarray(x).astype(np.float64, copy=False, casting="same_kind")
+
+
 def of_doubles(formula: Elementwise, by_numpy: Rule, x: Array) -> Any:
     """A formula of doubles on an array of any floats: by its kernel, else by numpy."""
-    wide = np.asarray(x, np.float64)
+    wide = doubles(x)
     found = generated.by_formula(formula, wide)
     return np.asarray(by_numpy(wide) if found is None else found).astype(x.dtype, copy=False)
 

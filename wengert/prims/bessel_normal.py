@@ -83,8 +83,10 @@ def _i1e_derivative(x: Numbers, out: Numbers) -> Any:
     return P.where(apart, P.i0e(x) - out * (P.sgn(x) + 1 / x), 0.5)
 
 
-i1 = of_float("i1", _bessel(1, False), _i1_derivative, "x out", label="SpecialI1", samples=reals(0.3, 3))
-i1e = of_float("i1e", _bessel(1, True), _i1e_derivative, "x out", label="SpecialI1E", samples=reals(0.3, 3))
+i1 = of_float("i1", _bessel(1, False), _i1_derivative, "x out", label="SpecialI1", samples=reals(0.3, 3),
+            refuses=COMPLEX)
+i1e = of_float("i1e", _bessel(1, True), _i1e_derivative, "x out", label="SpecialI1E", samples=reals(0.3, 3),
+             refuses=COMPLEX)
 
 
 def _without_gradient(name: str, order: int, doc: str) -> Primitive:

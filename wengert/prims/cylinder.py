@@ -19,6 +19,7 @@ import numpy as np
 
 from ..core.operands import Array
 from ..core.primitive import Primitive, elementwise
+from ..core.steps import doubles
 
 EULER = 0.57721566490153286
 _FAR = 25.0
@@ -225,7 +226,7 @@ def _spherical(x: Array) -> Array:
 
 def _declare(name: str, function: Callable[[Array], Array], doc: str) -> Primitive:
     def evaluate(xp: ModuleType, x: Array) -> Array:
-        wide = np.asarray(x, np.float64)
+        wide = doubles(x)
         return function(np.atleast_1d(wide)).reshape(wide.shape).astype(x.dtype)
 
     return elementwise(name, evaluate, promotion="float", missing={"vjp": "PyTorch's has none"}, doc=doc)

@@ -31,17 +31,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     >>> F.pad(torch.tensor([[1, 2, 3]]), (2, 1), mode="reflect")
     tensor([[3, 2, 1, 2, 3, 2]])
     """
-    widths = list(integers(sizes_given("pad", "pad", pad), "pad"))
-    if len(widths) % 2:
-        raise ShapeError(f"[pad] Padding length must be divisible by 2; got {tuple(widths)}")
-    if len(widths) // 2 > input.dim():
-        raise ShapeError(
-            f"[pad] Padding length should be less than or equal to two times the input dimension but got padding "
-            f"length {len(widths)} and input of dimension {input.dim()}"
-        )
-    pairs = list(zip(widths[::2], widths[1::2], strict=True))[::-1]
+    pairs = pairs_of(input, pad)
     if mode == "constant":
-        return _constant(input, pairs, 0.0 if value is None else stored_number("pad", value, input.dtype))
+        return filled_around(input, pairs, 0.0 if value is None else value)
     if not isinstance(mode, str):
         raise TypeError(f"pad(): argument 'mode' (position 3) must be str, not {type(mode).__name__}")
     if value not in (None, 0):
@@ -65,7 +57,22 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     return labelled(own(in_format_of(input, given), given), label)
 
 
-def _constant(input: Tensor, pairs: list[tuple[int, int]], value: float) -> Tensor:
+def pairs_of(input: Tensor, pad: Sequence[int]) -> list[tuple[int, int]]:
+    """The widths before and after each of the last dimensions, in their order."""
+    widths = list(integers(sizes_given("pad", "pad", pad), "pad"))
+    if len(widths) % 2:
+        raise ShapeError(f"[pad] Padding length must be divisible by 2; got {tuple(widths)}")
+    if len(widths) // 2 > input.dim():
+        raise ShapeError(
+            f"[pad] Padding length should be less than or equal to two times the input dimension but got padding "
+            f"length {len(widths)} and input of dimension {input.dim()}"
+        )
+    return list(zip(widths[::2], widths[1::2], strict=True))[::-1]
+
+
+def filled_around(input: Tensor, pairs: list[tuple[int, int]], value: complex) -> Tensor:
+    """The tensor with a constant before and after its last dimensions."""
+    value = stored_number("pad", value, input.dtype)
     shape = input.shape
     ends = [(0, 0)] * (len(shape) - len(pairs)) + pairs
     for dim, (before, after) in enumerate(ends):

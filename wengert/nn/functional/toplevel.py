@@ -13,6 +13,7 @@ from ...ops import arange, cat, empty_like, ones_like, stack, zeros_like
 from ...tensors.overrides import asking
 from ...tensors.tensor import Tensor
 from .. import functional as F
+from .padding import filled_around, pairs_of
 
 
 @asking
@@ -151,10 +152,10 @@ def instance_norm(input: Tensor, weight: Tensor | None, bias: Tensor | None, run
 
 
 @asking
-def constant_pad_nd(input: Tensor, pad: Any, value: float = 0) -> Tensor:
-    """`nn.functional.pad` with a constant.
+def constant_pad_nd(input: Tensor, pad: Any, value: complex = 0) -> Tensor:
+    """`nn.functional.pad` with a constant, which may be complex.
 
     >>> torch.constant_pad_nd(torch.tensor([[1, 2]]), (1, 2), 7)
     tensor([[7, 1, 2, 7, 7]])
     """
-    return F.pad(input, pad, "constant", value)
+    return filled_around(input, pairs_of(input, pad), value)
