@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -342,6 +343,8 @@ def _take_along(xp: ModuleType, x: Array, index: Array, dim: int) -> Array:
         found = along.gather(x, index, dim)
         if found is not None:
             return found
+    if x.ndim == index.ndim and all([n <= m for n, m in zip(index.shape, x.shape, strict=True)]):
+        return in_rows(x[_places_along(index, dim)])
     return in_rows(xp.take_along_axis(x[_fitting(x, index, dim)], index, dim))
 
 
@@ -369,8 +372,14 @@ zeros_of = register(Primitive(
 ))
 
 
-def _places_along(xp: ModuleType, index: Array, dim: int) -> tuple[Any, ...]:
-    grid = list(xp.ogrid[tuple(slice(n) for n in index.shape)])
+@lru_cache(maxsize=256)
+def _open_grid(shape: Dims) -> tuple[Array, ...]:
+    """The places of each dimension, which broadcast to the shape; they are never written to."""
+    return tuple(np.ogrid[tuple([slice(n) for n in shape])])
+
+
+def _places_along(index: Array, dim: int) -> tuple[Any, ...]:
+    grid = list(_open_grid(index.shape))
     grid[dim] = index
     return tuple(grid)
 
@@ -385,7 +394,7 @@ def _scatter(xp: ModuleType, x: Array, index: Array, source: Array, dim: int, re
         source = source[tuple(slice(n) for n in index.shape)]
     if _large_scatter(target, index, source, dim, reduce or "put"):
         return result
-    where = _places_along(xp, index, dim)
+    where = _places_along(index, dim)
     if not reduce:
         target[where] = source
     else:
@@ -457,7 +466,7 @@ def _scatter_reduce(xp: ModuleType, x: Array, index: Array, source: Array, dim: 
 
     def combine(target: Array, source: Any, how: str) -> None:
         if not _large_scatter(target, index, source, dim, how):
-            where = _places_along(xp, index, dim)
+            where = _places_along(index, dim)
             if how == "put":
                 target[where] = source
             else:

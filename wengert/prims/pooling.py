@@ -308,7 +308,7 @@ window_spread = linear(
 
 
 def _resample(xp: ModuleType, x: Array, matrix: Array, dim: int) -> Array:
-    moved = xp.moveaxis(x, dim, -1)
+    moved = x.swapaxes(dim, -1)
     if xp.isfinite(x).all():
         result = P.matmul(moved, matrix)
     else:  # where a weight is 0 nothing is read: neither NaN nor infinity is near
@@ -316,7 +316,7 @@ def _resample(xp: ModuleType, x: Array, matrix: Array, dim: int) -> Array:
         for place, weights in enumerate(matrix.T):
             read = xp.flatnonzero(weights)
             result[..., place] = moved[..., read] @ weights[read]
-    return in_rows(xp.moveaxis(result, -1, dim))
+    return in_rows(result.swapaxes(dim, -1))
 
 
 def _resampled(x: Spec, matrix: Spec, dim: int) -> Dims:

@@ -63,6 +63,8 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
                              f"fixed length sequences. However, found offsets of type {type(offsets)}")
+        if padding_idx is None and per_sample_weights is None and input.numel():  # each row counts, in every bag
+            return _of_even_bags(embedding(input, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse), mode)
         places = arange(input.numel()).reshape(input.shape)
         there = full(tuple(input.shape), True)
     elif input.dim() == 1:
@@ -76,6 +78,15 @@ def embedding_bag(input: Tensor, weight: Tensor, offsets: Tensor | None = None, 
     if padding_idx is not None and places.numel():
         there = there & (rows[places] != padding_idx % weight.shape[0])
     return _of_bags(picked, per_sample_weights, places, there, mode)
+
+
+@in_float32
+def _of_even_bags(picked: Tensor, mode: str) -> Tensor:
+    """The sum, mean or largest of the rows in every bag, ``(bags, n, width)``."""
+    if mode == "max":
+        return picked.max(1)[0]
+    total = picked.sum(1)
+    return total if mode == "sum" else total / picked.shape[1]
 
 
 @in_float32

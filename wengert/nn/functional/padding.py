@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, cast
+
+import numpy as np
 
 from ...core.errors import ShapeError
+from ...core.operands import Array
 from ...core.primitive import TRUTHS, P
+from ...core.state import state
 from ...ops import arange
 from ...ops.arguments import integers
 from ...ops.conversion import in_format_of
@@ -50,7 +56,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     given = input
     for dim, (before, after) in enumerate(pairs, start=input.dim() - len(pairs)):
         if before or after:
-            input = input.index_select(dim, _source(input.shape[dim], before, after, mode))
+            index = _places(input.shape[dim], before, after, mode)
+            input = P.index(input, index, places=(False,) * dim + (True,), label="IndexSelect")
     if mode == "circular":  # which PyTorch does not have as one node either
         return own(input.contiguous(), given)
     label = f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D"
@@ -84,11 +91,22 @@ def filled_around(input: Tensor, pairs: list[tuple[int, int]], value: complex) -
     return P.pad(input, widths=tuple(ends)) if value == 0 else P.pad(input, widths=tuple(ends), value=value)
 
 
-def _source(size: int, before: int, after: int, mode: str) -> Tensor:
-    """For every place of the padded dimension the place it is taken from."""
-    places = arange(-before, size + after)
+def _places(size: int, before: int, after: int, mode: str) -> Array | Tensor:
+    """For every place of the padded dimension the place it is taken from. A recording computes them, as sizes vary."""
+    if state.watcher is None:
+        return _known_source(size, before, after, mode)
+    return cast(Tensor, _source(arange(-before, size + after), size, before, after, mode))
+
+
+@lru_cache(maxsize=256)
+def _known_source(size: int, before: int, after: int, mode: str) -> Array:
+    return cast(Array, _source(np.arange(-before, size + after), size, before, after, mode))
+
+
+def _source(places: Any, size: int, before: int, after: int, mode: str) -> Any:
+    """Of places from −before on, in an array or a tensor, those from which they are taken."""
     if mode == "replicate":
-        return places.clamp(0, size - 1)
+        return places.clip(0, size - 1)
     if mode == "circular":
         if max(before, after) > size:
             raise ShapeError(
@@ -101,5 +119,4 @@ def _source(size: int, before: int, after: int, mode: str) -> Tensor:
             "[pad] Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
             f"{(before, after)} for a dimension of size {size}"
         )
-    mirrored = places.abs()
-    return (size - 1) - (mirrored - (size - 1)).abs()
+    return (size - 1) - abs(abs(places) - (size - 1))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import inf, prod
 from typing import Any
 
@@ -406,6 +407,13 @@ def _bounds(size: int, count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any
     return places * size // count, -((places + 1) * size // -count)
 
 
+@lru_cache(maxsize=256)
+def _shares(size: int, count: int) -> np.ndarray[Any, Any]:
+    """What each element has in the mean of each window."""
+    (starts, stops), each = _bounds(size, count), np.arange(size)[:, None]
+    return np.where((starts <= each) & (each < stops), 1.0 / (stops - starts), 0.0)
+
+
 @in_float32
 def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
     out = _wanted(f"adaptive_avg_pool{rank}d", rank, input, output_size)
@@ -417,9 +425,7 @@ def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
         return labelled(_avg_pool(rank, input, size, size, 0, False, True, None), f"AdaptiveAvgPool{rank}D")
     given = input
     for dim, count in enumerate(out, start=-rank):
-        n = input.shape[dim]
-        (starts, stops), each = _bounds(n, count), np.arange(n)[:, None]
-        shares = tensor(np.where((starts <= each) & (each < stops), 1.0 / (stops - starts), 0.0), dtype=input.dtype)
+        shares = tensor(_shares(input.shape[dim], count), dtype=input.dtype)
         input = P.resample(input, shares, dim=dim % input.dim())
     return labelled(own(_laid(rank, input, given), given), f"AdaptiveAvgPool{rank}D")
 

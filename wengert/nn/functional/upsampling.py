@@ -7,8 +7,9 @@ the others.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -188,6 +189,7 @@ def _step(n: int, count: int, scale: float | None) -> float:
     return n / count if scale is None else 1.0 / scale
 
 
+@lru_cache(maxsize=256)
 def _nearest(n: int, count: int, scale: float | None, exact: bool) -> Any:
     """The place from which each element is taken. In single precision, as PyTorch: it decides where it is a tie."""
     step = np.float32(_step(n, count, scale))
@@ -197,15 +199,15 @@ def _nearest(n: int, count: int, scale: float | None, exact: bool) -> Any:
 
 def _pick(input: Tensor, dim: int, places: Any) -> Tensor:
     """The elements at ``places``; where each is repeated as often as all others, without an index."""
-    n, count = input.shape[dim], len(places)
-    times = count // n
-    if count == times * n and (places == np.arange(count) // times).all():
-        spread = (*input.shape[: dim + 1], times, *input.shape[dim + 1 :])
-        wide = input.unsqueeze(dim + 1).expand(spread)
-        return wide.reshape(*input.shape[:dim], count, *input.shape[dim + 1 :])
-    return input.index_select(dim, tensor(places))
+    sizes, count = tuple(input.shape), len(places)
+    times = count // sizes[dim]
+    if count == times * sizes[dim] and (places == np.arange(count) // times).all():
+        wide = P.expand(input.unsqueeze(dim + 1), shape=(*sizes[: dim + 1], times, *sizes[dim + 1 :]))
+        return P.reshape(wide, shape=(*sizes[:dim], count, *sizes[dim + 1 :]))
+    return cast(Tensor, P.index(input, places, places=(False,) * dim + (True,), label="IndexSelect"))
 
 
+@lru_cache(maxsize=256)
 def _matrix(n: int, count: int, scale: float | None, align: bool, cubic: bool) -> Any:
     """The linear map from ``n`` elements to ``count``, as an ``(n, count)`` matrix."""
     if align:
@@ -221,6 +223,7 @@ def _matrix(n: int, count: int, scale: float | None, align: bool, cubic: bool) -
     return matrix
 
 
+@lru_cache(maxsize=256)
 def _smooth_matrix(n: int, count: int, scale: float | None, align: bool, mode: str) -> Any:
     """`_matrix` with a kernel as wide as the step where elements become fewer, as Pillow has it."""
     step = (n - 1) / (count - 1) if align and count > 1 else 0.0 if align else _step(n, count, scale)
