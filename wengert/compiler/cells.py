@@ -155,8 +155,8 @@ def _turned_weight(cell: Cell, product: Geometry, products: Products, name: str)
     lanes, vectors, gates, width, depth = product.lanes, product.tile_vectors, cell.gates, cell.width, cell.state
     code = Code(name)
     operands, start, stop = code.parameters
-    table, element = code.address(operands, 0), Vectors(code, cell.dtype, products.machine).element
-    weight, panels = code.address(table, 0), code.address(table, 1)
+    element = Vectors(code, cell.dtype, products.machine).element
+    weight, panels = code.addresses(operands, 2)
     with code.loop(stop, start=start) as panel:
         for k in range(vectors):
             gate, group = k % gates, k // gates
@@ -188,9 +188,7 @@ class _Writer:
         names = ["walk", *cell.weights(), *(name for side in cell.operands(0, 0) for name in side),
                  *cell.scratch(self.products.machine, 0)]
         operands, first, last = code.parameters
-        table = code.address(operands, 0)
-        for number, name in enumerate(names):
-            self.places[name] = code.address(table, number)
+        self.places.update(zip(names, code.addresses(operands, len(names)), strict=True))
         walk = self.places["walk"]
         steps, sequences, parts = (code.word(walk, number) for number in (STEPS, SEQUENCES, PARTS))
         with code.loop(last, start=first) as part:

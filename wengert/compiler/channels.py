@@ -282,8 +282,7 @@ class _WindowsWriter(Writer):
         code, form = self.code, self.form
         operands, start, stop = code.parameters
         names = ["x", "weight", *["bias"] * form.bias, "out"]
-        table = code.address(operands, 0)
-        bases = {name: code.address(table, k) for k, name in enumerate(names)}
+        bases = dict(zip(names, code.addresses(operands, len(names)), strict=True))
         # An item has some tiles, and all channels of them; of a large weight one block, for as many tiles as may be.
         every = form.groups * self.blocks
         weight = prod([a.size for a in form.places]) * form.groups * form.inner * form.outer

@@ -239,6 +239,11 @@ class Code:
         """An entry of a table that is an address."""
         return self.load(POINTER, table, index, align=8)
 
+    def addresses(self, operands: Operand, count: int) -> list[Operand]:
+        """The addresses in the table that is a function's first operand."""
+        table = self.address(operands, 0)
+        return [self.address(table, number) for number in range(count)]
+
     def store(self, value: Operand, pointer: Operand, align: int = 1) -> None:
         """Write a value to an address."""
         self.do(f"store {value.type} {value.text}, ptr {pointer.text}, align {align}")

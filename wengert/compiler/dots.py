@@ -77,8 +77,7 @@ class _Writer(Writer):
         code, form = self.code, self.form
         operands, start, stop = code.parameters
         names = ["x", "weight", *["bias"] * form.bias, "out"]
-        table = code.address(operands, 0)
-        bases = {name: code.address(table, k) for k, name in enumerate(names)}
+        bases = dict(zip(names, code.addresses(operands, len(names)), strict=True))
         per_item = lifted(lambda tiles: max(1, tiles // ITEMS), self.tiles)
         with code.loop(stop, start=start) as item:
             low = code.mul(item.index, per_item)

@@ -94,8 +94,7 @@ class _PlacesWriter(Writer):
     def written(self) -> Written:
         code, form = self.code, self.form
         operands, start, stop = code.parameters
-        table = code.address(operands, 0)
-        x, y, out = (code.address(table, k) for k in range(3))
+        x, y, out = code.addresses(operands, 3)
         reads = prod([a.size for a in self.reads])
         sums = code.stack(f"[{len(self.points) * self.width} x {self.vectors.real_type}]", align=64)
         items = form.parts * form.groups * self.tiles * self.blocks

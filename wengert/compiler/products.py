@@ -287,7 +287,7 @@ class Products:
                 lay: Callable[[Code, Geometry, Operand, Operand, Operand], None]) -> Code:
         code = self._code(name)
         operands, start, stop = code.parameters
-        source, panels = _operands(code, operands, 2)
+        source, panels = code.addresses(operands, 2)
         with code.loop(stop, start=start) as item:
             lay(code, product, item.index, source, panels)
         code.done()
@@ -300,7 +300,7 @@ class Products:
         code = self._code(name)
         code.plain = True
         operands, start, stop = code.parameters
-        left, right, panels, laid, *more = _operands(code, operands, 4 if ending else 5)
+        left, right, panels, laid, *more = code.addresses(operands, 4 if ending else 5)
         end: Ending | None = None
         if ending is not None:
             self.functions += ending
@@ -650,12 +650,6 @@ def _within(code: Code, part: Part, spans: Operand, number: Index) -> tuple[Oper
     start, stop = (code.word(spans, code.add(code.mul(number, 2), end)) for end in (0, 1))
     further = code.call(WORD, "llvm.smax.i64", code.sub(start, part.start), word(0))
     return further, code.sub(code.least(code.sub(stop, part.start), part.size), further)
-
-
-def _operands(code: Code, operands: Operand, count: int) -> list[Operand]:
-    """The addresses in the table that is a function's first operand."""
-    table = code.address(operands, 0)
-    return [code.address(table, number) for number in range(count)]
 
 
 def divided(code: Code, index: Operand, size: int) -> tuple[Operand, Operand]:

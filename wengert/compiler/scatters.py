@@ -46,8 +46,7 @@ class Scatter:
         code = Code(name, visible=False)
         vectors = Vectors(code, self.dtype, replace(machine, vector_bytes=lanes * size))
         operands, start, stop = code.parameters
-        table = code.address(operands, 0)
-        source, index, out = (code.address(table, k) for k in range(3))
+        source, index, out = code.addresses(operands, 3)
         with code.loop(stop, start=start) as item:
             cut, lead = code.rest(item.index, self.cuts), code.div(item.index, self.cuts)
             moved = (vectors.at(source, code.mul(lead, self.source[0])),

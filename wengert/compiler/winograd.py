@@ -67,8 +67,7 @@ class Transform(Form):
         writer = Writer(self, name, machine, self.count, visible)
         code, v = writer.code, writer.vectors
         operands, start, stop = code.parameters
-        table = code.address(operands, 0)
-        weight, out = (code.address(table, k) for k in range(2))
+        weight, out = code.addresses(operands, 2)
         per_item = -(-self.count // (ITEMS * v.lanes)) * v.lanes
         low = code.mul(start, per_item)
 
@@ -176,8 +175,7 @@ class _Writer(Writer):
         code, form = self.code, self.form
         operands, start, stop = code.parameters
         names = ["x", "weight", *["bias"] * form.bias, "out"]
-        table = code.address(operands, 0)
-        bases = {name: code.address(table, k) for k, name in enumerate(names)}
+        bases = dict(zip(names, code.addresses(operands, len(names)), strict=True))
         self.elements = code.stack(f"[{POINTS * self.batch * self.line} x {self.element}]", align=64)
         self.products = code.stack(f"[{POINTS * self.batch * self.width * self.lanes} x {self.element}]", align=64)
         self.places = code.stack(f"[{3 * self.batch} x i64]")

@@ -161,8 +161,7 @@ class _SumsWriter(Writer):
     def written(self) -> Written:
         code, form, tiles = self.code, self.form, self.form.tiles
         operands, start, stop = code.parameters
-        table = code.address(operands, 0)
-        x, y, out, elements = (code.address(table, k) for k in range(4))
+        x, y, out, elements = code.addresses(operands, 4)
         cotangents = self.at(elements, POINTS * self.pitches[0])
         self.nothing = code.stack(f"[{self.layout.out_line} x {self.element}]", align=64)
         with code.loop(self.layout.out_line, step=self.lanes) as loop:
@@ -275,8 +274,7 @@ class Ending:
         writer = Writer(form, name, machine, form.outer, visible)
         code, v = writer.code, writer.vectors
         operands, start, stop = code.parameters
-        table = code.address(operands, 0)
-        sums, out = (code.address(table, k) for k in range(2))
+        sums, out = code.addresses(operands, 2)
         with code.loop(code.mul(stop, form.inner), start=code.mul(start, form.inner)) as c:
             source, target = writer.moved(sums, c.index, layout.out_line), writer.moved(out, c.index, form.outer)
 
