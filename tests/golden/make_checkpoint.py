@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import torch
 
-
-def contents() -> dict[str, Any]:
-    """What the file holds; ``tests/test_io.py`` builds the same with wengert."""
+def contents(torch: ModuleType) -> dict[str, Any]:
+    """What the file holds, made with PyTorch; ``tests/test_io.py`` makes the same with wengert."""
     torch.manual_seed(0)
     base = torch.arange(12.0).view(3, 4)
     model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1))
@@ -68,5 +67,7 @@ def contents() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    torch.save(contents(), Path(__file__).with_name("checkpoint.pt"))
-    torch.save(contents(), Path(__file__).with_name("legacy.pt"), _use_new_zipfile_serialization=False)
+    import torch
+
+    torch.save(contents(torch), Path(__file__).with_name("checkpoint.pt"))
+    torch.save(contents(torch), Path(__file__).with_name("legacy.pt"), _use_new_zipfile_serialization=False)

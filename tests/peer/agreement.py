@@ -140,12 +140,8 @@ def agree(
             except Exception as error:  # noqa: BLE001 - the class of error is what is compared
                 results.append((None, made, error))
     (got, mine, problem), (want, theirs, expected) = results
-    if expected is not None:
-        assert problem is not None, f"PyTorch raises {expected!r}, wengert gives {got!r}"
-        assert isinstance(problem, builtin_kind(expected)), f"PyTorch raises {expected!r}, wengert {problem!r}"
+    if both_raise(problem, expected, got):
         return
-    if problem is not None:
-        raise problem
     same(got, want, exact)
     same([x for x in mine if is_tensor(x)], [x for x in theirs if is_tensor(x)], exact)  # what was written to
     if layout:
@@ -159,6 +155,17 @@ def agree(
                     derivatives(torch, function, values, twice),
                     exact=False,
                 )
+
+
+def both_raise(ours: Exception | None, theirs: Exception | None, got: Any = "something") -> bool:
+    """Whether PyTorch raised. Asserts that wengert, which ``got`` something otherwise, raised an error of the same
+    built-in class then, and raises wengert's own where PyTorch raised none."""
+    if theirs is not None:
+        assert ours is not None, f"PyTorch raises {theirs!r}, wengert gives {got!r}"
+        assert isinstance(ours, builtin_kind(theirs)), f"PyTorch raises {theirs!r}, wengert {ours!r}"
+    elif ours is not None:
+        raise ours
+    return theirs is not None
 
 
 def builtin_kind(error: Exception) -> type[BaseException]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import wengert
-from tests.peer.agreement import builtin_kind
+from tests.peer.agreement import both_raise
 
 
 def outcome(module: Any, program: Callable[[Any], Any]) -> tuple[Any, Exception | None, list[type[Warning]]]:
@@ -34,12 +34,8 @@ def both(program: Callable[[Any], Any], rtol: float = 1e-6, atol: float = 1e-7, 
     ``warned``."""
     got, problem, said = outcome(wengert, program)
     want, expected, wanted = outcome(torch, program)
-    if expected is not None:
-        assert problem is not None, f"PyTorch raises {expected!r}, wengert gives {got!r}"
-        assert isinstance(problem, builtin_kind(expected)), f"PyTorch raises {expected!r}, wengert {problem!r}"
+    if both_raise(problem, expected, got):
         return
-    if problem is not None:
-        raise problem
     if warned:
         assert said == wanted, (said, wanted)
     agree(got, want, rtol, atol)
