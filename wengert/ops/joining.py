@@ -380,7 +380,8 @@ def repeat(self: Tensor, *repeats: Any, **named: Any) -> Tensor:
     pairs = list(zip(times, shape, strict=True))
     ones = P.reshape(self, shape=tuple(itertools.chain(*((1, n) for _, n in pairs))))
     wide = expand(ones, *itertools.chain(*pairs)) if pairs else ones
-    return own(P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat"))
+    whole = P.reshape(P.clone(wide, order="C"), shape=tuple(m * n for m, n in pairs), label="Repeat")
+    return labelled(own(whole), "Repeat", repeats=tuple(times), self_sym_sizes=self.shape)
 
 
 @function(out=False)
@@ -514,14 +515,14 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
         raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     order = list(range(input.ndim))
     order[first], order[second] = second, first
-    k %= 4
+    turns, k = k, k % 4
     if k == 2:
         turned = P.flip(input, dims=(first, second))
     elif k == 1:
         turned = own(P.permute(P.flip(input, dims=(second,)), dims=tuple(order)))
     else:
         turned = P.flip(P.permute(input, dims=tuple(order)), dims=(second,)) if k else P.clone(input)
-    return labelled(turned, "Rot90")
+    return labelled(turned, "Rot90", k=turns, dims=tuple(dims))
 
 
 # --- matrices ---------------------------------------------------------------------------------------------------------
@@ -563,7 +564,8 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     for place in sorted((first, second)):
         shape.insert(place, side)
     step = (P.diagonal, {"offset": offset, "dim1": first, "dim2": second})
-    return labelled(P.view_adjoint(input, step=step, shape=tuple(shape)), "DiagEmbed")
+    return labelled(P.view_adjoint(input, step=step, shape=tuple(shape)), "DiagEmbed", offset=offset,
+                    dim1=first, dim2=second)
 
 
 @function(checked=True)
@@ -580,7 +582,8 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     if input.ndim == 1:
         return diag_embed(input, diagonal)
-    return labelled(P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1)), "DiagonalBackward0_copy")
+    return labelled(P.clone(P.diagonal(input, offset=diagonal, dim1=0, dim2=1)), "DiagonalBackward0_copy",
+                    offset=diagonal, dim1=0, dim2=1, self_sym_sizes=input.shape)
 
 
 @function(out=False, checked=True)

@@ -571,4 +571,4 @@ def trace(input: Any) -> Tensor:
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     diagonal = P.diagonal(input, offset=0, dim1=0, dim2=1)
-    return labelled(P.sum(diagonal, dim=(0,)), "Trace")
+    return labelled(P.sum(diagonal, dim=(0,)), "Trace", self_sym_sizes=input.shape)

@@ -113,7 +113,8 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """
     if input._data.dtype.kind in "cW":
         raise RuntimeError("nansum does not support complex inputs")
-    return labelled(sum(_without_nan(_to(input, dtype)), dim, keepdim, dtype=dtype), "Nansum")
+    return labelled(sum(_without_nan(_to(input, dtype)), dim, keepdim, dtype=dtype), "Nansum",
+                    dim=(dim,) if isinstance(dim, int) else dim, keepdim=keepdim)
 
 
 @function()

@@ -22,6 +22,7 @@ from ..core.operands import Cotangent, Saved
 from ..core.primitive import P, Primitive
 from ..core.spec import Size
 from ..core.state import state
+from .saved_words import RESULTS, ROLES, computed, words_of
 
 Edge: TypeAlias = "Node | Out | Leaf"
 """Where a value comes from and its cotangent goes: a node, one output of a node that has several, or a leaf."""
@@ -160,10 +161,11 @@ class Node:
             parts.append(tensor)
         return tuple(parts)
 
-    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Restorer, only: int | None = None
-             ) -> None:
-        """Replaces each saved array, or the ``only`` one at that place, by what ``pack(tensor)`` gives, from which
-        ``unpack`` brings it back. Versions are not checked any more, as what was packed may be a copy."""
+    def pack(self, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], make: Restorer, only: int | None = None,
+             part: int | None = None) -> None:
+        """Replaces each saved array, or the ``only`` one at that place (of several, that ``part``), by what
+        ``pack(tensor)`` gives, from which ``unpack`` brings it back. Versions are not checked any more, as what was
+        packed may be a copy."""
         if not self.guards:
             return
 
@@ -189,7 +191,8 @@ class Node:
 
         count = len(self.edges)
         self.saved = tuple([
-            tuple([packed(part, None, only in (None, i)) for part in value]) if type(value) is tuple and i == count
+            tuple([packed(each, None, only in (None, i) and part in (None, k)) for k, each in enumerate(value)])
+            if type(value) is tuple and i == count
             else packed(value, self.edge_at(i, False) if is_data(value) else None, only in (None, i))
             for i, value in enumerate(self.saved)])
         self.guards = tuple(left)
@@ -280,11 +283,6 @@ def kinked(grad: Any, saved: Saved) -> Any:
     return grad
 
 
-_RESULTS = ("result", "output", "out")
-_ROLES = {"self": 0, "input": 0, "condition": 0, "mat1": 0, "other": 1, "exponent": 1, "mat2": 1, "weight": 1, "end": 1,
-          "tensor1": 1, "tensor2": 2, "bias": 2}
-"""At which operand's place PyTorch's word for a saved value stands."""
-
 def _shown(self: Node, word: str) -> Any:
     """What PyTorch shows of a node under ``_saved_...``: saved values by their role, and parameters; under
     ``_raw_saved_...`` a `SavedTensor` for the value."""
@@ -292,27 +290,66 @@ def _shown(self: Node, word: str) -> Any:
     if not (raw or word.startswith("_saved_")):
         raise AttributeError(f"{self.name()!r} object has no attribute {word!r}")
     role = word.removeprefix("_raw").removeprefix("_saved_")
-    if role in self.params and not raw:
-        return self.params[role]
     if self.rare is not None and role in self.rare.get("saved", ()):
         return self.rare["saved"][role]
+    known = words_of(self)
+    composed = self.rare is not None and "label" in self.rare
+    source = (None if composed else "") if known is None else known.get(role)
+    try:
+        if source is not None:
+            return _found(self, role, source, raw)
+        raise LookupError(role)
+    except (LookupError, TypeError):  # this node has no such parameter, or has not saved the value
+        raise AttributeError(f"{self.name()!r} object has no attribute {word!r}: it has not saved that") from None
+
+
+def _found(self: Node, role: str, source: str, raw: bool) -> Any:
+    """What stands at the place ``source`` of a node, of which `saved_words` says more; for ``""`` where the role says.
+    Raises LookupError for what is not there."""
     last = len(self.edges)
+    named = source[1:] if source[:1] == "." else role if source == "" and role in self.params else None
+    if named in self.params and not raw:
+        return self.params[named]
+    if source[:1] == "=" and not raw:
+        return int(source[1:])
+    if role in ("keepdim", "upper", "full_matrices"):  # where it was left out
+        return False
+    given = self.params.get("places", ())
     if role == "indices" and "places" in self.params:
+        before = last - sum(map(bool, given))
         if raw:
-            counted = itertools.count(1)
-            return tuple([SavedTensor(self, next(counted) if given else None) for given in self.params["places"]])
-        found = iter(self.unpack(restored)[1:last])
-        return tuple([next(found) if given else None for given in self.params["places"]])
-    if role in ("self_sym_sizes", "self_sizes") and self.saved is not None:
-        return Size(self.saved[last + 1][0])
-    place = last if role in _RESULTS else _ROLES.get(role, last)
-    if place < last or role in _RESULTS:
-        if raw and (self.saved is None or self.saved[place] is not None):
-            return SavedTensor(self, place)
-        value = _shown_value(self, place)
-        if value is not None:
-            return value
-    raise AttributeError(f"{self.name()!r} object has no attribute {word!r}: it has not saved that")
+            counted = itertools.count(before)
+            return tuple([SavedTensor(self, next(counted) if each else None) for each in given])
+        found = iter(self.unpack(restored)[before:last])
+        return tuple([next(found) if each else None for each in given])
+    if self.saved is None:
+        self.unpack(None)  # which raises: they were freed
+    if role in ("self_sym_sizes", "self_sizes") or source[:5] == "shape":
+        return Size(self.saved[last + 1][int(source[6:] or 0)])
+    if source[:1] == "!" and not source.startswith("!number."):
+        value = computed(self, source[1:])
+        if value is None and not source.startswith("!dims"):
+            raise LookupError(role)
+        return value
+    place, _, part = source.removeprefix("!number.").partition(".")
+    at = last if place == "out" or (not place and role in RESULTS) else int(place) if place else ROLES[role]
+    if at > last or at == last and place != "out" and role not in RESULTS:
+        raise LookupError(role)
+    if raw and self.saved[at] is not None:
+        return SavedTensor(self, at, int(part) if part else None)
+    value = _shown_value(self, at)
+    value = value[int(part)] if part and value is not None else value
+    if source.startswith("!number.") and not is_data(value) and isinstance(value, (int, float, complex)):
+        return restored(np.asarray(value), None)  # PyTorch's nodes keep a number that is multiplied by as a tensor
+    if value is None and source == "":
+        raise LookupError(role)
+    return value
+
+
+def _listed(self: Node) -> list[str]:
+    """The attributes of a node, and the words under which it shows what it has saved."""
+    rare = () if self.rare is None else tuple(self.rare.get("saved", ()))
+    return [*object.__dir__(self), *[f"_saved_{word}" for word in (*(words_of(self) or ()), *rare)]]
 
 
 def _shown_value(node: Node, place: int) -> Any:
@@ -343,16 +380,24 @@ class SavedTensor:
     tensor([2.7183, 2.7183], grad_fn=<ExpBackward0>)
     """
 
-    def __init__(self, node: Node | None = None, place: int | None = None) -> None:
+    def __init__(self, node: Node | None = None, place: int | None = None, part: int | None = None) -> None:
         if node is None:
             raise RuntimeError("[SavedTensor] Trying to create a SavedTensor object from Python is forbidden; ask a "
                                "node for what it has saved: y.grad_fn._raw_saved_self")
-        self._node, self._place = node, -1 if place is None else place
+        self._node, self._place, self._part = node, -1 if place is None else place, part
 
-    def _packed(self) -> Packed | None:
+    def _parts(self) -> tuple[Any, ...]:
+        """What is saved there: one value, or those of several results."""
         saved = None if self._node.saved is None else self._node.saved[self._place]
         parts = saved if type(saved) is tuple else (saved,)
-        return next((part for part in parts if type(part) is Packed), None)
+        return parts if self._part is None else (parts[self._part],)
+
+    def _packed(self) -> Packed | None:
+        return next((part for part in self._parts() if type(part) is Packed), None)
+
+    def _value(self) -> Any:
+        value = _shown_value(self._node, self._place)
+        return value if self._part is None else value[self._part]
 
     @property
     def data(self) -> Any:
@@ -361,13 +406,13 @@ class SavedTensor:
         packed = self._packed()
         if packed is not None:
             return packed.handle
-        value = _shown_value(self._node, self._place)
+        value = self._value()
         output = self._place >= len(self._node.edges)
         return value.detach() if output and hasattr(value, "detach") else value
 
     def unpack(self) -> Any:
         """The value brought back, as a tensor on the tape."""
-        return _shown_value(self._node, self._place)
+        return self._value()
 
     @property
     def unpack_hook(self) -> Callable[[Any], Any] | None:
@@ -386,16 +431,16 @@ class SavedTensor:
         if saved is None:
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor after it has been freed. Saved "
                             "intermediate values of the graph are freed when you call .backward(); register before it")
-        parts = None if self._place < 0 else saved[self._place]
-        if parts is None:
+        parts = () if self._place < 0 else self._parts()
+        if not [part for part in parts if part is not None]:
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor with value None is forbidden; "
                             "ask another of what the node has saved")
-        if any([type(part) is Packed for part in (parts if type(parts) is tuple else (parts,))]):
+        if any([type(part) is Packed for part in parts]):
             raise GradError("[register_hooks] Calling register_hooks on a saved tensor whose hooks have already been "
                             "set. Hint: only one pair of hooks is allowed at a time.")
         before, state.grad = state.grad, False
         try:
-            self._node.pack(pack_hook, unpack_hook, restored, self._place)
+            self._node.pack(pack_hook, unpack_hook, restored, self._place, self._part)
         finally:
             state.grad = before
 
@@ -410,7 +455,7 @@ def named(node: Any) -> Any:
     if kind is Node or kind is HalfNode:
         name = node.name()
         if (kind, name) not in _classes:
-            body = {"__slots__": (), "__module__": kind.__module__, "__getattr__": _shown}
+            body = {"__slots__": (), "__module__": kind.__module__, "__getattr__": _shown, "__dir__": _listed}
             _classes[kind, name] = type(name, (kind,), body)
         node.__class__ = _classes[kind, name]
     return node

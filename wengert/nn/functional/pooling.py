@@ -326,7 +326,8 @@ def _avg_pool(rank: int, input: Tensor, kernel_size: Any, stride: Any, padding: 
         mean = total * (1.0 / prod(size))
     else:
         mean = total / _counts(input, total, size, steps, ends, count_include_pad)
-    return labelled(mean, f"AvgPool{rank}D")
+    return labelled(mean, f"AvgPool{rank}D", kernel_size=size, stride=steps, padding=ends, ceil_mode=bool(ceil_mode),
+                    count_include_pad=count_include_pad, divisor_override=divisor)
 
 
 def _counts(input: Tensor, total: Tensor, size: Any, stride: Any, padding: Any, include: bool) -> Tensor:

@@ -51,7 +51,9 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mod
     # Who looks on or transforms sees the steps.
     how = P.grid_sample if state.watcher is None else sampled
     total = how(input, grid, mode=mode, padding=padding_mode, align=align)
-    return labelled(total, f"GridSampler{input.dim() - 2}D")
+    return labelled(total, f"GridSampler{input.dim() - 2}D", align_corners=align,
+                    interpolation_mode=GRID_SAMPLE_INTERPOLATION_MODES[mode],
+                    padding_mode=GRID_SAMPLE_PADDING_MODES[padding_mode])
 
 
 _DEFAULT_CHANGED = (
