@@ -61,7 +61,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "circular":  # which PyTorch does not have as one node either
         return own(input.contiguous(), given)
     label = f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{len(pairs)}D"
-    return labelled(own(in_format_of(input, given), given), label, padding=tuple(widths))
+    return labelled(own(in_format_of(input, given), given), label,
+                    padding=tuple([width for pair in reversed(pairs) for width in pair]))
 
 
 def pairs_of(input: Tensor, pad: Sequence[int]) -> list[tuple[int, int]]:
