@@ -131,7 +131,7 @@ def classes() -> dict[str, dict[str, dict[str, str]]]:
     found: dict[str, dict[str, dict[str, str]]] = {name: {} for name in _COMPOSED}
     for line in _CLASSES.replace("\\\n", "").strip().splitlines():
         words, _, names = line.partition(": ")
-        places = dict(word.split("=", 1) if "=" in word else (word, "") for word in words.split())
+        places = {word: place for word, _, place in (word.partition("=") for word in words.split())}
         for name in names.split():
             name, _, primitive = name.partition("/")
             full = f"{name[:-1]}Backward1" if name in _SECOND else f"{name[:-1]}Backward2" if name == "Squeeze2" \
@@ -173,17 +173,17 @@ def _exchanged(node: Any) -> tuple[int, ...]:
     return tuple([i for i, dim in enumerate(node.params["dims"]) if i != dim]) or (0, 0)
 
 
-def _selected(node: Any) -> tuple[int, int] | None:
+def _selected(node: Any, which: int) -> int | None:
     """Dimension and position where one position was selected."""
     numbers = [(i, place) for i, place in enumerate(node.params["index"]) if not isinstance(place, slice)]
-    return numbers[0] if len(numbers) == 1 else None
+    return numbers[0][which] if len(numbers) == 1 else None
 
 
-def _sliced(node: Any) -> tuple[int, ...] | None:
+def _sliced(node: Any, which: int) -> int | None:
     """Dimension, start, end and step where one dimension was sliced."""
     slices = [(i, *place.indices(node.saved[-1][0][i])) for i, place in enumerate(node.params["index"])
               if place != slice(None)]
-    return slices[0] if len(slices) == 1 else None
+    return slices[0][which] if len(slices) == 1 else None
 
 
 def _padding(node: Any) -> tuple[int, ...]:
@@ -210,9 +210,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "only_dim": lambda node: node.params["dim"][0],
     "split_size": lambda node: node.params["sizes"][0], "indexed_dim": lambda node: len(node.params["places"]) - 1,
     "exchanged": lambda node, which: _exchanged(node)[which], "placed": _new_place, "left_out": _left_out,
-    "selected": lambda node, which: None if _selected(node) is None else _selected(node)[which],
-    "sliced": lambda node, which: None if _sliced(node) is None else _sliced(node)[which],
-    "padding": _padding, "strides": _strides,
+    "selected": _selected, "sliced": _sliced, "padding": _padding, "strides": _strides,
     "forward_norm": lambda node: _FORWARD_NORMS.index(node.params["norm"]),
     "backward_norm": lambda node: _BACKWARD_NORMS.index(node.params["norm"]),
     "norm": lambda node: (_BACKWARD_NORMS if node.params["inverse"] else _FORWARD_NORMS).index(node.params["norm"]),
