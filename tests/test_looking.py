@@ -50,6 +50,12 @@ def test_a_good_program_prints_what_it_prints_and_nothing_is_found(tmp_path: Pat
     ("torch.optim.Adam(model.parameters()", "torch.optim.Adam(model[0].parameters()", ["not_optimized"]),
     ("torch.optim.Adam(model.parameters()", "torch.optim.Adam(nn.Linear(4, 8).parameters()", ["not_optimized"]),
     ("model.eval()\n", "model.eval()\nfor _ in range(0): pass\n", []),
+    ("loss.backward()\n    optimizer.step()\n", "optimizer.step()\n    loss.backward()\n", ["no_gradient"]),
+    ("loss.backward()\n", "loss.backward()\n    optimizer.zero_grad()\n", ["no_gradient"]),
+    ("F.cross_entropy(model(x), y)\n", "F.cross_entropy(model[3](model[:2](x).detach()), y)\n", ["cut"]),
+    ("F.cross_entropy(model(x), y)\n", "(model(x).argmax(1) != y).float().mean()\n", ["no_history"]),
+    ("F.cross_entropy(model(x), y)\n", "-(model(x).log_softmax(1) * F.one_hot(y, 3)).sum()\n", []),
+    ("nn.ReLU()", "nn.BatchNorm1d(8), nn.ReLU()", []),
 ], ids=lambda value: value if isinstance(value, str) and len(value) < 20 else None)
 def test_what_is_wrong_is_found(tmp_path: Path, old: str, new: str, kinds: list[str]) -> None:
     assert old in GOOD
@@ -72,6 +78,23 @@ for step in range(4):
     of_made.zero_grad()
     F.softplus(-told(false)).mean().backward()
     of_made.step()
+"""
+    done = command(tmp_path, "doctor", source)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "doctor: nothing found\n", "")
+
+
+def test_a_target_network_that_no_optimizer_holds_is_no_finding(tmp_path: Path) -> None:
+    source = HEAD + """
+policy, target = nn.Linear(4, 3), nn.Linear(4, 3)
+target.load_state_dict(policy.state_dict())
+optimizer = torch.optim.SGD(policy.parameters(), 0.01)
+for step in range(4):
+    x, wanted = torch.randn(8, 4), torch.zeros(8)
+    with torch.no_grad():
+        wanted[:] = 1 + target(x).max(1).values
+    optimizer.zero_grad()
+    F.mse_loss(policy(x).max(1).values, wanted).backward()
+    optimizer.step()
 """
     done = command(tmp_path, "doctor", source)
     assert (done.returncode, done.stdout, done.stderr) == (0, "doctor: nothing found\n", "")

@@ -231,12 +231,15 @@ def step(model: Module, optimizer: Any, trained: list[tuple[str, Any]], stepped:
             caller,
             "make the optimizer after the model is complete: optimizer = SGD(model.parameters(), ...)",
         )
+    largest = max((_rms(parameter.grad) for _, parameter in trained), default=0.0)
     for (name, parameter), each in zip(trained, stepped, strict=True):
         line = origin(model, name) or caller
         if id(parameter) not in known:
             text = f"{name} has a gradient, but the optimizer does not hold it"
             cure = "pass model.parameters() to the optimizer, after the last layer is made"
             yield Symptom("not_optimized", text, line, cure, name)
+        elif _rms(parameter.grad) < VANISHED * largest:
+            continue  # a bias before a normalisation has no gradient but rounding; of weights `_sizes` has told
         elif np.array_equal(parameter._data, each._data):
             groups = (group for group in optimizer.param_groups if any(p is parameter for p in group["params"]))
             text = f"a step of the optimizer (lr={_rates(groups)}) does not change {name}"

@@ -48,8 +48,7 @@ class Observer(Watcher):
     def evaluate(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         result = super().evaluate(primitive, operands, params)
         if self.in_loss and primitive.kind == "elementwise":
-            self._meeting(primitive.name, [tuple(x.shape) for x in operands if isinstance(x, Tensor)],
-                          tuple(result.shape))
+            self._meeting(primitive.name, [x for x in operands if isinstance(x, Tensor)], tuple(result.shape))
         elif self.in_loss and primitive.name == "expand":
             self._expansion(tuple(operands[0].shape), tuple(result.shape))
         elif primitive.name in ACTIVATIONS and not self.in_loss and result.ndim > 1 and result.shape[0] > 1:
@@ -76,8 +75,12 @@ class Observer(Watcher):
                 Symptom("twice", f"the loss takes {op} of what is the result of {made} already", locate()[0], cure)
             )
 
-    def _meeting(self, op: str, shapes: list[tuple[int, ...]], result: tuple[int, ...]) -> None:
-        """Two operands that are broadcast to a shape that neither of them has."""
+    def _meeting(self, op: str, operands: list[Tensor], result: tuple[int, ...]) -> None:
+        """Two operands that are broadcast to a shape that neither of them has; of counts as many on both sides, as a
+        table of classes is made by comparing each label with each class."""
+        shapes = [tuple(x.shape) for x in operands]
+        if len({x.numel() for x in operands}) > 1 and not any(x.is_floating_point() for x in operands):
+            return
         if len(shapes) == 2 and result not in shapes and all(shape and max(shape) > 1 for shape in shapes):
             self._broadcast(op, shapes[0], shapes[1], result, locate()[0])
 

@@ -35,8 +35,11 @@ class Rounds:
     def __init__(self, steps: int = 3) -> None:
         self.left = steps
         self.stepped = 0
-        self.found: dict[tuple[str, str, str], Symptom] = {}
-        self.seen: dict[str, list[bool]] = {}
+        self.found: dict[tuple[str, str, str, int], Symptom] = {}
+        self.seen: dict[int, list[bool]] = {}
+        self.owners: dict[Symptom, int] = {}
+        self.optimized: set[int] = set()
+        self.empty: dict[int, tuple[bool, Symptom]] = {}
         self.models: dict[int, Module] = {}
         self.known: dict[int, Module] = {}
         self.depth = 0
@@ -84,13 +87,20 @@ class Rounds:
 
     def _add(self, symptoms: Any) -> None:
         for symptom in symptoms:
-            self.found.setdefault((symptom.kind, symptom.line or "", symptom.part), symptom)
+            key = symptom.kind, symptom.line or "", symptom.part, self.owners.get(symptom, 0)
+            self.found.setdefault(key, symptom)
 
     def report(self) -> Report:
         """The findings so far."""
         held = [symptom for symptom in self.found.values()
-                if symptom.kind not in _ABSENT or all(self.seen.get(symptom.text.partition(" ")[0], [True]))]
+                if symptom.kind not in _ABSENT or self._is_missed(self.owners.get(symptom, 0))]
+        if not any(symptom.kind in _ABSENT for symptom in held):  # which would be why
+            held += [symptom for always, symptom in self.empty.values() if always]
         return Report(tuple(grouped(held)))
+
+    def _is_missed(self, parameter: int) -> bool:
+        """Whether a parameter without a gradient is to learn: a target network's, which no optimizer holds, is not."""
+        return all(self.seen.get(parameter, [True])) and (not self.optimized or parameter in self.optimized)
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -123,6 +133,8 @@ class Rounds:
             rounds.observer.in_loss = False
             if not rounds.watching:
                 return plain(tensor, *arguments, **options)
+            if not tensor.requires_grad:
+                rounds.without_history(tensor)
             rounds.before_backward()
             if len(arguments) < 2:
                 options.setdefault("retain_graph", True)  # the questions below are asked of the tape
@@ -143,16 +155,23 @@ class Rounds:
                 self.stale.pop(number, None)
                 del self.used[number]
 
+    def without_history(self, loss: Tensor) -> None:
+        """Says why a loss, whose backward is about to fail, cannot be differentiated."""
+        for model in self.models.values():
+            self._add(checks.gradients(model, loss, user_line()))
+
     def after_backward(self, loss: Tensor) -> None:
         """What the gradients say, model by model, and whether the loss has exploded since the step before."""
         line = user_line()
         models, self.models = list(self.models.values()), {}
         for model in models:
             symptoms = list(checks.gradients(model, loss, line, self.observer.activations))
-            absent = {symptom.text.partition(" ")[0] for symptom in symptoms if symptom.kind in _ABSENT}
+            absent = {symptom.part: symptom for symptom in symptoms if symptom.kind in _ABSENT}
             for name, parameter in model.named_parameters():
                 if parameter.requires_grad:
-                    self.seen.setdefault(name, []).append(name in absent)
+                    self.seen.setdefault(id(parameter), []).append(name in absent)
+                if name in absent:
+                    self.owners[absent[name]] = id(parameter)
             self._add(symptoms)
         if loss.is_leaf and not models:  # (of a model, what is missing is said of each parameter)
             self._add([Symptom("leaf", "backward() runs on a leaf, so that nothing else gets a gradient: the loss was "
@@ -170,6 +189,7 @@ class Rounds:
         if self.trying:
             return
         self.optimizer = optimizer
+        self.optimized.update(id(p) for group in optimizer.param_groups for p in group["params"])
         if not self.watching:
             return
         line = user_line()
@@ -177,6 +197,8 @@ class Rounds:
             count, where = self.stale.pop(id(optimizer))
             text = f"{count} gradients of the step before are still there when backward() runs: they add up"
             self._add([Symptom("not_zeroed", text, where, "optimizer.zero_grad() before each backward()")])
+        if not arguments[1:] and not options:  # no closure, in which the gradients would be computed
+            self._without_gradients(optimizer, line)
         if len(self.known) == 1:
             (model,) = self.known.values()
             self.trying = True  # a step of a copy is none of the program's
@@ -187,6 +209,16 @@ class Rounds:
             self._add(checks.step(model, optimizer, trained, stepped, line))
             if not model.training:
                 self._add(checks.modes(model, optimizer, line))
+
+    def _without_gradients(self, optimizer: Any, line: str) -> None:
+        """Notes whether every step of an optimizer has found nothing to go by."""
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nothing = all(p.grad is None or not p.grad._data.any() for p in parameters)
+        always, _ = self.empty.get(id(optimizer), (True, None))
+        text = (f"the optimizer's steps find no gradient in any of its {len(parameters)} parameters: zero_grad() runs "
+                "between backward() and step(), or step() before backward()")
+        cure = "in this order: optimizer.zero_grad(), loss.backward(), optimizer.step()"
+        self.empty[id(optimizer)] = always and nothing, Symptom("no_gradient", text, line, cure)
 
     def after_step(self, optimizer: Any, arguments: Any, options: Any) -> None:
         """Counts, and stops looking closely after the first steps."""
