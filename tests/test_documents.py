@@ -142,15 +142,55 @@ def defined_in(path: Path) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "design").glob("*.md")), ids=lambda page: page.stem)
-def test_what_the_design_pages_name_exists(page: Path) -> None:
-    missing = []
-    for span in re.findall(r"`(\w+/[\w./]*(?:\.py(?::[\w.]+)?|/))`", page.read_text(encoding="utf-8")):
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+SOURCES = [path for folder in ("wengert", "tools", "tests", "benchmarks", "examples")
+           for path in (ROOT / folder).rglob("*.py")]
+
+
+def missing_names(page: Path, loose: bool = True) -> list[str]:
+    """What a file names and is not there: files and folders, what a file defines, modules to be run; and, unless
+    ``loose``, files without their folder."""
+    missing, text = [], page.read_text(encoding="utf-8")
+    for span in re.findall(r"`(\w+/[\w./]*(?:\.py(?::[\w.]+)?|/))`", text):
         place, _, name = span.partition(":")
-        found = next((base / place for base in (ROOT / "wengert", ROOT) if (base / place).exists()), None)
+        bases = ROOT / "wengert", ROOT, page.parent
+        found = next((base / place for base in bases if (base / place).exists()), None)
         if found is None or (name and name not in defined_in(found)):
             missing.append(span)
-    assert missing == []
+    for span in [] if loose else re.findall(r"`(\w+\.py(?::[\w.]+)?)`", text):
+        file, _, name = span.partition(":")
+        if not any(path.name == file and (not name or name in defined_in(path)) for path in SOURCES):
+            missing.append(span)
+    for module in re.findall(r"python -m ((?:tools|tests|benchmarks|wengert)[\w.]*\w)", text):
+        place = ROOT.joinpath(*module.split("."))
+        if not (place / "__main__.py").exists() and not place.with_suffix(".py").exists():
+            missing.append(module)
+    return missing
+
+
+@pytest.mark.parametrize("page", sorted(PAGES), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_what_a_page_names_exists(page: Path) -> None:
+    assert missing_names(page, loose=page.parent.name != "design") == []
+
+
+def test_what_comments_and_docstrings_name_exists() -> None:
+    found = {str(path.relative_to(ROOT)): missing_names(path) for path in SOURCES}
+    assert {path: missing for path, missing in found.items() if missing} == {}
+
+
+def test_each_note_is_written_where_it_is_looked_for() -> None:
+    """`Note [name]: ...` at the beginning of a line is the note; what else names it refers to it."""
+    written: dict[str, set[str]] = {}
+    asked: list[tuple[str, str, Path]] = []
+    for path in {*SOURCES, *PAGES} - {Path(__file__)}:
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r'^\s*(?:# |""")?Note \[([\w -]+)\]: ', text, re.MULTILINE):
+            written.setdefault(name, set()).add(path.stem)
+        for name, place in re.findall(r"Note \[([\w\s-]+)\](?: (?:in|of) `?([\w/.]+\w))?", text):
+            asked.append((re.sub(r"\s+", " ", name), re.split("[/.]", place.removesuffix(".py"))[-1], path))
+    wrong = [(name, place, str(path)) for name, place, path in asked
+             if name not in written or (place and place not in written[name])]
+    assert len(written) > 20 and wrong == []
 
 
 def test_the_architecture_page_names_enough_to_find_the_way() -> None:
