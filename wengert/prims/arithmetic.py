@@ -14,6 +14,7 @@ import numpy as np
 from ..core.errors import MissingRuleError
 from ..core.operands import Array, Needs, Numbers, Params, Rule, Saved
 from ..core.primitive import INEXACT_ONLY, TRUTHS, P, conjugate, elementwise, fit
+from ..core.quotients import by_quotient
 from ..core.samples import cases, reals
 from ..core.symbols import Steps, Symbol
 
@@ -150,7 +151,8 @@ def _check_divisor(name: str, x: Array, y: Array) -> None:
 def _floor_divide(xp: ModuleType, x: Array, y: Array, rounded: bool = False) -> Array:
     """Floors the quotient."""
     _check_divisor("floor_divide", x, y)
-    return xp.floor_divide(x, y)
+    found = by_quotient("floor_divide", x, y)
+    return xp.floor_divide(x, y) if found is None else found
 
 
 def _truncated_quotient(xp: ModuleType, x: Array, y: Array) -> Array:
@@ -163,12 +165,14 @@ def _truncated_quotient(xp: ModuleType, x: Array, y: Array) -> Array:
 
 def _remainder(xp: ModuleType, x: Array, y: Array) -> Array:
     _check_divisor("remainder", x, y)
-    return xp.remainder(x, y)
+    found = by_quotient("remainder", x, y)
+    return xp.remainder(x, y) if found is None else found
 
 
 def _fmod(xp: ModuleType, x: Array, y: Array) -> Array:
     _check_divisor("fmod", x, y)
-    return xp.fmod(x, y)
+    found = by_quotient("fmod", x, y)
+    return xp.fmod(x, y) if found is None else found
 
 
 def _floor_divide_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[Any, ...]:
