@@ -11,6 +11,7 @@ from ..core.errors import ShapeError
 from ..core.primitive import HALVES, REAL_ONLY, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..core.state import state
+from ..prims.distances import apart
 from ..tensors.alias import check_writable, own, type_name
 from ..tensors.apply import check_takes, result_type
 from ..tensors.hot import product
@@ -556,7 +557,9 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = None) -> 
     check_one_dtype("cdist", x1, x2)
     if p < 0:
         raise RuntimeError(f"[cdist] cdist only supports non-negative p values; got {p}")
-    differences = x1[..., :, None, :] - x2[..., None, :, :]
+    if p == 2 and state.watcher is None:  # who looks on or transforms sees the steps
+        return P.cdist(x1, x2)
+    differences = apart(x1, x2)
     return labelled(P.vector_norm(differences, ord=float(p), dim=(differences._data.ndim - 1,)), "Cdist")
 
 

@@ -10,9 +10,9 @@ from ..core import generated
 from . import (
     activations as activations, arithmetic as arithmetic, bessel_normal as bessel_normal, comparison as comparison,
     contraction as contraction, conversion as conversion, convolution as convolution, cylinder as cylinder,
-    draws as draws, elimination as elimination, fourier as fourier, grids as grids, incomplete as incomplete,
-    indexing as indexing,
-    linalg as linalg, losses as losses, mathematics as mathematics, normalization as normalization,
+    distances as distances, draws as draws, elimination as elimination, fourier as fourier, grids as grids,
+    incomplete as incomplete, indexing as indexing, linalg as linalg, losses as losses, mathematics as mathematics,
+    normalization as normalization,
     piecewise as piecewise, polynomials as polynomials, pooling as pooling, recurrent as recurrent,
     reductions as reductions, scans as scans, shapes as shapes, softmaxes as softmaxes, statistics as statistics,
 )

@@ -216,6 +216,7 @@ def _settings(mode: str, padding: str, align: bool) -> dict[str, Any]:
 grid_sample = fused(
     "grid_sample", _evaluate, arity=2, spec=of_first(_shape), vjp=_vjp, saves=("x", "y"), batch=folded, agree=(0, 1),
     label="GridSampler", refuses=REAL_ONLY,
+    missing={"jvp": "the transpose of the vjp takes its place"},
     samples=cases(*[((2, 2, 3, 4), uniform(-1.4, 1.4, 2, 2, 3, 2), _settings(mode, padding, align))
                     for mode, padding, align in (("bilinear", "zeros", False), ("bilinear", "reflection", True),
                                                  ("bicubic", "border", False), ("nearest", "zeros", True))],

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
+
 from ...autograd.modes import no_grad
 from ...core.dtypes import int64, promote_types
 from ...core.errors import LayoutError, OutOfRangeError, RankError, ShapeError
+from ...core.operands import Array
 from ...core.primitive import HALVES, REAL_ONLY, P
 from ...core.spec import wrap_dim
 from ...core.state import state
@@ -17,6 +22,7 @@ from ...tensors.alias import own
 from ...tensors.apply import check_takes
 from ...tensors.evaluation import tracing
 from ...tensors.overrides import UNASKED, asking, once_more
+from ...tensors.tape import labelled
 from ...tensors.tensor import Tensor
 
 _PRODUCTS = {1: "SqueezeBackward4", 2: "Mm"}
@@ -250,8 +256,18 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if not input.is_floating_point():
         raise RuntimeError(f"[pdist] pdist only supports floating-point dtypes; got {input.dtype}")
     check_takes("pdist", HALVES, input)
-    rows, others = triu_indices(input.shape[0], input.shape[0], 1)
+    n = input.shape[0]
+    if p == 2 and state.watcher is None:  # as in `cdist`
+        found = P.reshape(P.cdist(input, input), shape=(n * n,))
+        return labelled(P.index(found, _pairs(n), places=(True,)), "Pdist")
+    rows, others = triu_indices(n, n, 1)
     return vector_norm(input[rows] - input[others], p, -1)
+
+
+@lru_cache(maxsize=16)
+def _pairs(n: int) -> Array:
+    """The places of the upper triangle among all elements of an n×n matrix."""
+    return np.flatnonzero(np.triu(np.ones((n, n), bool), 1))
 
 
 @asking

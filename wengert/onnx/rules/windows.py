@@ -201,4 +201,4 @@ def _window_winner(w: Writer, outs: Any, x: Symbol, best: Symbol, size: Any, str
 
 absent("it is recorded in backward passes alone", "normalize_gradient window_put window_spread window_take")
 absent("its windows are drawn at random", "fractional_places")
-absent("it is written out wherever it is recorded", "grid_sample")
+absent("it is written out wherever it is recorded", "cdist grid_sample")
