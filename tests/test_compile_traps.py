@@ -2023,7 +2023,7 @@ def a_distribution_in_a_step(compile: Any) -> Any:
     return [act(torch.arange(8.0).reshape(2, 4)), act(torch.ones(2, 4)), torch.rand(2)]
 
 
-@eager("StepLR.last_epoch")
+@works
 def a_scheduler_that_steps_inside(compile: Any) -> Any:
     w = torch.ones(3, requires_grad=True)
     optimizer = torch.optim.SGD([w], lr=0.1)

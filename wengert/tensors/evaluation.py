@@ -306,6 +306,11 @@ class Tracer(Watcher, ABC):
         """See the function `repeating`."""
         return _each
 
+    def postpones(self, schedule: Any, run: Callable[[], None], arguments: Sequence[Any]) -> bool:
+        """Called before a schedule makes a step by ``run``, which has these ``arguments``: whether it is left for
+        later."""
+        return False
+
     @abstractmethod
     def frozen(self, tensor: Any) -> Any:
         """The data of a tensor as it is now, which a write will not change."""

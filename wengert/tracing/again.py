@@ -231,6 +231,8 @@ class Again:
         lines += [f"{ask(leaf)}.grad = None" for leaf in self._cleared]
         results = self.program._results
         lines += [f"{ask(leaf)}.grad = make({fresh.format(at)}{_turned(order)}, None)" for leaf, at, order in self._set]
+        if self.program.later.steps:
+            lines.append(f"{ask(self.program.later)}.run()")
         if self._nothing:
             return [*lines, "return None"]
         made = [f"make({fresh.format(at)}{_turned(results.orders.get(results.where[place]))}, None)"

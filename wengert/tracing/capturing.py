@@ -30,6 +30,7 @@ from ..tensors.evaluation import Tracer
 from ..tensors.tape import Leaf, next_sequence
 from ..tensors.tensor import TENSORS, Tensor, make
 from .keeping import Keeper
+from .later import Later
 from .memory import root_of, step_within, whole_of
 from .names import Names
 from .outside import Binding, Slot, has_resting_grad, spec_of
@@ -87,6 +88,9 @@ class Capturing(Tracer, ABC):
         self.quantities: list[QuantitySource] = []
         self.conditions: list[Condition] = []
         self.settings: dict[Any, Traced] = {}
+        self.shown: list[dict[str, Any]] = []
+        """Groups of optimisers that code of the user's may read."""
+        self.later = Later()
         self.generators: dict[int, tuple[Value, Any, Any]] = {}
         self.histories: set[int] = set()
         """The leaves that stand for histories outside, by their identity."""
@@ -296,6 +300,11 @@ class Capturing(Tracer, ABC):
 
     def pending(self, group: dict[str, Any], key: str, value: object) -> Any:
         """What stands for a setting where code of the user's may read it; None where it is no float, nor some."""
+        self.shown.append(group)
+        if self.later.is_behind(group):
+            raise TraceError(f"[lr_scheduler] the step of a schedule was expected after all that reads param_group"
+                             f"[{key!r}] in a function that is being recorded, as it is made at the end of each call; "
+                             "read that outside the function")
         def of(place: int | None, value: float) -> Pending:
             return Pending(lambda: self.quantity_of_group(group, key, place, value), value, self.conditions, key)
 

@@ -41,6 +41,7 @@ class _Before:
         self.arrays = {name: array.copy() for name, array in self.memories.items()}
         self.generators = [(source, source.state_array()) for source in program.generators]
         self._kept = [(read, read.now()) for read, _ in program.results.kept]
+        self._held = program.later.kept()
         self._tensors = Keeper()
         self._gradients: list[tuple[Leaf, Tensor | None]] = []
         for tensor in program.tensors(arguments):
@@ -61,6 +62,9 @@ class _Before:
             np.copyto(array, values)
         for read, was in self._kept:
             read.put(was)
+        for holder, was in self._held:
+            holder.clear()
+            holder.update(was)
         for source, state in self.generators:
             source.set_state_array(state)
 

@@ -163,8 +163,9 @@ class Compiled:
 
     def _failed(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What a call does of which the program has raised, and left everything as it was: it runs as it is, as it then
-        raises too, and leaves what it leaves. Not where the program drew random numbers."""
-        if isinstance(error, (MemoryError, TraceError)) or any(program.generators for program in self.programs):
+        raises too, and leaves what it leaves. Not where the program drew random numbers, or had come to its end."""
+        if isinstance(error, (MemoryError, TraceError)) or any([
+                program.generators or program.later.failed is error for program in self.programs]):
             raise error
         result = self.function(*args, **kwargs)
         self._give_up(_unrecorded(self.name, error))

@@ -10,6 +10,7 @@ import numpy as np
 from ..ir import InstructionGraph, Interpreter, Value, format_effect
 from ..native import NativeProgram, Runner, table
 from .arguments import Place
+from .later import Later
 from .outside import Binding
 from .places import is_plain
 from .quantities import Condition
@@ -34,6 +35,7 @@ class Explained(Protocol):
     _bindings: dict[str, list[Binding]]
     _results: Results
     _run: Interpreter | Runner
+    later: Later
     sizes: Any
 
 
@@ -51,7 +53,7 @@ def explain(program: Explained) -> str:
         "guards": [*guards(program)],
         "baked constants": [*baked(program)],
         "effects": [*[format_effect(effect) for effect in graph.effects],
-                    *[f"put {read.words} <- a result" for read, _ in program._results.kept]],
+                    *[f"put {read.words} <- a result" for read, _ in program._results.kept], *program.later.words],
         "outputs": [
             f"{where!r}: {where.spec}" if type(where) is Value else getattr(where, "name", "")
             for where in program._results.where

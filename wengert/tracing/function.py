@@ -185,6 +185,7 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
                 try:
                     result = function(*args, **kwargs)
                 finally:
+                    recorder.later.begin()
                     changed = [place for place, array in arrays.items() if not alike(array, before[place])]
                     for place in changed:
                         arrays[place][...] = before[place]
@@ -243,7 +244,7 @@ def _recorded(function: Callable[..., Any], names: list[str], arguments: Argumen
                           recorder.conditions, backward,
                           [generator for _, generator, _ in recorder.generators.values()], recorder.layouts,
                           recorder.assigned, turned)
-        program.recording = whole
+        program.recording, program.later = whole, recorder.later
         program.numbers = [*[(place, before[place]) for place, thing in given.items()
                              if type(thing) is not StandIn or is_looked_at(thing)], *recorder.looked.items()]
         return program

@@ -21,6 +21,7 @@ from .arguments import Arguments, Given, Place, filled
 from .arrays import alike
 from .backward import COMPILED, Backward, CompiledNode
 from .explanation import explain
+from .later import Later
 from .memory import root_of, step_within, whole_of
 from .outside import Binding, hooks_of
 from .quantities import Condition
@@ -94,6 +95,8 @@ class Program:
         self.recording: Recording | None = None
         self.numbers: list[tuple[int, np.ndarray]] = []
         """Which arrays among the arguments the function looked at, and the numbers that it found there."""
+        self.later = Later()
+        """What is done at the end of each call."""
         self.sizes: Any = None
         """The `generalised.Family` of recordings that differ in sizes alone, if it is one of these."""
 
@@ -127,7 +130,7 @@ class Program:
         made = Program(graph, self._names, key, self._bindings, self._guards, results, self._shared, [], self._reads,
                        self._quantities, self._conditions, backward, self._generators, self._layouts, self._assigned,
                        self._turned)
-        made.numbers = self.numbers
+        made.numbers, made.later = self.numbers, self.later
         return made
 
     def compile(self, whole: bool = False) -> None:
@@ -209,8 +212,10 @@ class Program:
         for i in self._results.retained:
             if made[i].requires_grad:
                 made[i].retain_grad()
-        return self._results.handed_out(self._results.form.build(
+        result = self._results.handed_out(self._results.form.build(
             filled(self._results.leaves, made.__getitem__, lambda i: made[i].item())))
+        self.later.run()
+        return result
 
     def inputs(self, arguments: Given) -> list[np.ndarray]:
         """The arrays of a call that are no states: those of its tensors, and its numbers."""

@@ -343,8 +343,23 @@ class Recorder(Capturing):
             "argument"
         )
 
+    def postpones(self, schedule: Any, run: Callable[[], None], arguments: Sequence[Any]) -> bool:
+        later, ours = self.later, [*self.later.young, *[step.schedule for step in self.later.steps]]
+        if schedule._is_initial:
+            later.young.append(schedule)
+        elif all([type(x) in (int, float, type(None)) for x in arguments]) and not any(
+                schedule is each for each in ours) and not any(
+                group is shown for group in schedule.optimizer.param_groups for shown in self.shown):
+            later.leave(schedule, run)
+            return True
+        return False
+
     def update(self, run: Callable[[Any], None], group: dict[str, Any]) -> None:
         optimizer: Any = run.__self__  # type: ignore[attr-defined]
+        if self.later.is_behind(group):
+            raise TraceError("[step] the step of an optimiser was expected before that of its schedule in a function "
+                             "that is being recorded, as a schedule makes its step at the end of each call; got it "
+                             "after it; exchange the two, or make the schedule's step outside the function")
         state.watcher = None
         try:
             optimizer._settle()

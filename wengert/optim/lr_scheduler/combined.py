@@ -8,7 +8,7 @@ from typing import Any
 
 from ..optimizer import Optimizer
 from .plateau import ReduceLROnPlateau
-from .scheduler import LRScheduler, Rates, assign, values_of
+from .scheduler import LRScheduler, Rates, assign, left_to_calls, values_of
 
 
 class _Combined(LRScheduler):
@@ -97,6 +97,7 @@ class SequentialLR(_Combined):
         elif hasattr(whole, "last_epoch"):
             whole.last_epoch -= 1
 
+    @left_to_calls
     def step(self) -> None:  # type: ignore[override]
         """Steps the part whose turn it is."""
         self.last_epoch += 1
@@ -136,6 +137,7 @@ class ChainedScheduler(_Combined):
         self.optimizer = schedulers[0].optimizer
         self._last_lr: Rates = values_of(self.optimizer, "lr")
 
+    @left_to_calls
     def step(self) -> None:  # type: ignore[override]
         """Steps every part."""
         for scheduler in self._schedulers:

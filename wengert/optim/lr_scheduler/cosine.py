@@ -6,7 +6,7 @@ import math
 from typing import SupportsFloat
 
 from ..optimizer import Optimizer
-from .scheduler import LRScheduler, Rates
+from .scheduler import LRScheduler, Rates, left_to_calls
 
 
 def _height(step: float, steps: int) -> float:
@@ -96,6 +96,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         self._warn_outside_step()
         return _on_cosine(self.base_lrs, self.eta_min, _height(self.T_cur, self.T_i))
 
+    @left_to_calls
     def step(self, epoch: float | None = None) -> None:
         """Goes one step on, or to ``epoch``, which may be a fraction. Raises ValueError for a negative one."""
         if epoch is None and self.last_epoch < 0:

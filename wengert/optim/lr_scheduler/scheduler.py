@@ -10,21 +10,37 @@ from __future__ import annotations
 import types
 import weakref
 from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from functools import partial, wraps
+from typing import Any, ParamSpec
 
 from ...core.errors import in_words
 from ...core.frames import warn
+from ...core.state import state
 from ...tensors.tensor import Tensor
 from ..optimizer import Group, Optimizer
 
 Rate = float | Tensor
 Rates = list[Any]
+Given = ParamSpec("Given")
 
 EPOCH_IS_DEPRECATED = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible: call "
     "`scheduler.step()` without it. With it the closed form of the schedule is used, where there is one."
 )
+
+
+def left_to_calls(method: Callable[Given, None]) -> Callable[Given, None]:
+    """The ``step`` of a schedule, which a function that is being recorded may leave to the end of each of its calls."""
+
+    @wraps(method)
+    def step(*args: Given.args, **kwargs: Given.kwargs) -> None:  # no ``self``, whose numbers a recording would note
+        watcher = state.watcher
+        tracer = None if watcher is None else watcher.tracer
+        run = partial(method, *args, **kwargs)
+        if tracer is None or not tracer.postpones(args[0], run, (*args[1:], *kwargs.values())):
+            run()
+
+    return step
 
 
 class LRScheduler:
@@ -85,6 +101,7 @@ class LRScheduler:
         """The rate of every group as `step` last set it."""
         return self._last_lr
 
+    @left_to_calls
     def step(self, epoch: int | None = None) -> None:
         """Sets the next rates; with ``epoch`` (deprecated) those of that number."""
         if self._step_count == 1:
