@@ -71,7 +71,7 @@ class Schedule:
             steps = turned(steps, self.plan)
         self.steps: list[Step] = with_tails(list(_read_later(steps))[::-1], self.plan)
         if not self.plan.choose.shared:  # which tiles there are depends on the sizes
-            spared(self.steps, self.plan.constants)
+            spared(self.steps, self.plan)
         factored(self.steps, self.plan.nodes)
         _keep_to_themselves(self.steps, self.plan.choose.shared)
         self.lay()

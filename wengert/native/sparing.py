@@ -3,8 +3,9 @@
 The one idea to know: where the mask is part of the program, as attention's causal one is, it is known element by
 element what is 0 whatever the numbers are (a softmax of masked scores), and what is read only to be masked, or to meet
 such a 0 (the scores themselves). So for each tile of a product it is known which part of the depth matters, and where
-none does, the tile is 0. A sum without its terms that are 0 is the same bits. What is behind a mask counts for nothing
-then, an infinity or NaN too, which times 0 would make NaN.
+none does, the tile is 0. A sum without its terms that are 0 is the same bits, where no operand is infinite or NaN, which
+times 0 would make NaN: a guard looks at the operands before, as long as nothing has been written that must stay as it
+is if the graph is interpreted.
 
 Note [patterns]: what is known is an array over a nest's space, with one element along dimensions where nothing differs;
 of a buffer it is kept for the part that repeats, a matrix of many. Layers that are alike are looked at once: all is
@@ -22,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from .loops import Buffer, Nest, Node, Place, Shape, Store
-from .plan import row_major
-from .steps import Product, Step, places_read, places_written
+from .plan import Expr, Plan, row_major
+from .steps import Matrices, Product, Step, places_read, places_written
 
 Array = np.ndarray[Any, Any]
 
@@ -37,13 +38,37 @@ ANY, ZERO, LEAST, FALSE, TRUE = map(np.int8, range(5))
 """What is known of an element: nothing; it is 0; it is minus infinity; a truth value."""
 
 
-def spared(steps: Sequence[Step], constants: Mapping[Buffer, Array]) -> None:
-    """Tells the products among the steps which parts of the depth their tiles need."""
-    known = _Known(steps, constants)
+def spared(steps: list[Step], plan: Plan) -> None:
+    """Tells the products among the steps which parts of the depth their tiles need, and has their operands guarded."""
+    known = _Known(steps, plan.constants)
     if known.codes:
         for step in steps:
             if type(step) is Product and step.cut is not None and not step.cut.low:
                 step.cut = replace(step.cut, spans=known.spans(step))
+        _guard(steps, plan, known.patterns)
+
+
+def _guard(steps: list[Step], plan: Plan, patterns: Mapping[Buffer, Array]) -> None:
+    """Puts guards before the products of which a part is left out: their operands, but for what the mask has made of
+    them, are finite. Not once a step has written what must stay as it is if one fails."""
+    seen: set[tuple[Place, Shape]] = set()
+    found: list[tuple[int, Matrices]] = []
+    for number, step in enumerate(steps):
+        if any(place.buffer.kind == "given" for place in places_written(step)):
+            break
+        if type(step) is Product and step.cut is not None and step.cut.spans:
+            for side in (step.left, step.right):
+                if side.place.buffer not in patterns and (side.place, side.shape) not in seen:
+                    seen.add((side.place, side.shape))
+                    found.append((number, side))
+    for number, side in reversed(found):
+        begin, nodes = len(plan.steps), plan.nodes
+        plan.barrier = begin - 1  # no step that is there takes it in
+        x = nodes.load(side.place)
+        size = nodes.node("abs", (x,), x.dtype)
+        finite = nodes.node("lt", (size, nodes.const(float("inf"), x.dtype)), "bool", x.dtype)
+        plan.guard(Expr(side.shape, nodes.node("logical_not", (finite,), "bool")))
+        steps[number:number] = plan.steps[begin:]
 
 
 class _TooLarge(Exception):
