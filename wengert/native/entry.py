@@ -28,10 +28,14 @@ before the places of a step: its descriptor (`compiler/runtime.py`, without a fu
 there are, and how many places."""
 
 
+AGAIN = 2
+"""The items of a guard after which the graph gives a result where this program does not."""
+
+
 class Step(NamedTuple):
     """What a step calls, with places as pairs of a slot and an offset in bytes. It is shared among threads in pieces of
     ``largest`` items at most, or not at all where that is 0. Without a function it is a guard: the word at its one
-    place must be 0."""
+    place must be 0; where it is not, and the ``items`` are `AGAIN`, nothing is wrong but this way to compute it."""
 
     function: int
     items: int

@@ -50,7 +50,7 @@ class Functions:
     def _step(self, step: Step) -> Work:
         function, places = self.function(step)
         if function is None:
-            return Work("", 1, 0, places)
+            return Work("", entry.AGAIN if isinstance(step, Guard) and step.again else 1, 0, places)
         self.cycles += function.cycles
         self.addresses.setdefault(function.code.name)
         shared = function.cycles >= WORTH_SHARING and function.items >= 2

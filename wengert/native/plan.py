@@ -508,12 +508,17 @@ class Plan:
             self.written[buffer] = self.barrier
         return [self.whole(buffer, tuple(spec.shape)) for buffer, spec in zip(results, specs, strict=True)]
 
-    def guard(self, wrong: Expr) -> None:
-        """Nothing may be wrong anywhere in a space of truth values."""
+    def closed(self) -> int:
+        """How many steps there are. From now on no nest of these takes anything in: others may stand in its place."""
+        self._nests.clear()
+        return len(self.steps)
+
+    def guard(self, wrong: Expr, again: bool = False) -> None:
+        """Nothing may be wrong anywhere in a space of truth values; else the graph does all ``again``, or fails."""
         count = Expr(wrong.shape, self.nodes.node("cast", (wrong.node,), "int64", "bool"))
         found = self.reduce("sum", count, tuple(range(len(wrong.shape))), False, "int64")
         found = self.in_memory(found)
-        self.barrier = self._add(Guard(found.node.args[0]))
+        self.barrier = self._add(Guard(found.node.args[0], again))
 
 
 class _Copied(Exception):

@@ -284,6 +284,9 @@ class NativeProgram:
         self.steps: list[Computed | entry.Step] = [
             entry.Step(address.get(step.function, 0), *step[1:]) if isinstance(step, Work) else step
             for step in blueprint.steps]
+        self._repeats = any([isinstance(step, entry.Step) and not step.function and step.items == entry.AGAIN
+                             for step in self.steps])
+        """Whether it may be that the graph is to be interpreted, and gives a result."""
         self._room = entry.room_for([step for step in self.steps if isinstance(step, entry.Step)])
         self._words[entry.PLACES] = memory.address(self._room)
         self._parts: list[Any] = []
@@ -325,6 +328,7 @@ class NativeProgram:
         """Runs the code on the arrays of inputs and states, and returns the arrays that it has made; None where a guard
         has found something wrong, and nothing has been written."""
         with self._lock:
+            drawn = [generator.state_array() for generator in generators] if self._repeats else []
             words = self._words
             ids = [*map(id, arrays)]
             if ids != self.given:
@@ -344,6 +348,8 @@ class NativeProgram:
             if self._rests:
                 hold(self._fresh, self._rests)
             if self.has_gone_wrong():
+                for generator, was in zip(generators, drawn, strict=False):
+                    generator.set_state_array(was)
                 return None
         return fresh
 

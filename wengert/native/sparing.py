@@ -3,9 +3,9 @@
 The one idea to know: where the mask is part of the program, as attention's causal one is, it is known element by
 element what is 0 whatever the numbers are (a softmax of masked scores), and what is read only to be masked, or to meet
 such a 0 (the scores themselves). So for each tile of a product it is known which part of the depth matters, and where
-none does, the tile is 0. A sum without its terms that are 0 is the same bits, where no operand is infinite or NaN, which
-times 0 would make NaN: a guard looks at the operands before, as long as nothing has been written that must stay as it
-is if the graph is interpreted.
+none does, the tile is 0. A sum without its terms that are 0 is the same bits, where no operand is infinite or NaN,
+which times 0 would make NaN: a guard looks at the operands before, as long as nothing has been written that must stay
+as it is if the graph is interpreted.
 
 Note [patterns]: what is known is an array over a nest's space, with one element along dimensions where nothing differs;
 of a buffer it is kept for the part that repeats, a matrix of many. Layers that are alike are looked at once: all is
@@ -62,12 +62,11 @@ def _guard(steps: list[Step], plan: Plan, patterns: Mapping[Buffer, Array]) -> N
                     seen.add((side.place, side.shape))
                     found.append((number, side))
     for number, side in reversed(found):
-        begin, nodes = len(plan.steps), plan.nodes
-        plan.barrier = begin - 1  # no step that is there takes it in
+        begin, nodes = plan.closed(), plan.nodes
         x = nodes.load(side.place)
         size = nodes.node("abs", (x,), x.dtype)
         finite = nodes.node("lt", (size, nodes.const(float("inf"), x.dtype)), "bool", x.dtype)
-        plan.guard(Expr(side.shape, nodes.node("logical_not", (finite,), "bool")))
+        plan.guard(Expr(side.shape, nodes.node("logical_not", (finite,), "bool")), again=True)
         steps[number:number] = plan.steps[begin:]
 
 

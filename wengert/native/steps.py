@@ -73,9 +73,11 @@ class Call:
 
 @dataclass(slots=True, eq=False)
 class Guard:
-    """The program goes on only where this number is 0; else the graph is interpreted, which says what is wrong."""
+    """The program goes on only where this number is 0; else the graph is interpreted, which says what is wrong, or,
+    ``again``, what comes of it."""
 
     place: Place
+    again: bool = False
 
 
 @dataclass(slots=True, eq=False)
