@@ -79,6 +79,7 @@ _publish(
             "is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled "
             "set_autocast_dtype set_autocast_enabled set_autocast_gpu_dtype"
         ),
+        "autograd.watchers": "is_anomaly_check_nan_enabled is_anomaly_enabled",
         "compat.extension": "load_ipython_extension unload_ipython_extension",
         "nn.compiled": "compile",
         "cuda": "OutOfMemoryError",

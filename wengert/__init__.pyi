@@ -32,6 +32,9 @@ from .autograd.modes import (
     enable_grad as enable_grad, inference_mode as inference_mode, is_grad_enabled as is_grad_enabled,
     is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled,
 )
+from .autograd.watchers import (
+    is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled, is_anomaly_enabled as is_anomaly_enabled,
+)
 from .compat.extension import (
     load_ipython_extension as load_ipython_extension, unload_ipython_extension as unload_ipython_extension,
 )
@@ -196,8 +199,9 @@ from .ops.shapes import (
     view_as_real as view_as_real,
 )
 from .ops.sorting import (
-    argsort as argsort, bucketize as bucketize, kthvalue as kthvalue, msort as msort, searchsorted as searchsorted,
-    sort as sort, topk as topk, unique as unique, unique_consecutive as unique_consecutive,
+    _unique as _unique, _unique2 as _unique2, argsort as argsort, bucketize as bucketize, kthvalue as kthvalue,
+    msort as msort, searchsorted as searchsorted, sort as sort, topk as topk, unique as unique,
+    unique_consecutive as unique_consecutive,
 )
 from .ops.sparse.making import (
     sparse_bsc_tensor as sparse_bsc_tensor, sparse_bsr_tensor as sparse_bsr_tensor,

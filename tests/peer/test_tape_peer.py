@@ -208,3 +208,83 @@ def test_a_divergence_may_be_registered_of_any_class() -> None:
         assert T.distributions.kl_divergence(Own(), Own()) == "found"
         with pytest.raises(TypeError):
             T.distributions.kl.register_kl(3, Own)
+
+
+def of_copied_slices(T: Any) -> Any:
+    whole = T.zeros(4)
+    whole[:2] = T.ones(2, requires_grad=True)
+    node = whole.grad_fn
+    return [node.name(), type(node).__name__, type(node).__module__, repr(node).partition(" ")[0]]
+
+
+def of_anomalies(T: Any) -> Any:
+    with T.autograd.detect_anomaly():
+        x = T.ones(2, requires_grad=True)
+        y = (x**3).sum()
+        grad, = T.autograd.grad(y, x, create_graph=True)
+        on = T.is_anomaly_enabled(), T.is_anomaly_check_nan_enabled()
+    lines, parent = y.grad_fn.metadata["traceback_"], grad.grad_fn.metadata["parent_"]
+    return [on, "of_anomalies" in lines[-1], parent.name(), T.is_anomaly_enabled()]
+
+
+def of_missing_values(T: Any) -> Any:
+    (T.ones(3, requires_grad=True) * T.ones(3)).grad_fn._raw_saved_self.register_hooks(lambda x: x, lambda x: x)
+
+
+def of_meta(T: Any) -> Any:
+    meta, = T.ones(3, requires_grad=True).exp().grad_fn._input_metadata
+    return [meta.shape, str(meta.dtype), str(meta.device), meta.is_nested_tensor, meta.is_cpp_nested_tensor]
+
+
+def of_detached_duals(T: Any) -> Any:
+    forward = T.autograd.forward_ad
+    with forward.dual_level():
+        y = forward.make_dual(T.ones(2), T.ones(2)).clone()
+        return [y.detach_(), forward.unpack_dual(y).tangent]
+
+
+def of_too_few_tangents(T: Any) -> Any:
+    class Two(T.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x.clone(), x.clone()
+
+        @staticmethod
+        def jvp(ctx: Any, tangent: Any) -> Any:
+            return tangent
+
+    with T.autograd.forward_ad.dual_level():
+        Two.apply(T.autograd.forward_ad.make_dual(T.ones(2), T.ones(2)))
+
+
+def of_sequence(T: Any) -> Any:
+    x = T.ones(2, requires_grad=True).exp()
+    return (x * 2).grad_fn._sequence_nr() - x.grad_fn._sequence_nr()
+
+
+def of_unasked_results(T: Any) -> Any:
+    x = T.tensor([1, 1, 2])
+    return [*T._unique2(x), *T._unique2(x, return_inverse=True, return_counts=True), *T._unique(x, return_inverse=True)]
+
+
+def of_a_checkpoint(T: Any) -> Any:
+    return T.utils.checkpoint.checkpoint(lambda x: x.exp(), T.ones(2), use_reentrant=True)
+
+
+SHOWN: dict[str, Callable[[Any], Any]] = {
+    "slices that were written": of_copied_slices, "anomalies": of_anomalies, "a value that is not there":
+    of_missing_values, "what a node takes": of_meta, "duals off the tape": of_detached_duals,
+    "tangents of a Function": of_too_few_tangents, "numbers of nodes": of_sequence, "unique": of_unasked_results,
+    "a checkpoint of constants": of_a_checkpoint,
+    "parts that may be written": lambda T: [
+        getattr(T.ones(4, requires_grad=True).clone(), name)(2)[1].grad_fn.name()
+        for name in ("unsafe_chunk", "unsafe_split")],
+    "rounded quotients": lambda T: [
+        [node.name(), node._saved_rounding_mode] for node in (
+            T.div(T.ones(2, requires_grad=True), 2.0, rounding_mode=mode).grad_fn for mode in ("trunc", "floor"))],
+}
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_the_tape_tells_what_pytorchs_tells(name: str) -> None:
+    both(SHOWN[name], warned="dual" not in name)  # PyTorch's decompositions warn of themselves

@@ -230,6 +230,10 @@ def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
     finally:
         context._restored = None
     found = found if isinstance(found, tuple) else (found,)
+    count = len(output) if isinstance(output, tuple) else 1
+    if len(found) != count:
+        raise RuntimeError(f"[{cls.__name__}] A jvp function returned an incorrect number of forward gradients "
+                           f"(expected {count} got {len(found)}); give one a result, None where there is none")
     for out, tangent in zip(output if isinstance(output, tuple) else (output,), found, strict=False):
         if tangent is not None and any(out is x for x in constant):
             raise RuntimeError(f"[{cls.__name__}] jvp gave a tangent for an output that was marked non-differentiable. "

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from operator import methodcaller
+from pathlib import Path
+from traceback import format_stack
 from typing import Any
 
 import numpy as np
@@ -21,10 +24,13 @@ from ..core.primitive import Primitive
 from ..core.state import state
 from ..tensors.alias import version_cell
 from ..tensors.evaluation import Watcher
-from ..tensors.tape import Leaf, Node, at_line
+from ..tensors.tape import Leaf, Node, at_line, named
 from ..tensors.tensor import Tensor, make, numbers_in
 from .engine import current_node, innermost
 from .modes import no_grad
+
+_PACKAGE = f'File "{Path(__file__).parents[1]}{os.sep}'
+"""How the lines of a stack begin that are of this package."""
 
 
 class record_lines(Watcher):
@@ -120,8 +126,9 @@ class detect_anomaly(record_lines):
 
     def recorded(self, node: Node) -> None:
         super().recorded(node)
+        node.metadata["traceback_"] = [line for line in format_stack() if _PACKAGE not in line]
         if innermost() is not None and (parent := current_node()) is not None:
-            node.rarely()["parent"] = parent
+            node.metadata["parent_"] = named(parent)
 
     def failed(self, node: Node | Leaf) -> None:
         """Warns where the node's forward operation is, and those whose backward recorded it."""
@@ -129,7 +136,7 @@ class detect_anomaly(record_lines):
         if type(node) is Leaf:
             return
         _tell(f"Error detected in {node.name()}. {_origin(at, 'caused the error')}")
-        while (at := (at.rare or {}).get("parent")) is not None:
+        while (at := at.metadata.get("parent_")) is not None:
             _tell(f"Previous calculation was induced by {at.name()}. "
                   f"{_origin(at, 'induced the previous calculation')}")
         super().failed(node)

@@ -146,7 +146,7 @@ class Primitive:
     def node_name(self, params: Params) -> str:
         """What PyTorch calls a node of this primitive: ``"MulBackward0"``."""
         label = self.label if isinstance(self.label, str) else self.label(params)
-        return label if "Backward" in label or label == "CopySlices" else f"{label}Backward0"
+        return label if "Backward" in label or "::" in label else f"{label}Backward0"
 
     def rule(self, name: str) -> Rule:
         """The rule ``name``, or `MissingRuleError` with the reason why there is none."""

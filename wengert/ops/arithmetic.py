@@ -119,7 +119,8 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode not in _ROUNDED:
         raise RuntimeError("div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
                            f"'{rounding_mode}'")
-    return _ROUNDED[rounding_mode](_lifted(input, other), other)
+    out = _ROUNDED[rounding_mode](_lifted(input, other), other)
+    return labelled(out, "DivBackward2", rounding_mode=rounding_mode)
 
 
 def _lifted(input: Any, other: Any) -> Any:

@@ -21,6 +21,23 @@ _NAMES = {"overwrite": "copy_", "cast": "_to_copy", "slice": "slice", "reshape":
 """What PyTorch calls primitives that have another name here."""
 
 
+_OVERLOADS = {
+    "Tensor": "add sub mul div bitwise_and bitwise_or bitwise_xor remainder fmod index split slice",
+    "Tensor_Tensor": "pow", "int": "select transpose unbind", "self": "where", "dim": "max min",
+    "Scalar": "eq ne lt le gt ge",
+}
+"""The forms that PyTorch's engine runs of operators that have several; of those that compare that for numbers."""
+
+
+def _overload(name: str, operands: Sequence[Any]) -> str:
+    """The form of an operator for these operands: ``Tensor``, ``Scalar``, ``default``."""
+    form = next((form for form, names in _OVERLOADS.items() if name in names.split()), "default")
+    if form in ("Scalar", "Tensor_Tensor") and len(operands) > 1:
+        second = type(operands[1]) in TENSORS
+        return ("Tensor" if second else form) if form == "Scalar" else form if second else "Tensor_Scalar"
+    return form
+
+
 @final
 class Operator:
     """One operator by its name. Its overloads (``.default``, ``.Tensor``) equal it and each other, and say their name
@@ -76,6 +93,7 @@ class Called:
     def __init__(self, primitive: Primitive, operands: Sequence[Any]) -> None:
         self.primitive = primitive
         self.overloadpacket = self._overloadpacket = operator_of(primitive, operands)
+        self._overload = _overload(self.overloadpacket.name, operands)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.primitive(*args, **kwargs)
@@ -92,7 +110,7 @@ class Called:
 
     @property
     def __name__(self) -> str:
-        return f"{self.overloadpacket.name}.default"
+        return f"{self.overloadpacket.name}.{self._overload}"
 
     def __repr__(self) -> str:
         return f"aten.{self.__name__}"

@@ -15,6 +15,7 @@ from ..core.layout import contiguous_format
 from ..core.state import state
 from ..tensors.alias import overlaps_itself, own
 from ..tensors.evaluation import one_by_one
+from ..tensors.tape import Node, node_of
 from ..tensors.tensor import Tensor, make
 from .indexing import nonzero
 from .joining import chunk, split, split_with_sizes, unbind
@@ -72,6 +73,9 @@ def _strangers(parts: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Views that are none in name: no write to one is seen by another. In `inference_mode` they stay views."""
     for part in () if state.inference else parts:
         part._alias = part._cell = None
+        node = node_of(part._edge)
+        if isinstance(node, Node) and node.name()[:5] == "Split":
+            node.rarely()["label"] = f"Unsafe{node.name()}"
     return parts
 
 

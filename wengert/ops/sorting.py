@@ -140,6 +140,22 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     return _results("unique", input, values, inverse.reshape(-1), counts, return_inverse, return_counts, place)
 
 
+@function(method=False, out=False)
+def _unique2(input: Tensor, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False
+             ) -> tuple[Tensor, Tensor, Tensor]:
+    """`unique` with always three results, those that were not asked for empty: what PyTorch's composes of."""
+    found = unique(input, sorted, return_inverse, return_counts)
+    parts = iter(found if isinstance(found, tuple) else (found,))
+    values, none = next(parts), make(np.empty(0, np.int64), None)
+    return values, next(parts) if return_inverse else none, next(parts) if return_counts else none
+
+
+@function(method=False, out=False)
+def _unique(input: Tensor, sorted: bool = True, return_inverse: bool = False) -> tuple[Tensor, Tensor]:
+    """`unique` with always two results, the positions empty where they were not asked for."""
+    return _unique2(input, sorted, return_inverse)[:2]
+
+
 def _check_empty_parts(op: str, shape: tuple[int, ...], place: int) -> None:
     """Raises where the parts along a dimension have no elements, or there are no parts for more than one reason."""
     empty = shape.count(0)

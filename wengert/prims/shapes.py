@@ -340,7 +340,7 @@ def _scatter_view_batch(primitive: Primitive, operands: Sequence[Any], mapped: S
 
 scatter_view = register(Primitive(
     "scatter_view", "linear", _scatter_view, arity=2, spec=of_first(as_first),
-    vjp=_scatter_view_vjp, label="CopySlices",
+    vjp=_scatter_view_vjp, label="torch::autograd::CopySlices",
     batch=_scatter_view_batch,
     jvp=lambda tangents, operands, out, params: P.scatter_view(
         *(P.zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)), **params),

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeAlias, final, overload
 
 import numpy as np
 
+from ..core.device import CPU
 from ..core.dtypes import DType, complex64, float32, from_numpy
 from ..core.errors import GradError, InplaceError
 from ..core.operands import Cotangent, Saved
@@ -267,7 +268,11 @@ class Node:
         return grads[0] if len(grads) == 1 else grads
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().rpartition('::')[2]} object at {id(self):#x}>"
+
+    def _sequence_nr(self) -> int:
+        """The number by which this node is older or younger than others: of what was recorded later it is larger."""
+        return self.sequence
 
 
 def kinked(grad: Any, saved: Saved) -> Any:
@@ -335,8 +340,8 @@ def _found(self: Node, role: str, source: str, raw: bool) -> Any:
     at = last if place == "out" or (not place and role in RESULTS) else int(place) if place else ROLES[role]
     if at > last or at == last and place != "out" and role not in RESULTS:
         raise LookupError(role)
-    if raw and self.saved[at] is not None:
-        return SavedTensor(self, at, int(part) if part else None)
+    if raw and (self.saved[at] is not None or source != ""):
+        return SavedTensor(self, at if self.saved[at] is not None else None, int(part) if part else None)
     value = _shown_value(self, at)
     value = value[int(part)] if part and value is not None else value
     if source.startswith("!number.") and not is_data(value) and isinstance(value, (int, float, complex)):
@@ -365,6 +370,9 @@ class Meta:
     """Shape and dtype of a cotangent that a node gets."""
 
     is_nested_tensor = is_tensor_subclass = False
+
+    is_cpp_nested_tensor = False
+    device = CPU
 
     def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape, self.dtype = Size(shape), None if dtype is None else from_numpy(dtype)
@@ -455,8 +463,8 @@ def named(node: Any) -> Any:
     if kind is Node or kind is HalfNode:
         name = node.name()
         if (kind, name) not in _classes:
-            body = {"__slots__": (), "__module__": kind.__module__, "__getattr__": _shown, "__dir__": _listed}
-            _classes[kind, name] = type(name, (kind,), body)
+            body = {"__slots__": (), "__module__": "builtins", "__getattr__": _shown, "__dir__": _listed}
+            _classes[kind, name] = type(name.rpartition("::")[2], (kind,), body)
         node.__class__ = _classes[kind, name]
     return node
 
@@ -555,6 +563,7 @@ class Leaf:
 
 
 Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # what programs see of it
+Leaf.__module__ = "builtins"
 
 
 @overload

@@ -635,7 +635,7 @@ class Tensor:
         """Takes this tensor off the tape: it becomes a leaf that needs no gradient."""
         if self._alias is not None and self._alias.steps:
             raise RuntimeError("Can't detach views in-place. Use detach() instead.")
-        if state.watcher is not None and self._edge is not None:
+        if state.watcher is not None and (self._edge is not None or type(self._data) is not ndarray):
             state.watcher.changes(self, "detach_")
         self._set_edge(None)  # views made before keep their history
         return self

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...._missing import answers
 from ....autograd.forward_ad import _set_fwd_grad_enabled as _set_forward
+from ....autograd import inside
 from ....core.device import device as device
 from ....core.dtypes import DType
 from ....core.layout import layout as layout, memory_format as memory_format
@@ -33,6 +34,7 @@ from .tape import (
 )
 
 TensorBase = _TensorBase = Tensor
+_is_multithreading_enabled, _is_view_replay_enabled = inside.is_multithreading_enabled, inside.is_view_replay_enabled
 _DisableFuncTorch = nullcontext  # function transformations wrap no tensors that it would have to look through
 _TensorMeta = type(Tensor)
 dtype = DType
