@@ -206,16 +206,20 @@ def run_large(primitive: Elementwise, *operands: Any) -> np.ndarray | None:
     return out
 
 
-def run_formula(formula: Elementwise, x: np.ndarray) -> np.ndarray | None:
-    """The result of a formula of many steps, of an array of float64 of any size, laid as numpy lays it; None where
-    numpy should compute it."""
-    kernel = kernel_for(formula, "float64") if x.size else None
-    if kernel is None or not x.dtype.isnative:
+def run_formula(formula: Elementwise, *operands: np.ndarray) -> np.ndarray | None:
+    """The result of a formula of many steps, of arrays of float64 of one shape, whatever the size, laid as numpy lays
+    it; None where numpy should compute it."""
+    first = operands[0]
+    kernel = kernel_for(formula, "float64") if first.size else None
+    if kernel is None or not first.dtype.isnative:
         return None
-    flags = x.flags
+    flags = first.flags
     if not (flags.c_contiguous or flags.f_contiguous):
-        x = x.copy(order="K")  # dense, so that the result, which lies alike, has its elements in the same order
-    return kernel.run(np.empty_like(x), x)
+        first = first.copy(order="K")  # dense, so that the result, which lies alike, has its elements in the same order
+    out = np.empty_like(first)
+    if any([x.strides != out.strides for x in operands[1:]]):
+        return None
+    return kernel.run(out, first, *operands[1:])
 
 
 def _in_rows(x: np.ndarray) -> bool:

@@ -56,9 +56,10 @@ def by_kernel(primitive: Elementwise, *operands: ndarray | float) -> ndarray | N
     return None
 
 
-def by_formula(formula: Elementwise, x: ndarray) -> ndarray | None:
-    """The slot of formulas of many steps, which numpy would take one by one: the result for an array of float64 of any
-    size, laid as that is, or None where no kernel can be made. Without the primitives there is none."""
+def by_formula(formula: Elementwise, *operands: ndarray) -> ndarray | None:
+    """The slot of formulas of many steps, which numpy would take one by one: the result for arrays of float64 of one
+    shape, whatever the size, and one layout, which the result has; or None where no kernel can be made. Without the
+    primitives there is none."""
     return None
 
 

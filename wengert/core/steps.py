@@ -28,11 +28,12 @@ def doubles(x: Array) -> np.ndarray:
     return np.asarray(x).astype(np.float64, copy=False, casting="same_kind")
 
 
-def of_doubles(formula: Elementwise, by_numpy: Rule, x: Array) -> Any:
-    """A formula of doubles on an array of any floats: by its kernel, else by numpy."""
+def of_doubles(formula: Elementwise, by_numpy: Rule, x: Array, *more: Array) -> Any:
+    """A formula of doubles on an array of any floats, and of what is known of it already in doubles: by its kernel,
+    else by numpy."""
     wide = doubles(x)
-    found = generated.by_formula(formula, wide)
-    return np.asarray(by_numpy(wide) if found is None else found).astype(x.dtype, copy=False)
+    found = generated.by_formula(formula, wide, *more)
+    return np.asarray(by_numpy(wide, *more) if found is None else found).astype(x.dtype, copy=False)
 
 
 def in_doubles(name: str, formula: Rule) -> dict[str, Any]:

@@ -28,14 +28,14 @@ def _first_kernel(primitive: generated.Elementwise, *operands: Any) -> generated
     return run_large(primitive, *operands)
 
 
-def _first_formula(formula: generated.Elementwise, x: generated.ndarray) -> generated.ndarray | None:
+def _first_formula(formula: generated.Elementwise, *operands: generated.ndarray) -> generated.ndarray | None:
     """The same for formulas of many steps, with the first of them."""
     if generated.too_late():
         return None
     from ..compiler.kernels import run_formula
 
     generated.by_formula = run_formula
-    return run_formula(formula, x)
+    return run_formula(formula, *operands)
 
 
 def _first_cast(x: generated.ndarray, dtype: Any) -> generated.ndarray | None:

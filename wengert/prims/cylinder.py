@@ -12,14 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal, localcontext
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
 from ..core.operands import Array
 from ..core.primitive import Primitive, elementwise
-from ..core.steps import doubles
+from ..core.steps import doubles, horner, of_doubles
+from ..core.symbols import Steps
 
 EULER = 0.57721566490153286
 _FAR = 25.0
@@ -41,118 +43,148 @@ def _where(x: Array, ranges: list[tuple[Array, Callable[[Array], Array]]]) -> Ar
 
 # --- J and Y ----------------------------------------------------------------------------------------------------------
 
+# Formulas of arrays and of a kernel's symbols: ``xp`` is numpy, or stands for it. Every range is computed for every
+# element, with a number of its own in the place of those outside, and chosen at the end.
 
-def _hankel(order: int, x: Array) -> tuple[Array, Array]:
-    """J and Y for large x [10.17.3, 10.17.4]."""
-    even, odd, term = np.ones_like(x), np.zeros_like(x), np.ones_like(x)
+_HALF_PI = 1686629713 / 2**30, 6.07710050650619224932e-11
+"""π/2 in two parts, of which the first has 31 bits: its product with a few turns is exact."""
+_SINE = tuple([(-1) ** k / math.factorial(2 * k + 1) for k in range(8, -1, -1)])
+_COSINE = tuple([(-1) ** k / math.factorial(2 * k) for k in range(9, -1, -1)])
+
+
+def _turned(xp: Any, x: Any) -> tuple[Any, Any]:
+    """Sine and cosine of numbers whose size is `_FAR` at most."""
+    turns = xp.rint(x * (2 / math.pi))
+    rest = (x - turns * _HALF_PI[0]) - turns * _HALF_PI[1]
+    square = rest * rest
+    sine, cosine = rest * horner(_SINE, square), horner(_COSINE, square)
+    quarter = turns - 4 * xp.floor(turns / 4)
+    odd = (quarter == 1.0) | (quarter == 3.0)
+    s, c = xp.where(odd, cosine, sine), xp.where(odd, sine, cosine)
+    return xp.where(quarter > 1.5, -s, s), xp.where((quarter > 0.5) & (quarter < 2.5), -c, c)
+
+
+def _hankel(xp: Any, order: int, x: Any, sine: Any, cosine: Any) -> tuple[Any, Any]:
+    """J and Y for large x, whose sine and cosine are given [10.17.3, 10.17.4]."""
+    even, odd, term = 1.0, 0.0, 1.0
+    eighth = 1 / (8 * x)
     for k in range(1, 25):
-        term = term * (4 * order * order - (2 * k - 1) ** 2) / (8 * k * x)
+        term = term * ((4 * order * order - (2 * k - 1) ** 2) / k) * eighth
         if k % 2:
             odd = odd + (term if k % 4 == 1 else -term)
         else:
             even = even + (term if k % 4 == 0 else -term)
-    sine, cosine, scale = np.sin(x), np.cos(x), 1 / np.sqrt(math.pi * x)
+    scale = 1 / xp.sqrt(math.pi * x)
     # Sine and cosine of x − π/4 − order π/2, times √2, without the rounding of the difference.
     c, s = (cosine + sine, sine - cosine) if order == 0 else (sine - cosine, -sine - cosine)
     return scale * (even * c - odd * s), scale * (even * s + odd * c)
 
 
-def _by_period(order: int, x: Array) -> Array:
+def _by_period(xp: Any, order: int, x: Any) -> Any:
     """J by its integral over a period [10.9.1, 10.9.2], of which a quarter says all."""
-    total = np.zeros_like(x)
+    total: Any = 0.0
     for k in range(_POINTS // 4 + 1):
         sine = math.sin(2 * math.pi * k / _POINTS)
         weight = (2 if k in (0, _POINTS // 4) else 4) / _POINTS
-        total += weight * (np.cos(x * sine) if order == 0 else sine * np.sin(x * sine))
+        if order and not k:
+            continue
+        s, c = _turned(xp, x * sine)
+        total = total + weight * (c if order == 0 else sine * s)
     return total
 
 
-def _first_kind(order: int, x: Array) -> Array:
-    size = np.abs(x)
-    value = _where(size, [(size <= _FAR, lambda x: _by_period(order, x)),
-                          (size > _FAR, lambda x: _hankel(order, x)[0])])
-    return np.where(x < 0, -value, value) if order else value
+def _first_kind(xp: Any, x: Any, sine: Any, cosine: Any, order: int) -> Any:
+    size = xp.abs(x)
+    far = _hankel(xp, order, xp.maximum(size, _FAR), sine, cosine)[0]
+    value = xp.where(size > _FAR, far, _by_period(xp, order, xp.minimum(size, _FAR)))
+    value = xp.where(size < math.inf, value, 0.0 * value)
+    return xp.where(x < 0.0, -value, value) if order else value
 
 
-def _second_near(order: int, x: Array) -> Array:
+def _second_near(xp: Any, order: int, x: Any) -> Any:
     """Y by its power series [10.8.1]."""
-    quarter, log = x * x / 4, np.log(x) - math.log(2)
-    term, harmonic, total = np.ones_like(x), 0.0, np.zeros_like(x)
+    quarter, log = x * x / 4, xp.log(x) - math.log(2)
+    term, harmonic, total = 1.0, 0.0, 0.0
     for k in range(24):
         following = harmonic + 1 / (k + 1)
-        total += term * (2 * harmonic if order == 0 else harmonic + following - 2 * EULER)
-        term = term * -quarter / ((k + 1) * (k + 1 + order))
+        total = total + term * (2 * harmonic if order == 0 else harmonic + following - 2 * EULER)
+        term = term * quarter * (-1 / ((k + 1) * (k + 1 + order)))
         harmonic = following
     if order == 0:
-        return (2 * (log + EULER) * _by_period(0, x) - total) / math.pi
-    return (2 * log * _by_period(1, x) - 2 / x - x / 2 * total) / math.pi
+        return (2 * (log + EULER) * _by_period(xp, 0, x) - total) / math.pi
+    return (2 * log * _by_period(xp, 1, x) - 2 / x - x / 2 * total) / math.pi
 
 
-def _second_between(order: int, x: Array) -> Array:
+def _second_between(xp: Any, order: int, x: Any) -> Any:
     """Y by Neumann's series in J of even orders [10.8.4], and its derivative; these J by recurrence downwards."""
-    last = 84
-    above, here, norm = np.zeros_like(x), np.full_like(x, 1e-200), np.zeros_like(x)
-    j0 = j1 = total = slope = np.zeros_like(x)
+    last, turned = 84, 2 / x
+    above, here, norm = 0.0 * x, 0.0 * x + 1e-200, 0.0
+    j0 = j1 = total = slope = 0.0
     for n in range(last, -1, -1):  # here is J of order n, up to a factor
         if n % 2 == 0:
             norm = norm + (here if n == 0 else 2 * here)
             sign = 1 if n % 4 == 0 else -1
-            total = total + (sign * 2 / n * here if n else 0)
-            slope = slope - (sign * above / n if n else 0)
+            if n:
+                total = total + sign * 2 / n * here
+                slope = slope - above * (sign / n)
         else:  # the J of odd order below an even one n + 1, which is a part of the derivative of that one
             sign = 1 if (n + 1) % 4 == 0 else -1
-            slope = slope + sign * here / (n + 1)
+            slope = slope + here * (sign / (n + 1))
         j0, j1 = here, above
-        above, here = here, 2 * n / x * here - above
-    log = np.log(x) - math.log(2) + EULER
+        above, here = here, n * turned * here - above
+    log = xp.log(x) - math.log(2) + EULER
     if order == 0:
         return 2 / math.pi * (log * j0 - 2 * total) / norm
     return 2 / math.pi * (log * j1 - j0 / x + 2 * slope) / norm
 
 
-def _second_kind(order: int, x: Array) -> Array:
-    value = _where(x, [
-        ((x > 0) & (x <= _NEAR), lambda x: _second_near(order, x)),
-        ((x > _NEAR) & (x <= _FAR), lambda x: _second_between(order, x)),
-        (x > _FAR, lambda x: _hankel(order, x)[1]),
-    ])
-    return np.where(x == 0, -np.inf, value)
+def _second_kind(xp: Any, x: Any, sine: Any, cosine: Any, order: int) -> Any:
+    far = _hankel(xp, order, xp.maximum(x, _FAR), sine, cosine)[1]
+    between = _second_between(xp, order, xp.minimum(xp.maximum(x, _NEAR), _FAR))
+    near = _second_near(xp, order, xp.minimum(xp.where(x > 0.0, x, 1.0), _NEAR))
+    value = xp.where(x > _FAR, far, xp.where(x > _NEAR, between, near))
+    value = xp.where(x < math.inf, value, 0.0 * value)
+    return xp.where(x > 0.0, value, xp.where(x == 0.0, -math.inf, math.nan))
 
 
 # --- K and Airy's -----------------------------------------------------------------------------------------------------
 
 
-def _decaying(order: float, x: Array) -> Array:
+def _decaying(xp: Any, order: float, x: Any) -> Any:
     """exp(x) K for x > 1: [10.32.9] with v² = x (cosh t − 1) is ∫ exp(−v²) cosh(order t) 2 / √(2x + v²) dv."""
-    step, total = 0.2, np.zeros_like(x)
+    step, total = 0.2, 0.0
     for k in range(33):
         v = k * step
-        growth = np.cosh(order * 2 * np.arcsinh(v / np.sqrt(2 * x))) if order else 1.0
-        total += (1 if k == 0 else 2) * step * math.exp(-v * v) * growth / np.sqrt(2 * x + v * v)
+        growth: Any = 1.0
+        if order == 1:  # cosh t, of which v² / x is one less
+            growth = 1 + v * v / x
+        elif order:
+            growth = xp.cosh(order * 2 * xp.arcsinh(v / xp.sqrt(2 * x)))
+        total = total + (1 if k == 0 else 2) * step * math.exp(-v * v) * growth / xp.sqrt(2 * x + v * v)
     return total
 
 
-def _third_near(order: int, x: Array) -> Array:
+def _third_near(xp: Any, order: int, x: Any) -> Any:
     """K by its power series [10.31.1, 10.31.2]."""
-    quarter, log = x * x / 4, np.log(x) - math.log(2)
-    term, harmonic, total, first = np.ones_like(x), 0.0, np.zeros_like(x), np.zeros_like(x)
+    quarter, log = x * x / 4, xp.log(x) - math.log(2)
+    term, harmonic, total, first = 1.0, 0.0, 0.0, 0.0
     for k in range(16):
         following = harmonic + 1 / (k + 1)
-        total += term * (harmonic if order == 0 else harmonic + following - 2 * EULER)
-        first += term
-        term = term * quarter / ((k + 1) * (k + 1 + order))
+        total = total + term * (harmonic if order == 0 else harmonic + following - 2 * EULER)
+        first = first + term
+        term = term * quarter * (1 / ((k + 1) * (k + 1 + order)))
         harmonic = following
     if order == 0:
         return total - (log + EULER) * first
     return 1 / x + x / 2 * (log * first - total / 2)
 
 
-def _third_kind(order: int, scaled: bool, x: Array) -> Array:
-    value = _where(x, [
-        ((x > 0) & (x <= 1), lambda x: _third_near(order, x) * (np.exp(x) if scaled else 1)),
-        (x > 1, lambda x: _decaying(order, x) * (1 if scaled else np.exp(-x))),
-    ])
-    return np.where(x == 0, np.inf, value)
+def _third_kind(xp: Any, x: Any, order: int, scaled: bool) -> Any:
+    small, large = xp.minimum(xp.where(x > 0.0, x, 1.0), 1.0), xp.maximum(x, 1.0)
+    near, far = _third_near(xp, order, small), _decaying(xp, order, large)
+    near, far = (near * xp.exp(small), far) if scaled else (near, far * xp.exp(-large))
+    value = xp.where(x > 1.0, far, near)
+    return xp.where(x > 0.0, value, xp.where(x == 0.0, math.inf, math.nan))
 
 
 _NODES, _SPACING, _TERMS = -9.0, 0.5, 22
@@ -195,7 +227,7 @@ def _airy_between(x: Array) -> Array:
 def _airy_above(x: Array) -> Array:
     """By K of order 1/3 [9.6.2]."""
     exponent = 2 / 3 * x * np.sqrt(x)
-    return np.sqrt(x / 3) / math.pi * _decaying(1 / 3, exponent) * np.exp(-exponent)
+    return np.sqrt(x / 3) / math.pi * _decaying(np, 1 / 3, exponent) * np.exp(-exponent)
 
 
 def _airy_below(x: Array) -> Array:
@@ -232,15 +264,29 @@ def _declare(name: str, function: Callable[[Array], Array], doc: str) -> Primiti
     return elementwise(name, evaluate, promotion="float", missing={"vjp": "PyTorch's has none"}, doc=doc)
 
 
-bessel_j0 = _declare("bessel_j0", lambda x: _first_kind(0, x), "The Bessel function J₀.")
-bessel_j1 = _declare("bessel_j1", lambda x: _first_kind(1, x), "The Bessel function J₁.")
-bessel_y0 = _declare("bessel_y0", lambda x: _second_kind(0, x), "The Bessel function of the second kind Y₀.")
-bessel_y1 = _declare("bessel_y1", lambda x: _second_kind(1, x), "The Bessel function of the second kind Y₁.")
-modified_bessel_k0 = _declare("modified_bessel_k0", lambda x: _third_kind(0, False, x),
-                              "The modified Bessel function of the second kind K₀.")
-modified_bessel_k1 = _declare("modified_bessel_k1", lambda x: _third_kind(1, False, x),
-                              "The modified Bessel function of the second kind K₁.")
-scaled_modified_bessel_k0 = _declare("scaled_modified_bessel_k0", lambda x: _third_kind(0, True, x), "exp(x) K₀(x).")
-scaled_modified_bessel_k1 = _declare("scaled_modified_bessel_k1", lambda x: _third_kind(1, True, x), "exp(x) K₁(x).")
+def _formula(name: str, function: Callable[..., Any], doc: str, *, turns: bool, **params: Any) -> Primitive:
+    """The primitive of a formula of doubles; where it ``turns``, of |x|, and of its sine and cosine too."""
+    steps = Steps(name, partial(function, **params), 3 if turns else 1)
+
+    def evaluate(xp: ModuleType, x: Array) -> Array:
+        size = np.abs(doubles(x))
+        more = (np.asarray(np.sin(size)), np.asarray(np.cos(size))) if turns else ()
+        return cast(Array, of_doubles(steps, lambda *given: function(np, *given, **params), x, *more))
+
+    return elementwise(name, evaluate, promotion="float", missing={"vjp": "PyTorch's has none"}, doc=doc)
+
+
+bessel_j0 = _formula("bessel_j0", _first_kind, "The Bessel function J₀.", turns=True, order=0)
+bessel_j1 = _formula("bessel_j1", _first_kind, "The Bessel function J₁.", turns=True, order=1)
+bessel_y0 = _formula("bessel_y0", _second_kind, "The Bessel function of the second kind Y₀.", turns=True, order=0)
+bessel_y1 = _formula("bessel_y1", _second_kind, "The Bessel function of the second kind Y₁.", turns=True, order=1)
+modified_bessel_k0 = _formula("modified_bessel_k0", _third_kind, "The modified Bessel function of the second kind K₀.",
+                              turns=False, order=0, scaled=False)
+modified_bessel_k1 = _formula("modified_bessel_k1", _third_kind, "The modified Bessel function of the second kind K₁.",
+                              turns=False, order=1, scaled=False)
+scaled_modified_bessel_k0 = _formula("scaled_modified_bessel_k0", _third_kind, "exp(x) K₀(x).",
+                                     turns=False, order=0, scaled=True)
+scaled_modified_bessel_k1 = _formula("scaled_modified_bessel_k1", _third_kind, "exp(x) K₁(x).",
+                                     turns=False, order=1, scaled=True)
 spherical_bessel_j0 = _declare("spherical_bessel_j0", _spherical, "sin x / x, and 1 at 0.")
 airy_ai = _declare("airy_ai", _airy, "Airy's function Ai.")
