@@ -97,6 +97,27 @@ def test_nothing_is_found_where_nothing_is_wrong(make: Make) -> None:
             torch.testing.assert_close(came, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_numbers_among_the_results_are_as_exact_as_what_they_come_from(dtype: Any) -> None:
+    """A loss as a float, and what is computed of it."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(40, 60), torch.nn.Tanh(), torch.nn.Linear(60, 10)).to(dtype)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        out = model(x)
+        loss = torch.nn.functional.cross_entropy(out, y)
+        loss.backward()
+        optimizer.step()
+        return loss.item(), 2 * loss.item() + 1, (out.argmax(1) == y).sum().item() / len(y)
+
+    checked = torch.compile(step, check=8, fullgraph=True)
+    for _ in range(8):
+        assert all(type(found) is float for found in checked(torch.randn(64, 40, dtype=dtype),
+                                                             torch.randint(0, 10, (64,))))
+
+
 def test_rounding_that_an_optimiser_makes_large_is_no_fault() -> None:
     """The gradient of a bias before a normalisation cancels, and Adam divides what is left of it by its own size."""
     model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.BatchNorm1d(8), torch.nn.Linear(8, 2))

@@ -82,7 +82,8 @@ def checked(name: str, program: Program, arguments: Arguments, run: Callable[[],
 
     def left(result: object) -> dict[str, Any]:
         return {
-            **{f"result {i}": array for i, array in enumerate(_arrays(result))},
+            **{f"result {i}": _rounded(array, program.value_at(f"result {i}"), program.graph)
+               for i, array in enumerate(_arrays(result))},
             **{place: array.copy() for place, array in before.memories.items()},
             **{place: None if tensor is None else tensor._data.copy()
                for place, tensor in program.gradients(arguments).items()},
@@ -108,6 +109,18 @@ def checked(name: str, program: Program, arguments: Arguments, run: Callable[[],
             raise TraceError(f"{begins}{_said(_first_wrong(program.graph, given, generators))}")
     _check_backward(name, result)
     return result
+
+
+def _rounded(result: object, value: Value | None, graph: InstructionGraph) -> object:
+    """A result; a float that comes from tensors in the narrowest dtype that it has gone through."""
+    if type(result) is not float or value is None:
+        return result
+    needed, dtypes = {value}, [value.spec.dtype]
+    for instr in reversed(graph.instrs):
+        if not needed.isdisjoint(instr.results):
+            needed.update(instr.values())
+            dtypes += [x.spec.dtype for x in instr.values() if x.spec.dtype.is_floating_point]
+    return np.asarray(result, min(dtypes, key=lambda dtype: dtype.itemsize).numpy)
 
 
 def _check_backward(name: str, result: object) -> None:
