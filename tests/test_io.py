@@ -196,7 +196,9 @@ def test_kinds_of_tensors(write: Any) -> None:
     assert got[2].shared is True
     result = there_and_back(x * 2, write)
     assert result.requires_grad and result.is_leaf  # as in PyTorch, the history stays behind
-    assert type(there_and_back(nn.Buffer(torch.ones(1)), write)) is torch.Tensor
+    for persistent in (True, False):
+        buffer = there_and_back(nn.Buffer(torch.ones(1), persistent=persistent), write)
+        assert type(buffer) is nn.Buffer and buffer.persistent is persistent
 
 
 @pytest.mark.parametrize("write", [torch.save, save_torch])

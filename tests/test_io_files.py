@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -107,3 +109,40 @@ def test_a_pipe_is_read_as_it_is(tmp_path: Path) -> None:
     with open(tmp_path / "a.pt", "rb") as file:
         done = subprocess.run([sys.executable, "-c", program], input=file.read(), capture_output=True, check=True)
     assert done.stdout == b"[1, 2]\n"
+
+
+class Slotted:
+    """What has slots, and a dict beside them or none."""
+
+    __slots__ = ("value", "__dict__")
+
+
+def test_objects_with_slots_load_by_consent(tmp_path: Path) -> None:
+    given = Slotted()
+    given.value, given.other = torch.ones(2), 3  # type: ignore[attr-defined]
+    torch.save(given, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError):
+        torch.load(tmp_path / "a.pt")
+    with torch.serialization.safe_globals([Slotted]):
+        back = torch.load(tmp_path / "a.pt")
+    assert torch.equal(back.value, given.value) and back.other == 3
+
+
+@pytest.mark.parametrize("form", [True, False])
+@pytest.mark.parametrize("weights_only", [True, False])
+def test_a_file_cut_anywhere_is_said_to_be_damaged(form: bool, weights_only: bool) -> None:
+    file = io.BytesIO()
+    torch.save([torch.arange(20.0), "a"], file, _use_new_zipfile_serialization=form)
+    whole = file.getvalue()
+    for size in range(0, len(whole), 7):
+        with pytest.raises(CheckpointError):
+            torch.load(io.BytesIO(whole[:size]), weights_only=weights_only)
+
+
+def test_what_cannot_be_written_raises_both_classes(tmp_path: Path) -> None:
+    for kind in (IsADirectoryError, RuntimeError):
+        with pytest.raises(kind):
+            torch.save(1, tmp_path)
+    for other in (AttributeError, pickle.PicklingError):
+        with pytest.raises(other):
+            torch.save(lambda: 1, tmp_path / "a.pt")

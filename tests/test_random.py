@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wengert
 from wengert.sampling import box_muller, integers, reals
 from wengert.sampling.box_muller import fused_multiply_add
 from wengert.sampling.kernels import normal_blocks
@@ -445,3 +446,12 @@ def test_wrong_input_raises_before_the_generator_moves(error: type[Exception], c
 def test_a_range_with_gaps_in_a_floating_dtype_warns() -> None:
     with pytest.warns(UserWarning, match="out of bounds"):
         integers.random_from_to(Generator(), 3, 0, 2**30, FLOAT32)
+
+
+@pytest.mark.parametrize("shape", [(0,), (2, 0)])
+@pytest.mark.parametrize("replacement", [True, False])
+def test_there_is_nothing_to_draw_of_no_categories(shape: tuple[int, ...], replacement: bool) -> None:
+    for dtype in (wengert.float32, wengert.float64, wengert.float16):
+        with pytest.raises(RuntimeError, match="n_sample|at least one category"):
+            wengert.multinomial(wengert.ones(shape, dtype=dtype), 1, replacement)
+    assert wengert.multinomial(wengert.ones(0, 3), 1, replacement).shape == (0, 1)

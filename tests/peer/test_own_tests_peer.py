@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FILE = '''
 import torch
 from torch.testing._internal.common_device_type import dtypes, instantiate_device_type_tests
@@ -48,3 +50,14 @@ def test_a_file_on_either_side(tmp_path: Path) -> None:
     assert lines[0].startswith("test_it.py: 5 pass on PyTorch, 4 of these on wengert (80.0 %)"), done
     assert lines[1].strip().startswith("TestPlain.test_knows_its_library: fail: AssertionError"), lines
     assert lines[2].startswith("all: 5 pass on PyTorch, 4 of these"), lines
+
+
+@pytest.mark.parametrize("name", ["serialization", "loading"])
+def test_what_has_no_database(name: str) -> None:
+    """Each statement of saving, and of loading data, holds on both and records the same."""
+    file = Path(__file__).parents[2] / "tools" / "own_tests" / "cases" / f"{name}.py"
+    done = subprocess.run([sys.executable, "-m", "tools.own_tests", str(file), "--failing"], capture_output=True,
+                          text=True, check=True, cwd=Path(__file__).parents[2])
+    assert " (100.0 %)" in done.stdout.splitlines()[0], done.stdout
+    stated = file.read_text("utf-8").count("    def test_")
+    assert done.stdout.startswith(f"{name}.py: {stated} pass on PyTorch"), done.stdout

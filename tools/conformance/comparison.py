@@ -91,6 +91,8 @@ def same(got: Any, want: Any, values: bool = True, rough: tuple[float, float] = 
     for mine, its in zip(gots, wants, strict=True):
         if is_tensor(its):
             same_tensor(mine, its, values, rough)
+        elif isinstance(its, Exception):
+            same_error(mine if isinstance(mine, Exception) else None, its)
         elif isinstance(its, (float, complex)) and isinstance(mine, (float, complex)):
             if not np.isclose(mine, its, rtol=1e-5, atol=1e-8, equal_nan=True):
                 raise Mismatch(f"{its!r} expected; {mine!r} came")

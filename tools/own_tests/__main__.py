@@ -25,8 +25,9 @@ from typing import Any
 from .place import install
 from .records import RECORDS, differ, record
 
-KEPT = [str(Path(__file__).with_name("cases") / f"{name}.py") for name in ("modules", "optimizers", "functions")]
-"""The files of this repository: the databases walked."""
+KEPT = [str(Path(__file__).with_name("cases") / f"{name}.py") for name in
+        ("modules", "optimizers", "functions", "serialization", "loading")]
+"""The files of this repository: the databases walked, and what has none."""
 
 
 # --- one file ---------------------------------------------------------------------------------------------------------

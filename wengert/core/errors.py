@@ -178,6 +178,24 @@ class TooLargeError(ValueError, TypeError):
     """
 
 
+class MissingKeyError(ShapeError, KeyError):
+    """Containers that do not fit together: one lacks a key."""
+
+    __str__ = Exception.__str__  # and not the repr of it
+
+
+class DivisionError(ShapeError, ZeroDivisionError):
+    """A number by which Python's code divides is 0."""
+
+
+class TooFarError(ShapeError, OverflowError):
+    """A number that Python's code makes an integer of is infinite, or out of range."""
+
+
+_ALSO: dict[type[Exception], type[ShapeError]] = {
+    KeyError: MissingKeyError, ZeroDivisionError: DivisionError, OverflowError: TooFarError}
+
+
 class OutOfMemoryError(RuntimeError, MemoryError):
     """There is no memory for what was asked for. (PyTorch raises RuntimeError.)
 
@@ -214,7 +232,7 @@ def worded(op: str, error: Exception) -> Exception | None:
     ours = __name__.partition(".")[0]
     if asked != ours or home == ours and raised:
         return None
-    kind: type[Exception] = ShapeError
+    kind: type[Exception] = _ALSO.get(type(error), ShapeError)  # as PyTorch's Python code raises it
     if isinstance(error, IndexError):
         kind = OutOfRangeError
     elif isinstance(error, AttributeError):

@@ -161,7 +161,7 @@ def load(
         )
     data = f.read()
     if not isinstance(data, (bytes, bytearray)):
-        raise CheckpointError(
+        raise (CheckpointError if data else CheckpointEndError)(
             f"[load] a file of bytes was expected; reading it gave {type(data).__name__}; open it with 'rb'"
         )
     own = io.BytesIO(_own_part(f, data))
@@ -263,6 +263,9 @@ def refuse_others(head: bytes) -> None:
             "a tar archive, as PyTorch before 0.1.10 wrote, which wengert does not read; load it in PyTorch and save "
             "it again"
         )
+    elif MAGIC.startswith(head[2:]) and head[0] == 0x80:
+        raise CheckpointEndError("[load] a checkpoint was expected; got the first bytes of one; take the file from "
+                                 "where it was written once more")
     elif head[0] == 0x80 and len(head) > 1 and head[1] <= 5:
         kind = (
             "a bare pickle, which wengert does not read; if you trust it, open it with Python's pickle, which runs "

@@ -36,6 +36,15 @@ class CheckpointOrderError(CheckpointError, ValueError):
     """A file whose numbers lie in an order of bytes that is none."""
 
 
+class FolderError(IsADirectoryError, RuntimeError):
+    """A folder where the name of a file was expected. (PyTorch raises RuntimeError.)"""
+
+
+class UnnamedError(pickle.PicklingError, AttributeError):
+    """A function or class that cannot be found by its name. (Python's own pickler raises one of these, by where it
+    was made.)"""
+
+
 class CheckpointMemoryError(CheckpointError, MemoryError):
     """Too little memory. The file may be good."""
 

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-from .errors import system_failures
+from .errors import FolderError, system_failures
 
 if sys.platform != "win32":  # there, nobody can remove or rename a file that is open
     import fcntl
@@ -45,7 +45,7 @@ def write_out(f: Any, write: Callable[[IO[bytes]], None]) -> None:
             return
         target = os.path.realpath(os.fsdecode(f))
         if os.path.isdir(target):
-            raise IsADirectoryError(f"[save] the name of a file was expected; {target!r} is a folder")
+            raise FolderError(f"[save] the name of a file was expected; {target!r} is a folder")
         if os.path.exists(target) and not stat.S_ISREG(os.stat(target).st_mode):
             # A pipe or a device cannot be replaced, only written to.
             with open(target, "wb") as file:

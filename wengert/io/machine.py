@@ -11,9 +11,10 @@ from __future__ import annotations
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from types import MemberDescriptorType
 from typing import IO, Any, NamedTuple
 
-from .errors import CheckpointError, escaped
+from .errors import CheckpointError, escaped, shown
 from .keys import Budget, check_depth
 
 
@@ -172,10 +173,16 @@ class PickleMachine:
             self._charge(state if type(state) is tuple else (state,))
             if hasattr(made, "__setstate__"):
                 made.__setstate__(state)
-            elif type(state) is dict:
-                made.__dict__.update(state)
             else:
-                raise TypeError(f"a {type(state).__name__} as the state of an object")
+                named, slots = state if type(state) is tuple and len(state) == 2 else (state, None)
+                if not {type(named), type(slots)} <= {dict, type(None)}:
+                    raise TypeError(f"a {type(state).__name__} as the state of an object")
+                if named:
+                    made.__dict__.update(named)
+                for name, value in (slots or {}).items():
+                    if type(getattr(type(made), name, None)) is not MemberDescriptorType:
+                        raise TypeError(f"a slot {shown(name)} that its class has not")
+                    setattr(made, name, value)
         else:
             raise CheckpointError(
                 f"[load] a container was expected; the pickle sets the state of a {type(made).__name__}"

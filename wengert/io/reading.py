@@ -27,7 +27,7 @@ from ..core.dtypes import DType
 from ..core.geometry import LARGEST, laid_out
 from ..core.layout import sparse_coo
 from ..core.spec import Size
-from ..nn.parameter import Parameter
+from ..nn.parameter import Buffer, Parameter
 from ..ops.arguments import nothing_of
 from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.alias import version_cell
@@ -397,6 +397,9 @@ class Reader:
                 "[load] a Tensor, or a class of such, was expected; the file holds a tensor of another class"
             )
         tensor = function(*_sequence(arguments))
+        if isinstance(state, dict) and state.get("_is_buffer") is True:
+            kind, state = Buffer, {name: value for name, value in state.items() if name != "_is_buffer"}
+            tensor = Buffer(tensor)
         if kind is Parameter and not isinstance(tensor, Parameter):
             tensor = Parameter(tensor, tensor.requires_grad)
         elif kind is not type(tensor):  # one that the user declared safe
@@ -418,7 +421,8 @@ class _Names:
         return super().find_class(module, name) if found is None else found  # type: ignore[misc]
 
     def persistent_load(self, pid: Any) -> Any:
-        return self._reader._persistent(pid)
+        with reporting("a checkpoint of PyTorch"):
+            return self._reader._persistent(pid)
 
 
 class _Unpickler(_Names, pickle.Unpickler):

@@ -24,6 +24,7 @@ from ..ops.storage import TypedStorage, UntypedStorage
 from ..tensors.tensor import Tensor, root_of
 from ..utils.hooks import warn_if_has_hooks
 from ..utils.serialization import config
+from .errors import UnnamedError
 from .files import is_path, write_out
 from .layout import swap
 from .legacy import NUMBER, VERSION
@@ -153,14 +154,16 @@ class _Records:
         if array.dtype.name not in _STORAGE_OF:
             rebuild = self._name("torch._utils", "_rebuild_tensor_v3")
             arguments = (*arguments, self._name("torch", dtypes.from_numpy(array.dtype).name))
-        if type(tensor) is Buffer or (type(tensor) is Tensor and not tensor.__dict__):
+        if type(tensor) is Tensor and not tensor.__dict__:
             return rebuild, arguments
-        kind: Any = self._name("torch", "Tensor") if type(tensor) is Tensor else type(tensor)
+        # A Buffer is to PyTorch a tensor that says of itself that it is one.
+        marks = {"_is_buffer": True} if type(tensor) is Buffer else {}
+        kind: Any = self._name("torch", "Tensor") if marks or type(tensor) is Tensor else type(tensor)
         return self._name("torch._tensor", "_rebuild_from_type_v2"), (
             rebuild,
             kind,
             arguments,
-            dict(tensor.__dict__),
+            {**tensor.__dict__, **marks},
         )
 
     def _storage(self, array: np.ndarray, untyped: bool = False) -> tuple[_Storage, np.ndarray]:
@@ -194,7 +197,12 @@ class _Pickler(_Records, pickle._Pickler):
     if TYPE_CHECKING:  # the standard library has no types for these
         write: Any
         memoize: Any
-        dump: Any
+
+    def dump(self, obj: Any) -> None:
+        try:
+            super().dump(obj)  # type: ignore[misc]
+        except pickle.PicklingError as error:
+            raise UnnamedError(str(error)) from error
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
         if type(obj) is DType or type(obj) is _Name:

@@ -237,7 +237,7 @@ def _check_multinomial(p: Array, num_samples: int, replacement: bool) -> None:
         )
     if categories > _MOST_CATEGORIES:
         raise RuntimeError(f"[multinomial] number of categories cannot exceed 2^24; got {categories}")
-    if categories == 0 and p.shape[0]:
+    if categories == 0 and (p.ndim == 1 or p.shape[0]):
         raise RuntimeError("[multinomial] at least one category was expected; got none")
 
 
