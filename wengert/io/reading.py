@@ -34,7 +34,7 @@ from ..tensors.alias import version_cell
 from ..tensors.tensor import Tensor, root_of, wrap
 from .archive import Archive
 from .decoding import check_view, set_attributes
-from .errors import CheckpointError, escaped, reporting, shown
+from .errors import CheckpointEndError, CheckpointError, escaped, reporting, shown
 from .keys import Budget
 from .legacy import LegacyFile
 from .machine import Global, PickleMachine
@@ -159,7 +159,14 @@ class Reader:
         is."""
         behind = module.Unpickler
         kind: Any = _Unpickler if issubclass(_Unpickler, behind) else type("Unpickler", (_Names, behind), {})
-        return self._finish(kind(self, self._archive.program(), options).load())
+        try:
+            made = kind(self, self._archive.program(), options).load()
+        except CheckpointError:
+            raise
+        except (EOFError, pickle.UnpicklingError) as error:
+            raise CheckpointEndError(f"[load] a whole checkpoint of PyTorch was expected; its pickle ends early or is "
+                                     f"damaged: {error}; take the file from where it was written once more") from error
+        return self._finish(made)
 
     def refused(self) -> list[str]:
         """The names that `restricted` would refuse, sorted, read from the program without running it."""
