@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import wengert
 from tests.peer.agreement import MODULES
 
 Program = Callable[[Any], Any]
@@ -132,3 +133,18 @@ def test_targets_are_treated_as_pytorchs(name: str) -> None:
             np.testing.assert_allclose(mine.numpy(), its.numpy(), rtol=1e-6)
         else:
             assert mine == its
+
+
+@pytest.mark.parametrize("name", ["fft.fft", "fft.ifft", "fft.rfft", "cumsum", "cumprod", "sum", "logsumexp", "amax"])
+@pytest.mark.parametrize("of_numpy", [True, False])
+def test_a_call_made_once_more_keeps_its_target(name: str, of_numpy: bool) -> None:
+    """A dimension that is numpy's number, or a tensor that is one, is a number; the target is refused all the same."""
+    for lib in (torch, wengert):
+        function = lib
+        for part in name.split("."):
+            function = getattr(function, part)
+        dim = np.int64(0) if of_numpy else lib.tensor(0)
+        real = name in ("amax", "cumsum", "cumprod", "sum", "logsumexp")
+        target = lib.zeros(3, 6, dtype=lib.float32 if real else lib.complex64, requires_grad=True)
+        with pytest.raises(RuntimeError, match="automatic differentiation"):
+            function(lib.ones(3, 6, requires_grad=True), dim=dim, out=target)

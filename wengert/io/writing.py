@@ -200,7 +200,7 @@ class _Pickler(_Records, pickle._Pickler):
 
     def dump(self, obj: Any) -> None:
         try:
-            super().dump(obj)  # type: ignore[misc]
+            super().dump(obj)
         except pickle.PicklingError as error:
             raise UnnamedError(str(error)) from error
 

@@ -157,23 +157,23 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
         except (TypeError, AttributeError) as error:
             if type(error) is NoDataError and not tracing():
                 return nowhere(plain, *args, **kwargs)
-            found = of_sparse(name, args, kwargs if target is None else {**kwargs, "out": target})
+            found = of_sparse(name, args, _into(kwargs, target))
             if found is not NotImplemented:
                 return found
             if rescued(args, kwargs):
-                return public_of(full)(*args, **kwargs)
+                return public_of(full)(*args, **_into(kwargs, target))
             today = _with_keywords(name, args)
             if today is not None:
-                return full(*today[0], **today[1], **kwargs)
+                return full(*today[0], **today[1], **_into(kwargs, target))
             numbers = numbers_for(plain, args, kwargs)
             if numbers is None:
                 check_kinds(plain, args, kwargs)
                 raise
-            return full(*numbers[0], **numbers[1])
+            return full(*numbers[0], **_into(numbers[1], target))
         except (ValueError, IndexError, ArithmeticError, MemoryError, RuntimeError) as error:
             numbers = numbers_for(plain, args, kwargs)
             if numbers is not None:
-                return full(*numbers[0], **numbers[1])
+                return full(*numbers[0], **_into(numbers[1], target))
             wording = None if isinstance(error, RuntimeError) else worded(name, error)
             check_kinds(plain, args, kwargs)
             if wording is None:
@@ -182,6 +182,11 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
 
     full.__name__ = full.__qualname__ = name
     return full
+
+
+def _into(kwargs: dict[str, Any], target: Any) -> dict[str, Any]:
+    """The options of a call that is made once more, with the target that had been taken out of them."""
+    return kwargs if target is None else {**kwargs, "out": target}
 
 
 def _check_operands(name: str, operands: tuple[tuple[int, str], ...], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -15,7 +15,6 @@ import numpy as np
 from ..autograd.modes import enable_grad, no_grad
 from ..core.dtypes import bfloat16
 from ..ops import cat, view_as_real, zeros_like
-from ..ops.arguments import integer
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, Parameters, check_settings
 
@@ -26,8 +25,7 @@ LEAST_CURVATURE = 1e-10
 
 def _history(size: int) -> int:
     """A number of moves to remember, for each of which the state has a place."""
-    size = integer(size, "LBFGS")
-    if size > sys.maxsize:
+    if not isinstance(size, (float, complex)) and size > sys.maxsize:
         raise ValueError(f"Invalid history_size: {size}; at most {sys.maxsize} moves can be remembered")
     return size
 
@@ -58,7 +56,6 @@ class LBFGS(Optimizer):
     def __init__(self, params: Parameters, lr: float | Tensor = 1, max_iter: int = 20, max_eval: int | None = None,
                  tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
                  line_search_fn: str | None = None) -> None:
-        max_iter = integer(max_iter, "LBFGS")
         defaults = {
             "lr": lr,
             "max_iter": max_iter,
@@ -92,7 +89,9 @@ class LBFGS(Optimizer):
         state["func_evals"] += 1
         if _largest(gradient) <= group["tolerance_grad"]:
             return first_loss
-        for iteration in range(1, group["max_iter"] + 1):
+        iteration = 0
+        while iteration < group["max_iter"]:
+            iteration += 1
             state["n_iter"] += 1
             if state["n_iter"] == 1:
                 state.update(d=None, t=None)  # in PyTorch's order

@@ -417,10 +417,11 @@ def _shares(size: int, count: int) -> np.ndarray[Any, Any]:
 
 @in_float32
 def _adaptive_avg(rank: int, input: Tensor, output_size: Any) -> Tensor:
+    asked = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * rank
+    if len(asked) == rank and all([type(n) is int and n == 1 for n in asked]) and (rank > 1 or input.dim() in (2, 3)):
+        return input.mean(tuple(range(-rank, 0)), keepdim=True)  # of as many dimensions and of what dtype it may be
     out = _wanted(f"adaptive_avg_pool{rank}d", rank, input, output_size)
     check_takes(f"adaptive_avg_pool{rank}d", REAL_ONLY, input)
-    if all(n == 1 for n in out) and input.numel():
-        return input.mean(tuple(range(-rank, 0)), keepdim=True)
     size = _evenly(input, out)
     if size is not None and input.numel():  # windows want channels, which these layers can do without
         return labelled(_avg_pool(rank, input, size, size, 0, False, True, None), f"AdaptiveAvgPool{rank}D")

@@ -9,7 +9,6 @@ from ...core.errors import in_words
 from ...core.frames import warn
 from ...core.geometry import check_room
 from ...ops import randperm
-from ...ops.arguments import integer
 from ...tensors.generator import Generator
 from .sampler import Sampler
 
@@ -35,7 +34,7 @@ class DistributedSampler(Sampler[int]):
                  seed: int = 0, drop_last: bool = False) -> None:
         if num_replicas is None or rank is None:
             if default_group is None:
-                raise RuntimeError("[DistributedSampler] a process group was expected, as not both are given; there is "
+                raise ValueError("[DistributedSampler] a process group was expected, as not both are given; there is "
                                    "none; give num_replicas and rank, or call init_process_group first")
             own_rank, size = default_group()
             rank = own_rank if rank is None else rank
@@ -52,7 +51,7 @@ class DistributedSampler(Sampler[int]):
         self.num_samples = count // num_replicas if drop_last else math.ceil(count / num_replicas)
         self.total_size = self.num_samples * num_replicas
         self.shuffle = shuffle
-        self.seed = integer(seed, "DistributedSampler")
+        self.seed = seed
 
     def __iter__(self) -> Iterator[int]:
         count = len(self.dataset)
