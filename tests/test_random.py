@@ -455,3 +455,13 @@ def test_there_is_nothing_to_draw_of_no_categories(shape: tuple[int, ...], repla
         with pytest.raises(RuntimeError, match="n_sample|at least one category"):
             wengert.multinomial(wengert.ones(shape, dtype=dtype), 1, replacement)
     assert wengert.multinomial(wengert.ones(0, 3), 1, replacement).shape == (0, 1)
+
+
+@pytest.mark.parametrize("name", ["float32", "float64"])
+def test_gamma_numbers_of_an_infinite_shape_are_infinite(name: str) -> None:
+    """And draw as many numbers as others do."""
+    infinite = wengert.full((3,), float("inf"), dtype=getattr(wengert, name))
+    for draw in (wengert._standard_gamma, lambda shape: wengert.distributions.Gamma(shape, 2.5).sample()):
+        wengert.manual_seed(0)
+        assert draw(infinite).tolist() == [float("inf")] * 3
+    assert wengert._standard_gamma(-infinite).isnan().all()

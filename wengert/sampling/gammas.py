@@ -84,7 +84,7 @@ def _one(
 ) -> float:
     """Marsaglia & Tsang, *A simple method for generating gamma variables* (2000), with d = alpha − 1/3; for a shape
     below 1 by their section 6: a number of shape alpha + 1, times a uniform one to the ``power`` 1 / alpha."""
-    if not 0.0 < alpha < math.inf:
+    if not alpha > 0.0:
         return 0.0 if alpha == 0.0 else math.nan
     scale = (1.0 - uniform()) ** power if alpha < 1.0 else 1.0
     c = 1.0 / math.sqrt(9.0 * d)
