@@ -668,3 +668,13 @@ def test_a_transform_keeps_its_last_pair_where_other_packages_read_it() -> None:
     y = cube(x)
     assert cube._cached_x_y[0] is x and cube._cached_x_y[1] is y
     assert torch.equal(cube.log_abs_det_jacobian(x, y), torch.tensor([3.0, 12.0]).log())
+
+
+@pytest.mark.parametrize("number", [float, int, np.float64, np.float32, np.int64])
+@pytest.mark.parametrize("scale", [-2, 0, 2])
+def test_a_scale_may_be_a_number_of_numpys(number: Any, scale: int) -> None:
+    transform = D.AffineTransform(0.5, number(scale))
+    assert transform.sign == (scale > 0) - (scale < 0)
+    if scale:
+        made = D.TransformedDistribution(D.Uniform(torch.tensor(0.0), torch.tensor(1.0)), [transform])
+        assert made.cdf(torch.tensor(0.5 + scale / 4)).item() == pytest.approx(0.25 if scale > 0 else 0.75)

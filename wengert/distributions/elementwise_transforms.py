@@ -59,7 +59,8 @@ class AffineTransform(Transform):
         """The sign of the scale."""
         if isinstance(self.scale, Tensor):
             return self.scale.sign()
-        return (self.scale > 0) - (self.scale < 0)
+        scale = float(self.scale)  # numpy's truth values have no difference
+        return (scale > 0) - (scale < 0)
 
     def _call(self, x: Tensor) -> Tensor:
         return self.loc + self.scale * x
