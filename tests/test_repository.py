@@ -111,6 +111,17 @@ def test_imports_go_down_the_layers() -> None:
     assert wrong == []
 
 
+def test_the_floors_of_the_architecture_page_are_the_layers() -> None:
+    """The packages stand in the page's order; of the names that are PyTorch's namespaces alone some stand for all."""
+    page = (ROOT.parent / "docs" / "design" / "architecture.md").read_text("utf-8")
+    block = page.split("```text\n")[1].split("```")[0]
+    words = [re.split(r"\s{3,}", line.strip())[0] for line in block.splitlines()]
+    named = [name for word in words for name in re.findall(r"(\w+)(?:/|\.py)", word)]
+    assert [RANK[name] for name in named] == sorted([RANK[name] for name in named], reverse=True)
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {name for name in packages if RANK[name] != RANK["fft"]} <= set(named)
+
+
 def test_imports_inside_wengert_are_relative() -> None:
     """`from ..core import dtypes`; only `USERS` name the public face, and `demo` is written as a user's program is."""
     wrong = []
