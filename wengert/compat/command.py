@@ -10,10 +10,9 @@ from pathlib import Path
 
 from .compare import compare
 from .notebook import NotebookError, code_of, read_notebook, run_notebook
-from .program import ProgramError, find_program, is_document, names_of_imported_modules, run_script
-from .report import describe, names_asked
+from .program import ProgramError, find_program, is_document, names_of_imported_modules, refuse, run_script
+from .report import Use, describe, names_asked
 
-BAD_ARGUMENTS = 2
 PROGRAMS = (".py", ".pyw", ".ipynb")
 COMPARED = (".html", ".txt")
 OWN_OPTIONS = ("--report", "--compare")
@@ -50,45 +49,17 @@ def _tolerance(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Does what ``wengert run`` was asked for and returns the exit code."""
     path, arguments, spec = options.program, options.arguments, None
-    if options.module:
-        try:
-            spec = find_program(path)
-        except ProgramError as error:
-            return _refuse(str(error))
-        path = str(spec.origin)
-    is_notebook = path.endswith(".ipynb")
-    if options.out is not None and not is_notebook and not options.compare:
-        return _refuse("argument --out: only a notebook has a copy to write, and --compare graphs to draw")
-    if options.compare and is_notebook:
-        return _refuse("argument --compare: compares scripts only; export the notebook as a script")
-    if options.compare and options.out is not None and Path(options.out).suffix not in COMPARED:
-        return _refuse(f"argument --out: a file that ends in {' or '.join(COMPARED)} was expected for the graphs of "
-                       f"--compare; got {options.out!r}")
-    if options.compare and util.find_spec("torch") is None:
-        return _refuse("argument --compare: PyTorch is not installed here")
-    if options.out is not None and not Path(options.out).resolve().parent.is_dir():
-        return _refuse(f"argument --out: no folder {str(Path(options.out).parent)!r}")
     try:
-        if options.report:
-            source = code_of(read_notebook(path)) if is_notebook else Path(path).read_bytes()
-            uses = names_asked(source, path)
-            sys.stderr.write(describe(uses, path))
-        elif not is_notebook:
-            source = Path(path).read_bytes()
-            if is_document(path):
-                raise ValueError(path)
-            if Path(path).suffix not in PROGRAMS:
-                compile(source, path, "exec", dont_inherit=True)
-    except NotebookError as error:
-        return _refuse(str(error))
-    except OSError as error:
-        return _refuse(f"cannot read {path!r}: {error.strerror}")
-    except (SyntaxError, ValueError) as error:
-        if Path(path).suffix not in PROGRAMS:
-            return _refuse(f"{path!r} is no program: a script in Python or a notebook was expected")
-        if not isinstance(error, SyntaxError):
-            raise
-        return _refuse(f"{path}:{error.lineno}: {error.msg}", 1)
+        if options.module:
+            spec = find_program(path)
+            path = str(spec.origin)
+        _check_options(options, path)
+        uses = _read(path, options.report)
+    except (ProgramError, NotebookError) as error:
+        return refuse("run", str(error))
+    except _UnfitError as error:
+        return refuse("run", *error.args)
+    is_notebook = _is_notebook(path)
     for option in OWN_OPTIONS:
         if option in arguments and not is_notebook and option.encode() not in Path(path).read_bytes():
             print(f"wengert run: {option} stands behind the program and goes to it; to ask wengert for it: wengert run "
@@ -101,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         return run_notebook(path, arguments, options.out) if is_notebook else run_script(path, arguments, spec)
     except NotebookError as error:
-        return _refuse(str(error))
+        return refuse("run", str(error))
     finally:
         if options.report:
             imported = names_of_imported_modules(known)
@@ -113,6 +84,52 @@ def run(options: argparse.Namespace) -> int:
                 sys.stderr.write("it imported no other files that ask for names of torch\n")
 
 
-def _refuse(message: str, code: int = BAD_ARGUMENTS) -> int:
-    print(f"wengert run: {message}", file=sys.stderr)
-    return code
+class _UnfitError(Exception):
+    """Why a program is not run: the words, and the exit code if it is not that of bad arguments."""
+
+
+def _is_notebook(path: str) -> bool:
+    return path.endswith(".ipynb")
+
+
+def _check_options(options: argparse.Namespace, path: str) -> None:
+    """Raises `_UnfitError` where options do not go together, or not with that program."""
+    out = None if options.out is None else Path(options.out)
+    if out is not None and not _is_notebook(path) and not options.compare:
+        raise _UnfitError("argument --out: only a notebook has a copy to write, and --compare graphs to draw")
+    if options.compare and _is_notebook(path):
+        raise _UnfitError("argument --compare: compares scripts only; export the notebook as a script")
+    if options.compare and out is not None and out.suffix not in COMPARED:
+        raise _UnfitError(f"argument --out: a file that ends in {' or '.join(COMPARED)} was expected for the graphs of "
+                          f"--compare; got {options.out!r}")
+    if options.compare and util.find_spec("torch") is None:
+        raise _UnfitError("argument --compare: PyTorch is not installed here")
+    if out is not None and not out.resolve().parent.is_dir():
+        raise _UnfitError(f"argument --out: no folder {str(out.parent)!r}")
+
+
+def _read(path: str, report: bool) -> list[Use]:
+    """The names of torch that a program asks for, told at once, where a ``report`` is wanted. Raises `_UnfitError` for
+    what is no program."""
+    try:
+        if report:
+            uses = names_asked(code_of(read_notebook(path)) if _is_notebook(path) else Path(path).read_bytes(), path)
+            sys.stderr.write(describe(uses, path))
+            return uses
+        if not _is_notebook(path):
+            source = Path(path).read_bytes()
+            if is_document(path):
+                raise ValueError(path)
+            if Path(path).suffix not in PROGRAMS:
+                compile(source, path, "exec", dont_inherit=True)
+    except NotebookError:
+        raise
+    except OSError as error:
+        raise _UnfitError(f"cannot read {path!r}: {error.strerror}") from error
+    except (SyntaxError, ValueError) as error:
+        if Path(path).suffix not in PROGRAMS:
+            raise _UnfitError(f"{path!r} is no program: a script in Python or a notebook was expected") from error
+        if not isinstance(error, SyntaxError):
+            raise
+        raise _UnfitError(f"{path}:{error.lineno}: {error.msg}", 1) from error
+    return []

@@ -20,10 +20,9 @@ from ..tensors.tape import Leaf, ancestors
 from ..tensors.tensor import Tensor
 from ..view.graph import Graph
 from ..view.record import Recording
-from .program import is_document, run_script
+from .program import BAD_ARGUMENTS, is_document, refuse, run_script
 
 FORMATS = (".html", ".svg", ".png", ".dot", ".json")
-BAD_ARGUMENTS = 2
 LINES = 5
 """So many lines in which ``backward()`` was called are told to who asked for another."""
 
@@ -73,7 +72,7 @@ def draw(options: argparse.Namespace) -> int:
     """Does what ``wengert graph`` was asked for and returns the exit code."""
     out = options.out or Path(f"{Path(options.program).stem}-graph.html")
     if not out.resolve().parent.is_dir():
-        return _refuse("graph", f"argument --out: no folder {str(out.parent)!r}")
+        return refuse("graph", f"argument --out: no folder {str(out.parent)!r}")
     last = LastGraph(options.at)
     code = _run("graph", options, last)
     if code == BAD_ARGUMENTS and last.graph is None and not last.count:
@@ -81,8 +80,8 @@ def draw(options: argparse.Namespace) -> int:
     if last.graph is None:
         where = f"in line {options.at} " if options.at and last.count else ""
         there = ", ".join(dict.fromkeys(map(os.path.relpath, last.lines)))
-        return _refuse("graph", f"{options.program} never called backward() {where}on a loss, so that there is nothing "
-                                f"to draw{f'; it did in {there}' if where else ''}", code or 1)
+        return refuse("graph", f"{options.program} never called backward() {where}on a loss, so that there is nothing "
+                               f"to draw{f'; it did in {there}' if where else ''}", code or 1)
     last.graph.save(out)
     sys.stdout.flush()
     print(f"the graph behind backward() number {last.drawn} of {last.count}, in {last.line}: {out}")
@@ -114,10 +113,10 @@ def _run(command: str, options: argparse.Namespace, around: Any) -> int:
             raise ValueError(path)
         compile(Path(path).read_bytes(), path, "exec", dont_inherit=True)
     except OSError as error:
-        return _refuse(command, f"cannot read {path!r}: {error.strerror}")
+        return refuse(command, f"cannot read {path!r}: {error.strerror}")
     except (SyntaxError, ValueError) as error:
         said = f"; line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else ""
-        return _refuse(command, f"{path!r} is no program: a script in Python was expected{said}")
+        return refuse(command, f"{path!r} is no program: a script in Python was expected{said}")
     try:
         return run_script(path, options.arguments, around=around)
     except SystemExit as end:
@@ -198,8 +197,3 @@ class FirstGraph(LastGraph):
     def __exit__(self, *exception: object) -> None:
         if not self.count:
             super().__exit__()
-
-
-def _refuse(command: str, message: str, code: int = BAD_ARGUMENTS) -> int:
-    print(f"wengert {command}: {message}", file=sys.stderr)
-    return code

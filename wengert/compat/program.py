@@ -25,7 +25,7 @@ from .report import Use, names_asked
 
 OWN_FILES = str(Path(wengert.__file__).parent) + os.sep
 OWN_ROOTS = ("wengert", *PACKAGES)
-FAILED = 1
+FAILED, BAD_ARGUMENTS = 1, 2
 
 
 def find_program(name: str) -> ModuleSpec:
@@ -60,6 +60,12 @@ def is_document(path: str) -> bool:
 
 _OF_LIBTORCH = re.compile(r"\blib(torch|c10)|_ZN?K?(2at|3c10|5torch)")
 """What the loader of an extension says is missing: a library of PyTorch's, or a symbol of its namespaces."""
+
+
+def refuse(command: str, message: str, code: int = BAD_ARGUMENTS) -> int:
+    """Says why a command does nothing, and returns its exit code."""
+    print(f"wengert {command}: {message}", file=sys.stderr)
+    return code
 
 
 class ProgramError(ValueError):
