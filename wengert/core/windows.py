@@ -1,10 +1,12 @@
 """Sliding windows over the last dimensions of an array: the geometry that convolution and pooling share.
 
 A window is described by four tuples of one length: ``size``, ``stride``, ``padding`` (at both ends) and ``dilation``.
+What follows from these numbers alone is remembered: of few elements it took longer than the windows.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -17,6 +19,7 @@ from .operands import Array, Dims, Pairs
 _LEAST = {"kernel size": 1, "stride": 1, "dilation": 1, "padding": 0, "output padding": 0}
 
 
+@lru_cache(maxsize=256)
 def check_window(op: str, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims, extra: Dims = (0,)) -> None:
     """Raises ShapeError for numbers that make no window: all that comes from programs passes here, and what slides
     windows over memory relies on it."""
@@ -45,6 +48,7 @@ def out_sizes(sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: 
     return tuple(found)
 
 
+@lru_cache(maxsize=256)
 def checked_out_sizes(op: str, sizes: Dims, kernel: Dims, stride: Dims, padding: Dims, dilation: Dims,
                       ceil: bool = False) -> tuple[int, ...]:
     """`out_sizes`, or ShapeError where a dimension has no window."""
@@ -84,6 +88,7 @@ def framed(x: Array, widths: Pairs, value: complex = 0) -> Array:
     return result
 
 
+@lru_cache(maxsize=256)
 def reach(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> tuple[int, ...]:
     """The size of the padded input that ``out`` windows along each dimension cover."""
     return tuple((n - 1) * s + d * (k - 1) + 1 for n, k, s, d in zip(out, kernel, stride, dilation, strict=True))
@@ -108,8 +113,9 @@ def windowed(x: Array, out: Dims, kernel: Dims, stride: Dims, dilation: Dims) ->
     return strided_view(x, (*x.shape[:lead], *kernel, *out), strides)
 
 
-def places(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> list[tuple[Any, ...]]:
+@lru_cache(maxsize=32)
+def places(out: Dims, kernel: Dims, stride: Dims, dilation: Dims) -> tuple[tuple[Any, ...], ...]:
     """For every place of the kernel, in row-major order, the index of what the windows have there."""
     along = [[slice(i * d, i * d + (n - 1) * s + 1, s) for i in range(k)]
              for n, k, s, d in zip(out, kernel, stride, dilation, strict=True)]
-    return [(..., *choice) for choice in product(*along)]
+    return tuple([(..., *choice) for choice in product(*along)])
