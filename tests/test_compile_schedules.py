@@ -96,6 +96,31 @@ def test_what_comes_after_a_step_is_not_told_of_before(after: Callable[[Any, Any
         world(lambda f: torch.compile(f, fullgraph=True), SCHEDULES["ExponentialLR"], after)
 
 
+@pytest.mark.parametrize("reads", ["rates", "last_epoch", "nothing"])
+def test_what_a_step_of_a_schedule_changes_and_is_guarded(reads: str) -> None:
+    """A rate that is an integer at first, and what the function looks at before: a call must find what it was."""
+    def run(wrap: Callable[[Any], Any]) -> list[Any]:
+        torch.manual_seed(0)
+        w = torch.randn(3, 2, requires_grad=True)
+        optimizer = torch.optim.SGD([w], 1)
+        scheduler = S.StepLR(optimizer, 3, 0.5)
+
+        def step(x: Any) -> Any:
+            seen = scheduler.get_last_lr()[0] if reads == "rates" else scheduler.last_epoch // 2 if (
+                reads == "last_epoch") else 0
+            optimizer.zero_grad()
+            loss = (x @ w).square().mean() * 0.1
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+            return loss, seen
+
+        f = wrap(step)
+        return [(f(torch.ones(4, 3))[0].item(), w.tolist(), optimizer.param_groups[0]["lr"]) for _ in range(7)]
+
+    assert close(run(torch.compile), run(lambda f: f))
+
+
 def test_what_a_step_of_a_schedule_raises() -> None:
     """All else has been done by then, once."""
     def ends(optimizer: Any) -> Any:

@@ -44,6 +44,8 @@ def prepare(program: Program, arguments: Arguments) -> None:
     if program.unprepared > program.patience:
         program.unprepared, program.patience = 0, 2 * program.patience + 1
         program.again = program.alike = None
+        if program.later.steps and program.mismatch(arguments) is not None:
+            return  # what is there by now is not what a call must find
         try:
             questions = _questions(program)
             program.alike = questions.function()
