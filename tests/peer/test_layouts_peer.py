@@ -325,6 +325,9 @@ ALONE: dict[str, Callable[[Any], Any]] = {
     "times a number": lambda x: x * 2, "from a number": lambda x: 1 - x, "a power": lambda x: x ** 2,
     "negated": lambda x: -x, "exp": lambda x: x.exp(), "compared": lambda x: x > 0.5, "with itself": lambda x: x + x,
     "gelu": lambda x: torch.nn.functional.gelu(x) if isinstance(x, torch.Tensor) else wengert.nn.functional.gelu(x),
+    "copied": lambda x: x.clone(), "cast": lambda x: x.float(), "halved": lambda x: x.bfloat16(),
+    "zeros": lambda x: (torch if isinstance(x, torch.Tensor) else wengert).zeros_like(x),
+    "drawn": lambda x: (torch if isinstance(x, torch.Tensor) else wengert).rand_like(x),
     "clamped": lambda x: x.clamp(0, 1), "with one of none": lambda x: x * x.new_tensor(2.0),
 }
 

@@ -200,6 +200,12 @@ def order_of(array: Array) -> Literal["C", "K"]:
     return "C" if 0 in array.strides else "K"
 
 
+def laid_like(array: Array, source: Array) -> Array:
+    """What is like the ``source``, which numpy has laid by `order_of`, in PyTorch's order where dimensions of that lie
+    on each other or are expanded."""
+    return iterated(array, source.strides) if not source.flags.c_contiguous and is_tied(source.strides) else array
+
+
 def copy_with_gaps(array: Array) -> Array:
     """A copy with the strides of the array, also where these leave gaps in memory; dense where it is expanded."""
     if array.flags.c_contiguous or not array.size or 0 in array.strides:

@@ -14,7 +14,7 @@ from ..core.eighths import converted
 from ..core.errors import ShapeError, needs_strided
 from ..core.frames import warn
 from ..core.geometry import row_major, strided_view
-from ..core.layout import CHANNELS_LAST, check_rank, contiguous_format, order_of, preserve_format, strided
+from ..core.layout import CHANNELS_LAST, check_rank, contiguous_format, laid_like, order_of, preserve_format, strided
 from ..core.primitive import P
 from ..core.spec import Size
 from ..tensors.absent import dense_like
@@ -187,7 +187,8 @@ def _like(input: Tensor, dtype: Any, memory_format: Any) -> np.ndarray:
     order: Any = "C" if memory_format is contiguous_format else order_of(data)
     if type(data) is not np.ndarray:  # what stands for it while a function is recorded: its geometry is enough
         data = strided_view(np.empty(1, data.dtype), data.shape, data.strides)
-    return np.empty_like(data, None if target is None else target.numpy, order=order)
+    made = np.empty_like(data, None if target is None else target.numpy, order=order)
+    return made if memory_format is contiguous_format else laid_like(made, data)
 
 
 def _nothing_like(input: Tensor, dtype: Any, memory_format: Any, requires_grad: bool) -> Tensor:

@@ -12,7 +12,7 @@ from ..core.batching import aligned, lifted, native, size_of, spread
 from ..core.dtypes import DType, complex32
 from ..core.eighths import converted
 from ..core.generated import LARGE, cast_array, too_late
-from ..core.layout import imag_part, order_of, parts_of, real_part
+from ..core.layout import imag_part, laid_like, order_of, parts_of, real_part
 from ..core.operands import Array, Needs, Numbers, Params, Saved
 from ..core.primitive import HALVES, P, as_first, elementwise, fit, linear, opaque
 from ..core.samples import cases
@@ -29,12 +29,13 @@ def _cast(xp: ModuleType, x: Array, dtype: DType | np.dtype[Any]) -> Array:
     x = xp.asarray(x)
     if x.dtype.kind in "cW" and target.kind not in "cWb":
         x = real_part(x)
+    source = x
     if target.char in HALVES and x.dtype.char in "dD":
         # On the way, as PyTorch: two steps round a few numbers otherwise.
         x = x.astype(np.float32 if x.dtype.char == "d" else np.complex64, order_of(x))
     if x.dtype.kind in "VW" or target.kind in "VW":
-        return converted(x, target, order_of(x))
-    return cast_array(x, target, order_of(x))
+        return laid_like(converted(x, target, order_of(x)), source)
+    return laid_like(cast_array(x, target, order_of(x)), source)
 
 
 def _cast_lower(b: Any, x: Any, dtype: DType | np.dtype[Any], back: DType | np.dtype[Any] | None = None) -> Any:
@@ -65,7 +66,7 @@ def _clone(xp: ModuleType, x: Array, order: str = "K") -> Array:
         found = laying.in_rows(x)
         if found is not None:
             return found
-    return xp.array(x, order=order if order == "C" else order_of(x))
+    return xp.array(x, order="C") if order == "C" else laid_like(xp.array(x, order=order_of(x)), x)
 
 
 clone = linear("clone", _clone,
@@ -120,7 +121,7 @@ fill = opaque(
     samples=cases(((2, 3), {"value": 1.5}), ((), {})),
     doc="A constant in the shape and dtype of the operand.",
 )
-zeros_like = linear("zeros_like", batch=native, eval=lambda xp, x: xp.zeros_like(x, order=order_of(x)),
+zeros_like = linear("zeros_like", batch=native, eval=lambda xp, x: laid_like(xp.zeros_like(x, order=order_of(x)), x),
                     transpose=lambda ct, shape, params: P.zeros_like(ct), samples=cases(((2, 3), {})),
                     shape=as_first)
 
