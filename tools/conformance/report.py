@@ -43,7 +43,7 @@ def failures(rows: dict[str, Row], width: int = 160) -> str:
             lines.append(f"- `{name}`: " + ", ".join(broken))
             first = " ".join(next(iter(broken.values())).split(" -- ")[0].split())
             lines.append(f"  `{first[:width].replace('`', chr(39))}`")
-    return "\n".join(lines)
+    return "\n".join(lines) or "Nothing."
 
 
 def page(rows: dict[str, Row], before: str) -> str:
