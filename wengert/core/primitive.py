@@ -193,6 +193,7 @@ def _evaluated(primitive: Primitive, values: Sequence[Any], params: Params) -> A
     """The plain evaluation of a primitive on arrays: a generated kernel for large ones, else the array module."""
     for x in values:
         if type(x) is ndarray and x.dtype.char in NARROW:
+            values = with_rounded_numbers(primitive, values)
             at_once = primitive.lower is not None and primitive.widens
             result = run_large(primitive, values, params) if at_once else None
             return state.quiet(widened, primitive, values, params) if result is None else result
@@ -214,9 +215,27 @@ INEXACT_ONLY = TRUTHS + INTEGERS
 REAL_ONLY = TRUTHS + INTEGERS + COMPLEX
 
 
+_UNROUNDED = {"mul": 1, "div": 1, "floor_divide": 1, "lerp": 2}
+"""The place of a number that PyTorch's kernels take in float32 beside half precision: a second factor, a divisor, a
+weight."""
+
+
+def with_rounded_numbers(primitive: Primitive, values: Sequence[Any]) -> Sequence[Any]:
+    """The operands, in which a Python number beside float16 or bfloat16 is rounded to that, as in PyTorch, where it is
+    a tensor first."""
+    if primitive.kind == "elementwise" and any([type(x) is float for x in values]):
+        narrow = next((x.dtype for x in values if type(x) is ndarray and x.dtype.char in "eE"), None)
+        if narrow is not None:
+            kept = _UNROUNDED.get(primitive.name)
+            return [float(narrow.type(x)) if type(x) is float and place != kept else x
+                    for place, x in enumerate(values)]
+    return values
+
+
 def run_at_once(primitive: Primitive, operands: Sequence[Any]) -> ndarray | None:
     """`run_large`; and where no kernel takes large arrays in half precision, as they broadcast, the result of float32,
     rounded once: numpy takes some 20 ns for an element of float16."""
+    operands = with_rounded_numbers(primitive, operands)
     found = run_large(primitive, operands)
     if found is not None or not primitive.widens:
         return found

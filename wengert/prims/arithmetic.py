@@ -318,7 +318,7 @@ heaviside = elementwise(
     lower=lambda b, x, y: b.select(b.eq(x, 0), y, b.select(b.gt(x, 0), 1, 0)),
 )
 nextafter = elementwise(
-    "nextafter", "nextafter", promotion="float", saves=("x y", ""),
+    "nextafter", "nextafter", promotion="float", saves=("x y", ""), widens=False,
     derivative=(lambda x, y, out: P.cast(P.ne(x, y), dtype=x.dtype), 0.0),
 )
 gcd = elementwise("gcd", "gcd", derivative=(None, None), saves=("", ""),

@@ -16,7 +16,7 @@ from ..core import dtypes
 from ..core.dtypes import DType, category, from_numpy
 from ..core.errors import DTypeError, ShapeError, allocation_failed, is_of_allocation, needs_strided
 from ..core.layout import in_order
-from ..core.primitive import EIGHTHS, HALVES, NARROW, P, Primitive, evaluate, widened
+from ..core.primitive import EIGHTHS, HALVES, NARROW, P, Primitive, evaluate, widened, with_rounded_numbers
 from ..core.quantity import Quantity
 from ..core.spec import Spec
 from ..core.state import state
@@ -50,7 +50,7 @@ def apply(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any
         values, edges, dtype, half = _read(primitive, operands, here["grad"])
     try:
         if half:
-            data = here["quiet"](widened, primitive, values, params)
+            data = here["quiet"](widened, primitive, with_rounded_numbers(primitive, values), params)
         elif primitive.lower is not None:
             data = evaluate(primitive, values, params)
         else:
