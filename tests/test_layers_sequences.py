@@ -219,3 +219,11 @@ def test_packed_sequences_are_converted_and_bags_refuse_scaled_maxima() -> None:
     with pytest.raises(ValueError, match="does not support scaling the gradient by the frequency"):
         nn.functional.embedding_bag(torch.tensor([0]), torch.ones(2, 1), torch.tensor([0]), mode="max",
                                     scale_grad_by_freq=True)
+
+
+@pytest.mark.parametrize("sizes", [[4.0, 3.0, 2.0], [4 + 0j, 3, 2], [[4], [3], [2]], [True, True, True]])
+def test_batch_sizes_are_a_row_of_int64(sizes: list[Any]) -> None:
+    packed = nn.utils.rnn.PackedSequence(torch.ones(9, 5), torch.tensor(sizes))
+    for unpack in (nn.utils.rnn.pad_packed_sequence, nn.utils.rnn.unpack_sequence):
+        with pytest.raises(RuntimeError, match="1D CPU int64"):
+            unpack(packed)

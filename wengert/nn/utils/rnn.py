@@ -209,7 +209,11 @@ def pad_packed_sequence(
     (tensor([[3, 4, 5],
             [1, 2, 0]]), tensor([3, 2]))
     """
-    sizes = sequence.batch_sizes.tolist()
+    counts = sequence.batch_sizes
+    if counts.dtype is not int64 or counts.dim() != 1:
+        raise ShapeError(f"[pad_packed_sequence] 'lengths' argument should be a 1D CPU int64 tensor, but got "
+                         f"{counts.dim()}D of {counts.dtype}")
+    sizes = counts.tolist()
     if not sizes or sizes[-1] < 0 or sum(sizes) != len(sequence.data) or sizes != sorted(sizes, reverse=True):
         raise ShapeError(
             f"[pad_packed_sequence] batch sizes that never grow, and are {len(sequence.data)} together, were expected; "
