@@ -332,3 +332,19 @@ def test_recorded_steps_are_the_same_bits(kind: Any, settings: dict[str, Any]) -
         left, right = one[1].state[mine], other[1].state[its]
         assert all(wengert.equal(value, right[name]) for name, value in left.items())
         assert right["step"].item() == 8
+
+
+@pytest.mark.parametrize("made", [
+    lambda it: optim.lr_scheduler.StepLR(it, 0), lambda it: optim.lr_scheduler.ConstantLR(it, 0.0, 3),
+    lambda it: optim.lr_scheduler.PolynomialLR(it, 3, -1.0), lambda it: optim.lr_scheduler.CosineAnnealingLR(it, 0),
+    lambda it: optim.lr_scheduler.CyclicLR(it, 0.1, 0.9, step_size_up=0),
+    lambda it: optim.lr_scheduler.OneCycleLR(it, 0.9, 9, div_factor=0.0),
+])
+@pytest.mark.parametrize("kind", [ValueError, ZeroDivisionError])
+def test_a_division_by_nothing_is_one_of_python_too(made: Any, kind: type[Exception]) -> None:
+    optimizer = optim.SGD([wengert.ones(1, requires_grad=True)], lr=0.5)
+    with pytest.raises(kind, match="were expected"):
+        scheduler = made(optimizer)
+        for _ in range(4):
+            optimizer.step()
+            scheduler.step()

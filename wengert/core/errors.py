@@ -196,6 +196,11 @@ _ALSO: dict[type[Exception], type[ShapeError]] = {
     KeyError: MissingKeyError, ZeroDivisionError: DivisionError, OverflowError: TooFarError}
 
 
+def as_well(error: Exception) -> type[ShapeError]:
+    """The class of what is said in the place of Python's own ``error``, which PyTorch's Python code would raise."""
+    return _ALSO.get(type(error), ShapeError)
+
+
 class OutOfMemoryError(RuntimeError, MemoryError):
     """There is no memory for what was asked for. (PyTorch raises RuntimeError.)
 
@@ -232,7 +237,7 @@ def worded(op: str, error: Exception) -> Exception | None:
     ours = __name__.partition(".")[0]
     if asked != ours or home == ours and raised:
         return None
-    kind: type[Exception] = _ALSO.get(type(error), ShapeError)  # as PyTorch's Python code raises it
+    kind: type[Exception] = as_well(error)
     if isinstance(error, IndexError):
         kind = OutOfRangeError
     elif isinstance(error, AttributeError):

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..autograd.modes import no_grad
 from ..core.dtypes import int64
-from ..core.errors import in_words
+from ..core.errors import KindError, in_words
 from ..nn.layers.normalization import BatchNormBase
 from ..nn.module import Module
 from ..ops import tensor
@@ -132,7 +132,7 @@ class AveragedModel(Module):
         if avg_fn is not None and multi_avg_fn is not None:
             raise AssertionError("Only one of avg_fn and multi_avg_fn should be provided")
         if not hasattr(model, "parameters"):
-            raise TypeError(f"[AveragedModel] a module was expected; got {type(model).__name__}")
+            raise KindError(f"[AveragedModel] a module was expected; got {type(model).__name__}")
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)

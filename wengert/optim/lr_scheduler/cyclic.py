@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...core.errors import DivisionError
 from ..optimizer import Group, Optimizer
 from .scheduler import LRScheduler, Rates, assign, attributes_of, check_optimizer, for_each_group
 
@@ -184,8 +185,8 @@ class OneCycleLR(_WithMomentum):
         self._anneal_func_type = anneal_strategy
         rates = for_each_group("max_lr", optimizer, max_lr)
         if not div_factor or not final_div_factor:
-            raise ValueError(f"[OneCycleLR] divisors other than 0 were expected; got div_factor={div_factor} and "
-                             f"final_div_factor={final_div_factor}")
+            raise DivisionError(f"[OneCycleLR] divisors other than 0 were expected; got div_factor={div_factor} and "
+                                f"final_div_factor={final_div_factor}")
         if last_epoch == -1:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["initial_lr"] = rate / div_factor

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any, ParamSpec
 
-from ...core.errors import in_words
+from ...core.errors import as_well, in_words
 from ...core.frames import warn
 from ...core.state import state
 from ...tensors.tensor import Tensor
@@ -125,8 +125,9 @@ class LRScheduler:
         try:
             rates = asked()
         except ArithmeticError as error:
-            raise ValueError(f"[{type(self).__name__}] rates that are finite numbers were expected; at step "
-                             f"{self.last_epoch} there is none: {error}; choose other factors") from error
+            kind = as_well(error)
+            raise kind(f"[{type(self).__name__}] rates that are finite numbers were expected; at step "
+                       f"{self.last_epoch} there is none: {error}; choose other factors") from error
         finally:
             self._get_lr_called_within_step = False
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
