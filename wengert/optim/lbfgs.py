@@ -15,6 +15,7 @@ import numpy as np
 from ..autograd.modes import enable_grad, no_grad
 from ..core.dtypes import bfloat16
 from ..ops import cat, view_as_real, zeros_like
+from ..ops.arguments import integer
 from ..tensors.tensor import Tensor
 from .optimizer import Optimizer, Parameters, check_settings
 
@@ -25,7 +26,8 @@ LEAST_CURVATURE = 1e-10
 
 def _history(size: int) -> int:
     """A number of moves to remember, for each of which the state has a place."""
-    if not isinstance(size, (float, complex)) and size > sys.maxsize:
+    size = size if isinstance(size, bool) else integer(size, "LBFGS")
+    if size > sys.maxsize:
         raise ValueError(f"Invalid history_size: {size}; at most {sys.maxsize} moves can be remembered")
     return size
 

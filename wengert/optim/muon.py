@@ -6,6 +6,7 @@ import math
 
 from ..core.dtypes import bfloat16, float32
 from ..ops import zeros_like
+from ..ops.arguments import integer
 from ..tensors.tensor import TENSORS, Tensor
 from .optimizer import Group, Optimizer, Parameters, check_settings, no_sparse
 from .stateful import State
@@ -38,7 +39,7 @@ class Muon(Optimizer):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
         defaults = {
             "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov,
-            "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps,
+            "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps if isinstance(ns_steps, bool) else integer(ns_steps, "Muon"),
             "adjust_lr_fn": adjust_lr_fn,
         }
         super().__init__(params, defaults)
