@@ -39,7 +39,8 @@ class Muon(Optimizer):
             raise ValueError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
         defaults = {
             "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov,
-            "ns_coefficients": ns_coefficients, "eps": eps, "ns_steps": ns_steps if isinstance(ns_steps, bool) else integer(ns_steps, "Muon"),
+            "ns_coefficients": ns_coefficients, "eps": eps,
+            "ns_steps": ns_steps if isinstance(ns_steps, bool) else integer(ns_steps, "Muon"),
             "adjust_lr_fn": adjust_lr_fn,
         }
         super().__init__(params, defaults)

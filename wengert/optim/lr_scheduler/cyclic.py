@@ -71,8 +71,8 @@ class CyclicLR(_WithMomentum):
         up = float(step_size_up)
         down = up if step_size_down is None else float(step_size_down)
         if not up + down > 0:
-            raise DivisionError(f"[CyclicLR] a cycle of more than no step was expected; got step_size_up={step_size_up} "
-                                f"and step_size_down={step_size_down}")
+            raise DivisionError(f"[CyclicLR] a cycle of more than no step was expected; got step_size_up="
+                                f"{step_size_up} and step_size_down={step_size_down}")
         self.total_size = up + down
         self.step_ratio = up / self.total_size
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
