@@ -529,3 +529,24 @@ def test_transformations_refuse_by_name() -> None:
     assert layer.weight.grad.is_sparse
     with torch.no_grad():  # where no gradient is wanted there is nothing sparse
         assert torch.compile(lambda i: layer(i))(torch.tensor([1])).tolist() == [[3, 4, 5]]
+
+
+def test_functions_that_write_are_the_methods_of_sparse_tensors() -> None:
+    """``torch.sqrt_(x)`` and ``torch.Tensor.sqrt_(x)`` of a sparse tensor do what ``x.sqrt_()`` does; so do all whose
+    functional form is a function too."""
+    def outcome(run: Any) -> Any:
+        try:
+            return run(torch.tensor([0.5, 0.0, 0.25]).to_sparse()).to_dense().tolist()
+        except (RuntimeError, TypeError, AttributeError) as error:
+            return type(error)
+
+    done = 0
+    for name in [name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")]:
+        for other in ((), (2.0,)):
+            want = outcome(lambda x, name=name, other=other: getattr(x, name)(*other))
+            functions = {getattr(torch, name, None), hasattr(torch, name[:-1]) and getattr(torch.Tensor, name)}
+            if isinstance(want, list):
+                for function in functions - {None, False}:
+                    assert outcome(lambda x, function=function, other=other: function(x, *other)) == want, (name, other)
+                    done += 1
+    assert done > 40

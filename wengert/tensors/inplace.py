@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.dtypes import from_numpy
 from ..core.eighths import converted
-from ..core.errors import InplaceError, ShapeError
+from ..core.errors import InplaceError, LayoutError, ShapeError
 from ..core.frames import warn
 from ..core.primitive import P, Primitive
 from ..core.state import state
@@ -59,6 +59,9 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         except AttributeError:
             made: Tensor = once_more(method, self, *args, **kwargs)
             return made
+        except LayoutError:  # a sparse tensor's class has a method of its own, or a refusal in that method's name
+            made = getattr(type(self), name)(self, *args, **kwargs)
+            return made
         except InplaceError:
             by_places = BY_PLACES.get(name)
             if by_places is None or not overlaps_itself(self._data):
@@ -97,12 +100,12 @@ def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str
             value = other
         else:
             return general(self, other)
-        if not target.flags.c_contiguous and overlaps_itself(target):
-            return general(self, other)
         cell = self._cell
         if cell is None:
             cell = self._cell = [0, None]
         try:
+            if not target.flags.c_contiguous and overlaps_itself(target):
+                return general(self, other)
             count = cell[0]
             here["quiet"](run, target, value, target)
         except (ValueError, TypeError, OverflowError, RuntimeError):
