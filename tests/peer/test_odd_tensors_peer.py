@@ -369,3 +369,68 @@ def test_what_stands_beside_a_tensor(name: str) -> None:
         both(lambda T, odd=odd: called(T, name, T.arange(1.0, 4.0), odd(T)), rtol=1e-4, warned=False)
         if name not in ("full_like", "fill", "fill_"):
             both(lambda T, odd=odd: called(T, name, odd(T), T.arange(1.0, 4.0)), rtol=1e-4, warned=False)
+
+
+# --- writes that may not happen ---------------------------------------------------------------------------------------
+
+WRITES = [name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")
+          and not name.endswith("__") and name not in (
+              "logical_and_", "logical_not_", "logical_or_", "logical_xor_",  # which PyTorch lets write into a leaf
+              "map2_", "resize_as_sparse_", "sparse_resize_", "sparse_resize_and_clear_")]
+
+
+def test_arguments_are_read_before_the_target_is_looked_at() -> None:
+    """In-place forms of a leaf that requires a gradient: what is wrong with the call is said first."""
+    for name in WRITES:
+        for given in (lambda T: (), lambda T: (1,), lambda T: (T.ones(2, 3),), lambda T: (T.ones(2, 3) > 0,),
+                      lambda T: ("x", 1), lambda T: (0, "x")):
+            both(lambda T, name=name, given=given: getattr(T.ones(2, 3, requires_grad=True), name)(*given(T)),
+                 warned=False)
+
+
+def test_a_call_that_is_made_again_keeps_its_target() -> None:
+    for T in (torch, wengert):
+        x = T.ones(2, 3, requires_grad=True)
+        for place in (T.tensor(1), np.int64(1)):
+            for function, given in ((T.cat, ([x, x],)), (T.linalg.cross, (x, x))):
+                with pytest.raises(RuntimeError, match="automatic differentiation"):
+                    function(*given, dim=place, out=T.zeros(0))
+
+
+# --- words, indices, numbers ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("program", [
+    lambda T: T.linalg.eigvalsh(table(T), b"U"), lambda T: T.linalg.eigvalsh(table(T), b"x"),
+    lambda T: T.div(table(T), 2, rounding_mode=b"floor"), lambda T: T.div(table(T), 2, rounding_mode=b"x"),
+    lambda T: T.meshgrid(T.ones(2), T.ones(2), indexing=b"xy"),
+    lambda T: table(T).scatter_reduce(0, T.tensor([[0]]), table(T), b"x"),
+])
+def test_bytes_are_words(program: Callable[[Any], Any]) -> None:
+    both(program)
+
+
+def test_indices_of_any_type() -> None:
+    for index in ("a", b"a", {}, {1}, object(), 1j, float, len, np.float32(1), 1.5, ["a"], [None], [1.5], [1.0, 0],
+                  frozenset(), np.int64(1), [True, False], (0, [2.0, 1.5])):
+        both(lambda T, index=index: table(T)[index], warned=False)
+        both(lambda T, index=index: table(T).__setitem__(index, 1.0), warned=False)
+
+
+@pytest.mark.parametrize("program", [
+    lambda T: T.bincount(T.tensor([0, 1, 1]), T.ones(3, requires_grad=True)),
+    lambda T: T.bincount(T.tensor([0, 1, 1]), T.ones(3, requires_grad=True)).sum().backward(),
+    lambda T: T.bincount(T.tensor([], dtype=T.int64), T.ones(3), 2),
+    lambda T: T.movedim(table(T), 0, (1,)), lambda T: T.movedim(table(T), (0,), 1), lambda T: T.range(1, 0),
+    lambda T: T.trapezoid(T.ones(2, 0)), lambda T: T.trapezoid(T.tensor(1.0)), lambda T: T.trapezoid(
+        T.ones(3), T.arange(6.0).reshape(2, 3)), lambda T: T.trapezoid(T.ones(2, 3), T.arange(6.0).reshape(2, 3, 1)),
+    lambda T: T.var(table(T), True, True), lambda T: T.std(table(T), 0, 1), lambda T: T.sort(table(T), stable=1),
+    lambda T: T.sort(table(T), stable=None), lambda T: T.linspace(0, 1, T.tensor([3])),
+    lambda T: T.renorm(table(T), 1j, 0, 1.0), lambda T: T.histc(table(T), min=1j), lambda T: T.dist(
+        table(T), table(T), 1j), lambda T: T.repeat_interleave(table(T), T.tensor([1, 2, 1], dtype=T.uint8), 0),
+    lambda T: table(T).map_(table(T).double(), max), lambda T: table(T).map_(T.ones(2), max),
+    lambda T: table(T).resize_as_("x"), lambda T: table(T).is_same_size(1),
+    lambda T: T.index_reduce(table(T), 0, T.tensor([0]), T.ones(1, 2), "mean"), lambda T: T.index_put(
+        table(T), (T.tensor(1), T.tensor([0, 2])), T.ones(2)), lambda T: T.index_put(table(T), (None,), T.ones(3)),
+])
+def test_assorted_calls(program: Callable[[Any], Any]) -> None:
+    both(program, warned=False)

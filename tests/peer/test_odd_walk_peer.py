@@ -37,6 +37,7 @@ def test_functions(name: str) -> None:
     ("nn", "nn.PReLU"), ("nn", "nn.Fold"), ("nn", "nn.Embedding"), ("utils", "init.uniform_"),
     ("utils", "init.normal_"), ("utils", "utils.rnn.unpack_sequence"),
     ("utils", "utils.fuse_conv_bn_eval"), ("fft", "fft.rfft2"), ("fft", "fft.ifftn"),
+    ("torch", "torch.sort"), ("torch", "torch.baddbmm"), ("torch", "torch.index_put"), ("torch", "Tensor.size"),
 ])
 def test_layers_and_tools(group: str, name: str) -> None:
     assert differing(next(case for case in cases(group) if case.name == name)) == []

@@ -153,9 +153,8 @@ def copied(tensor: Any) -> Any:
             return copied(plain.conj()).conj().requires_grad_(tensor.requires_grad)
         size = tensor.untyped_storage().nbytes() // tensor.element_size()
         memory = plain.as_strided((size,), (1,), 0).clone()
-        return memory.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset()).requires_grad_(
-            tensor.requires_grad
-        )
+        laid = memory.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+        return laid.detach().requires_grad_(tensor.requires_grad)  # a view made in no_grad may not be written to
 
 
 def carried(value: Any) -> Any:

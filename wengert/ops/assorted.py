@@ -12,11 +12,12 @@ from ..core.errors import DTypeError, ShapeError
 from ..core.primitive import COMPLEX, P
 from ..core.spec import wrap_dims
 from ..tensors.alias import is_inference as made_in_inference
-from ..tensors.alias import own
+from ..tensors.alias import own, type_name
 from ..tensors.apply import check_takes
+from ..tensors.given import check_tensor
 from ..tensors.inplace import overwrite
 from ..tensors.tensor import Tensor, make
-from .arguments import integers
+from .arguments import integer, integers
 from .creation import tensor
 from .joining import cat
 from .named import named
@@ -59,6 +60,8 @@ def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order:
     """
     if input._data.dtype == np.uint8:
         raise RuntimeError("[gradient] torch.gradient does not support uint8 input.")
+    if type(edge_order) is not int:
+        edge_order = integer(edge_order, "gradient", plain=True)
     if edge_order not in (1, 2):
         raise RuntimeError(f"[gradient] torch.gradient only supports edge_order=1 and edge_order=2; got {edge_order}")
     dims = wrap_dims(None if dim is None else integers(dim, "gradient"), input.dim(), "gradient")
@@ -208,6 +211,8 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
     >>> torch.is_same_size(torch.ones(2, 3), torch.zeros(2, 3))
     True
     """
+    check_tensor("is_same_size", input)
+    check_tensor("is_same_size", other, "other", 2)
     return tuple(input.shape) == tuple(other.shape)
 
 
@@ -218,6 +223,7 @@ def _is_same_size(self: Tensor, other: Tensor) -> bool:
     >>> torch.ones(2, 3).is_same_size(torch.zeros(2, 3))
     True
     """
+    check_tensor("is_same_size", other, "other")
     return tuple(self.shape) == tuple(other.shape)
 
 
@@ -245,8 +251,12 @@ def map_(self: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) -> T
     >>> torch.tensor([1.0, 2.0]).map_(torch.tensor([10.0, 20.0]), lambda x, y: x + y)
     tensor([11., 22.])
     """
+    check_tensor("map_", tensor, "other")
     _without_history("map_", self, tensor)
-    other = np.broadcast_to(tensor._data, self._data.shape)
+    if tensor._data.dtype != self._data.dtype:
+        raise TypeError(f"map_: expected torch.{type_name(self._data.dtype)}Tensor for 'other' (got "
+                        f"torch.{type_name(tensor._data.dtype)}Tensor)")
+    other = tensor.expand(self.shape)._data
     pairs = zip(self._data.reshape(-1).tolist(), other.reshape(-1).tolist(), strict=True)
     values = np.array([callable(a, b) for a, b in pairs])
     return overwrite(self, make(values.astype(self._data.dtype).reshape(self._data.shape), None), "map_")

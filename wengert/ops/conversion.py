@@ -10,7 +10,7 @@ from ..core import dtypes
 from ..core.device import CPU, is_meta, require_cpu
 from ..core.device import device as Device
 from ..core.dtypes import DType, from_numpy
-from ..core.errors import DeviceError
+from ..core.errors import DeviceError, KindError
 from ..core.layout import (
     CHANNELS_LAST,
     channels_last,
@@ -295,6 +295,9 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """
     if type(other) is not Tensor:
         check_operand("copy_", other, "other", 1)
+    if non_blocking is not False and type(non_blocking) is not bool:
+        raise KindError(f"copy_(): argument 'non_blocking' (position 2) must be bool, not "
+                        f"{type(non_blocking).__name__}")
     return overwrite(self, other, "copy_")
 
 

@@ -141,7 +141,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     return make(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
 
 
-@function(method=False, out=False, takes_tensor=False)
+@function(method=False, out=False, takes_tensor=False, checked=True)
 def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A 1-d tensor over the bytes of an object with Python's buffer interface.
 
@@ -547,6 +547,9 @@ def range_(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if end is None:
         start, end = 0, start
     start, end, step = _ends("range", start, end, step)
+    if step == 0 or (end - start) * step < 0:
+        raise RuntimeError(f"[range] upper bound and lower bound inconsistent with step sign: {start} -> {end} by "
+                           f"{step}")
     count = math.floor((end - start) / step) + 1
     return finish(_progression(start, step, count, _numpy_dtype(dtype)), requires_grad, meta)
 
@@ -560,7 +563,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, layout: Any
     tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
     """
     meta = check_options(device, layout)
-    count = integer(steps, "linspace")
+    count = integer(steps, "linspace", plain=True)
 
     def spaced(start: Any, end: Any) -> Tensor:
         start, end = _bound("linspace", start, "start", 1), _bound("linspace", end, "end", 2)
@@ -626,7 +629,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: Any
     (tensor([   1.,   10.,  100., 1000.]), tensor([1., 2., 4., 8.]))
     """
     meta = check_options(device, layout)
-    count, base = integer(steps, "logspace"), number("logspace", base, "base", 4)
+    count, base = integer(steps, "logspace", plain=True), number("logspace", base, "base", 4)
 
     def spaced(start: Any, end: Any) -> Tensor:
         start, end = _bound("logspace", start, "start", 1), _bound("logspace", end, "end", 2)
@@ -724,7 +727,7 @@ def _triangle_indices(name: str, inside: Any, shown: str) -> None:
     which = "lower" if name == "tril_indices" else "upper"
     plain.__doc__ = (f"The (2, n) row and column numbers of the {which} triangle of a (row, col) matrix.\n\n"
                      f">>> torch.{name}(2, 3)\n{shown}")
-    function(method=False, out=False, takes_tensor=False)(plain)
+    function(method=False, out=False, takes_tensor=False, checked=True)(plain)
 
 
 _triangle_indices("tril_indices", np.tril, "tensor([[0, 1, 1],\n        [0, 0, 1]])")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import OutOfRangeError, ShapeError
+from ..core.errors import OutOfRangeError, RankError, ShapeError
 from ..core.frames import warn
 from ..core.primitive import P
 from ..tensors.alias import own, type_name
@@ -40,7 +40,7 @@ def by_columns(x: Any, *given: Any) -> Any:
 
 def _check_matrices(op: str, x: Any, what: str = "The input tensor A") -> None:
     if x._data.ndim < 2:
-        raise ShapeError(f"[{op}] {what} must have at least 2 dimensions; got shape {tuple(x._data.shape)}; add one "
+        raise RankError(f"[{op}] {what} must have at least 2 dimensions; got shape {tuple(x._data.shape)}; add one "
                          "with unsqueeze")
 
 
@@ -375,7 +375,7 @@ def _check_reflections(op: str, input: Any, tau: Any) -> None:
     _check_matrices(op, input, "input")
     rank = input._data.ndim
     if tau._data.ndim != rank - 1:
-        raise ShapeError(f"[{op}] Expected tau to have one dimension less than input, but got tau.ndim equal to "
+        raise RankError(f"[{op}] Expected tau to have one dimension less than input, but got tau.ndim equal to "
                          f"{tau._data.ndim} and input.ndim is equal to {rank}")
     if tau._data.shape[:-1] != input._data.shape[:-2]:
         raise ShapeError(f"[{op}] Expected batch dimensions of tau to be equal to input.shape[:-2]; got "

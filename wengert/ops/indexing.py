@@ -14,6 +14,7 @@ from ..tensors.absent import is_readable
 from ..tensors.alias import check_writable, type_name
 from ..tensors.apply import check_number, check_takes, number_for, stored_number
 from ..tensors.evaluation import one_by_one, tracing
+from ..tensors.given import number
 from ..tensors.indexing import no_room, out_of_range, parse, setitem
 from ..tensors.inplace import BY_PLACES, inplace, snapshot
 from ..tensors.tape import labelled
@@ -311,8 +312,11 @@ def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce:
     _check_range(row, input._data.shape[place] if input._data.ndim else 1, "index_reduce", IndexError, dim=place)
     shape = source._data.shape
     if shape and shape[place] != row.numel():
-        raise IndexError(f"index_reduce(): Number of indices ({row.numel()}) should be equal to source.size(dim) "
-                         f"({shape[place]}), for dim: {place}")
+        raise OutOfRangeError(f"index_reduce(): Number of indices ({row.numel()}) should be equal to source.size(dim) "
+                              f"({shape[place]}), for dim: {place}")
+    if shape and (*shape[:place], *shape[place + 1:]) != (*input._data.shape[:place], *input._data.shape[place + 1:]):
+        raise RuntimeError("index_reduce(): source tensor shape must match self tensor shape, excluding the specified "
+                           f"dimension. Got self.shape = {list(input._data.shape)} source.shape = {list(shape)}")
     along = tuple([-1 if d == place else 1 for d in range(len(shape))])
     everywhere = row.reshape(along).expand(shape) if shape else row.reshape(())
     return scatter_reduce(input, dim, everywhere, source, reduce, include_self=include_self)
@@ -361,7 +365,13 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     if not isinstance(indices, (tuple, list)):
         raise TypeError("index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not "
                         f"{type(indices).__name__}")
-    basic, places, arrays = parse(input, tuple(indices))
+    for place, index in enumerate(indices):
+        if not isinstance(index, Tensor):
+            raise TypeError(f"index_put_(): expected Tensor as element {place} in argument 1, but got "
+                            f"{type(index).__name__}")
+    basic, places, arrays = parse(input, tuple([  # one without dimensions is read as a number in x[...]
+        P.reshape(index, shape=(1,)) if not index.ndim and index._data.dtype.kind in "iu" else index
+        for index in indices]))
     if basic is not None:
         raise IndexError("index_put_(): tensors or None were expected in the tuple of indices")
     if values.dtype is not input.dtype:
@@ -571,7 +581,7 @@ def isin(elements: Any = None, test_elements: Any = None, *, element: Any = None
 
 def _filled_diagonal(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     """With a number on the main diagonal (of all dimensions); ``wrap``: again below it, in a tall matrix."""
-    shape = self._data.shape
+    fill_value, shape = number("fill_diagonal_", fill_value, "fill_value", 1), self._data.shape
     if len(shape) < 2:
         raise RuntimeError("dimensions must larger than 1")
     if len(shape) > 2 and len(set(shape)) > 1:
@@ -603,7 +613,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _replaced(input, src, (slice(None),) * place + (integer(index, "select_scatter"),), "select_scatter")
 
 
-@function()
+@function(checked=True)
 def slice_scatter(input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None,
                   step: int = 1) -> Tensor:
     """``input`` with ``input[start:end:step]`` along ``dim`` replaced by ``src``; a copy.

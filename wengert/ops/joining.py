@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import get_default_dtype
-from ..core.errors import DTypeError, ShapeError
+from ..core.errors import DTypeError, RankError, ShapeError
 from ..core.frames import warn
 from ..core.geometry import TENSOR, check_room
 from ..core.layout import has_channels_last
@@ -268,6 +268,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """
     if not input._data.ndim:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if type(chunks) is not int:
+        chunks = integer(chunks, "chunk", plain=True)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     place = wrap_dim(dim, input._data.ndim, "chunk")
@@ -398,7 +400,7 @@ def tile(input: Tensor, *dims: Any, **named: Any) -> Tensor:
     return repeat(input, ((1,) * (input._data.ndim - len(times)) + times))
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None, *,
                       output_size: int | None = None) -> Tensor:
     """Every element (or part along ``dim``) repeated in place: as often as ``repeats`` says, a number or one each.
@@ -412,7 +414,7 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     if not isinstance(repeats, Tensor):
         repeats = integer(repeats, "repeat_interleave")
     times = repeats._data if isinstance(repeats, Tensor) else np.asarray(repeats)
-    if times.dtype.kind not in "iu":
+    if times.dtype.char not in "il":
         raise DTypeError(f"[repeat_interleave] \"repeat_interleave_cpu\" not implemented for "
                          f"'{type_name(times.dtype)}': repeats must be int32 or int64")
     if times.ndim > 1:
@@ -420,6 +422,8 @@ def repeat_interleave(input: Tensor, repeats: Any = None, dim: int | None = None
     source = P.reshape(input, shape=(input.numel(),)) if dim is None else input
     place = wrap_dim(0 if dim is None else dim, source._data.ndim, "repeat_interleave")
     n = source._data.shape[place] if source._data.ndim else 1
+    if dim is not None and not source._data.ndim:
+        raise RankError(f"[repeat_interleave] Dimension specified as {dim} but tensor has no dimensions")
     if times.ndim and times.size not in (1, n):
         raise RuntimeError(f"[repeat_interleave] repeats must have the same size as input along dim, but got "
                            f"repeats.size(0) = {times.size} and input.size({place}) = {n}")

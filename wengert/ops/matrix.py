@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from ..core.errors import ShapeError
+from ..core.errors import RankError, ShapeError
 from ..core.primitive import HALVES, REAL_ONLY, TRUTHS, P
 from ..core.spec import wrap_dim
 from ..core.state import state
@@ -43,7 +43,7 @@ def _check_operands(op: str, *operands: Any) -> None:
 def _check_rank(op: str, x: Any, rank: int, name: str) -> None:
     if x._data.ndim != rank:
         kind = {1: "1D tensors", 2: "a matrix", 3: "a 3D tensor"}[rank]
-        raise ShapeError(f"[{op}] {name} must be {kind}: {rank}D tensors expected, but got {x._data.ndim}D of shape "
+        raise RankError(f"[{op}] {name} must be {kind}: {rank}D tensors expected, but got {x._data.ndim}D of shape "
                          f"{tuple(x._data.shape)}")
 
 
@@ -261,6 +261,12 @@ def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any =
     """
     _check_rank("baddbmm", batch1, 3, "batch1")
     _check_rank("baddbmm", batch2, 3, "batch2")
+    batch, rows, inner = batch1._data.shape
+    if batch2._data.shape[:2] == (batch, inner):  # else the product says so, if it does not broadcast
+        _expandable("baddbmm", input, (batch, rows, batch2._data.shape[2]))
+    elif batch2._data.shape[1] == inner:
+        raise ShapeError(f"[baddbmm] Expected size for first two dimensions of batch2 tensor to be: [{batch}, {inner}] "
+                         f"but got: [{batch2._data.shape[0]}, {inner}].")
     return _added("baddbmm", input, batch1, batch2, beta, alpha, "Baddbmm")
 
 

@@ -502,7 +502,7 @@ def random_(self: Tensor, *bounds: Any, generator: Generator | None = None, **na
     if not bounds and not named:
         return _refill(self, "random_", "fill random", generator, lambda source, target: reals.fill(
             target, lambda count: integers.random_(source, count, target.dtype)))
-    numbers = integer(low, "random_"), None if high is None else integer(high, "random_")
+    numbers = integer(low, "random_", plain=True), None if high is None else integer(high, "random_", plain=True)
     return _refill(self, "random_", "fill random_from_to", generator, lambda source, target: reals.fill(
         target, lambda count: integers.random_from_to(source, count, *numbers, target.dtype)), numbers=numbers)
 

@@ -23,7 +23,7 @@ from .conversion import cast
 from .halves import in_float32
 from .named import named
 from .out import TYPED
-from .registry import FUNCTIONS, function, method
+from .registry import FUNCTIONS, check_flag, function, method
 
 _add_reduce: Any = np.add.reduce
 
@@ -139,7 +139,12 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any) -> tuple[tuple[int, ...], float]:
     """The dimensions and the correction of ``op(x, unbiased)`` and of ``op(x, dim, unbiased, correction=...)``."""
     if isinstance(dim, bool):
+        if unbiased is not None:
+            raise TypeError(f"{op}() received an invalid combination of arguments - got (Tensor, bool, "
+                            f"{type(unbiased).__name__}), but dimensions were expected before a second flag")
         dim, unbiased = None, dim
+    elif unbiased is not None and type(unbiased) is not bool:
+        check_flag(op, "unbiased", unbiased)
     _floating(op, x, "std and var only support floating point and complex dtypes")
     dims = wrap_dims(dim, x._data.ndim, op)
     if correction is None:

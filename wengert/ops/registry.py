@@ -118,10 +118,11 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
     """The function with its first argument checked, ``out=`` honoured and numpy's keywords understood."""
 
     parameters = inspect.signature(plain).parameters
-    flags = tuple([flag for flag, parameter in parameters.items() if str(parameter.annotation) == "bool"
+    flags = tuple([flag for flag, parameter in parameters.items() if str(parameter.annotation).startswith("bool")
                    and not FREE & {flag, f"{name}.{flag}"}])
     places = tuple([(place, flag) for place, flag in enumerate(parameters)
-                    if flag in flags and parameters[flag].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD])
+                    if flag in flags and parameters[flag].annotation == "bool"
+                    and parameters[flag].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD])
     if checked:
         plain = _held(plain)
     elif places:
@@ -145,7 +146,8 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
                     if numpy_name in kwargs and ours not in kwargs:
                         kwargs[ours] = kwargs.pop(numpy_name)
                 for flag in flags:
-                    if flag in kwargs and type(kwargs[flag]) is not bool:
+                    if flag in kwargs and type(kwargs[flag]) is not bool and (
+                            kwargs[flag] is not None or parameters[flag].annotation == "bool"):
                         check_flag(name, flag, kwargs[flag])
                 target = None if write is None else kwargs.pop("out", None)
                 if target is not None and write is not None and not (

@@ -6,12 +6,13 @@ import functools
 from typing import Any
 
 from ..core import dtypes
+from ..core.errors import RankError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
 from ..tensors.given import check_tensor
 from ..tensors.tensor import Tensor
-from .arguments import dtype_of
+from .arguments import dtype_of, number
 from .conversion import cast
 from .halves import in_float32
 from .named import named
@@ -152,13 +153,16 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
 def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
     """The areas of the trapezoids between neighbours along ``dim``."""
     if not y._data.ndim:
-        raise RuntimeError(f"[{op}] the input must have at least one dimension")
+        raise RankError(f"[{op}] Dimension specified as {dim} but tensor has no dimensions: the input must have at "
+                        "least one dimension")
     if y._data.dtype.kind == "b":
         raise RuntimeError(f"{op}: received a bool input for `y`, but bool is not supported")
     if x is not None and x._data.dtype.kind == "b":
         raise RuntimeError(f"{op}: received a bool input for `x`, but bool is not supported")
     if isinstance(dx, (bool, complex)):
         raise RuntimeError(f"{op}: Currently, we only support dx as a real number.")
+    if dx is not None and type(dx) not in (int, float):
+        dx = number(dx, op, "dx")
     where = wrap_dim(dim, y._data.ndim, op)
     heights = _along(y, where, 1, None) + _along(y, where, None, -1)
     if x is None:
@@ -170,7 +174,8 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
         widths = diff(x)
         return heights * P.reshape(widths,
                                    shape=tuple(-1 if d == where else 1 for d in range(y._data.ndim))) / 2.0, where
-    return heights * diff(x, dim=where - y._data.ndim) / 2.0, where
+    # Sizes of 1 are put before those of fewer dimensions; of more ones the dimension counts from the front too.
+    return heights * diff(x, dim=where - max(0, y._data.ndim - x._data.ndim)) / 2.0, where
 
 
 @function(aliases=("trapz",), method=False)
@@ -183,6 +188,8 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
     >>> torch.trapezoid(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 10.0]))
     tensor(20.)
     """
+    if y._data.ndim and not y._data.shape[wrap_dim(dim, y._data.ndim, "trapezoid")] and y._data.dtype.kind != "b":
+        return y.new_zeros([size for d, size in enumerate(y._data.shape) if d != dim % y._data.ndim])  # as numpy has it
     panels, where = _panels("trapezoid", y, x, dx, dim)
     return P.sum(panels, dim=(where,))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autograd.levels import place_of
 from ..core.dtypes import from_numpy
-from ..core.errors import ShapeError
+from ..core.errors import InplaceError, ShapeError
 from ..core.frames import warn
 from ..core.geometry import check_inside, strided_view
 from ..core.primitive import P
@@ -23,6 +23,7 @@ from ..core.state import state
 from ..tensors.absent import Absent, is_readable
 from ..tensors.alias import check_writable, type_name, untrack, version_cell, wrote
 from ..tensors.hot import unary
+from ..tensors.inplace import check_types
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make
 from .arguments import check_given, dtype_of, integer, integers, only, sizes_of, tensors_of
@@ -383,6 +384,10 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     torch.Size([3, 4, 2])
     """
     rank = input._data.ndim
+    if isinstance(source, (tuple, list)) != isinstance(destination, (tuple, list)):
+        raise TypeError("movedim() received an invalid combination of arguments - got "
+                        f"({type(source).__name__}, {type(destination).__name__}), but expected two ints, or two "
+                        "tuples of ints")
     come = tuple(wrap_dim(d, rank, "movedim") for d in integers(source, "movedim"))
     go = tuple(wrap_dim(d, rank, "movedim") for d in integers(destination, "movedim"))
     if len(come) != len(go):
@@ -576,7 +581,7 @@ def unfold(self: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return P.unfold(self, dimension=place, size=size, step=step)
 
 
-@function(out=False)
+@function(out=False, checked=True)
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """The memory of ``input`` read with other sizes, strides and offset, in elements. Raises RuntimeError where this
     reaches beyond the memory.
@@ -720,7 +725,11 @@ def is_neg(self: Tensor) -> bool:
 
 def _in_place(name: str, change: Any) -> None:
     def plain(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(self, name, elements=False)
+        try:
+            check_writable(self, name, elements=False)
+        except InplaceError:
+            check_types(change, self, args, kwargs)
+            raise
         place, before = self._alias, state.grad
         # What is computed later of the other shape has gradients of that one: the change is recorded even where nothing
         # else is, unless this is a leaf, which is one in any shape, or a view, which is read anew.

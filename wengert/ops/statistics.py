@@ -212,15 +212,17 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
-    if weights is not None and weights._data.shape != input._data.shape:
+    if weights is not None and input._data.size and weights._data.shape != input._data.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
 
+    if not input._data.size:
+        return input.new_zeros(minlength, dtype=dtypes.int64)
     def counted(input: Tensor, *loads: Tensor) -> Tensor:
         if input._data.size and input._data.min() < 0:
             raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
         return P.bincount(input, *loads, minlength=minlength)
 
-    return one_by_one(counted, input, *(() if weights is None else (weights.detach(),)))
+    return one_by_one(counted, input, *(() if weights is None else (weights,)))
 
 
 def _edges(op: str, tensor: Tensor, bins: int, low: float, high: float) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.device import CPU, META, device, is_meta
 from ..core.dtypes import DType, by_name, get_default_dtype
-from ..core.errors import DTypeError, OutOfRangeError, ShapeError
+from ..core.errors import DTypeError, KindError, OutOfRangeError, ShapeError
 from ..core.frames import warn
 from ..core.geometry import LARGEST, bytes_of, check_inside, check_room, laid_out, room_for, row_major
 from ..core.layout import (
@@ -29,6 +29,7 @@ from ..core.layout import (
 )
 from ..tensors.absent import Absent, absent
 from ..tensors.alias import check_writable, is_inference, version_cell, wrote
+from ..tensors.given import check_tensor
 from ..tensors.tape import Leaf
 from ..tensors.tensor import Tensor, make, root_of
 from .arguments import check_given, check_options, dtype_of, integer, integers, sizes_of
@@ -496,6 +497,7 @@ def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) ->
     tensor([[0, 1],
             [2, 3]])
     """
+    check_tensor("resize_as_", the_template, "the_template")
     if memory_format is preserve_format:
         last = has_channels_last(the_template._data)
         memory_format = {4: channels_last, 5: channels_last_3d}[the_template.ndim] if last else None
@@ -548,6 +550,9 @@ def set_(self: Tensor, source: Any = None, storage_offset: int = 0, size: Any = 
     >>> x.data_ptr() == y.data_ptr()
     True
     """
+    if source is not None and not isinstance(source, (Tensor, TypedStorage, UntypedStorage)):
+        raise KindError(f"set_(): argument 'source' (position 1) must be Tensor or Storage, not "
+                        f"{type(source).__name__}")
     check_writable(self, "set_")
     if source is None:
         self._data, self._cell = np.empty(0, self._data.dtype), None

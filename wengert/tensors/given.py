@@ -36,10 +36,12 @@ FREE = {"inplace", "return_indices", "hard", "antialias", "recompute_scale_facto
 """What Python code asks for being true or computes with, in PyTorch too: by name, or by function and name."""
 
 
-SCALARS = {"lambd", "softplus.beta", "softplus.threshold", "threshold.threshold", "threshold.value"}
+SCALARS = {"lambd", "softplus.beta", "softplus.threshold", "threshold.threshold", "threshold.value",
+           "renorm.p", "renorm.maxnorm", "histc.min", "histc.max", "dist.p"}
 """Numbers of any kind until they are read as real ones, so that a complex one is of the wrong value, not type."""
 
-INDICES = {"groups", "padding_idx", *(f"{kind}.n" for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"))}
+INDICES = {"groups", "padding_idx", "storage_offset", "output_size", "k",
+           *(f"{kind}.n" for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft"))}
 """What is read as an index is, by name or by function and name: a tensor of one integer, of any shape, is one too."""
 
 

@@ -241,10 +241,14 @@ def _item(item: Any) -> Any:
         array = np.asarray(plain)
         if not array.size:
             array = array.astype(np.int64)
+        if array.dtype.kind == "f" and plain is not item:
+            array = array.astype(np.int64)  # PyTorch reads a list as int64, whatever is in it
+        if array.dtype.kind == "U":
+            raise TypeError(f"[index] integers were expected in a list of indices; got {array.flat[0]!r:.40}")
         if array.dtype.kind not in "iub":
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         return wrap(array if array.dtype == bool else array.astype(np.int64))
-    error = IndexError if isinstance(item, float) else TypeError
+    error = TypeError if isinstance(item, (str, bytes)) else IndexError
     raise error("[index] only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
                 f"indices (got {type(item).__name__}); convert it, with int(...) or .long()")
 

@@ -64,9 +64,10 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
             return made
         except InplaceError:
             by_places = BY_PLACES.get(name)
-            if by_places is None or not overlaps_itself(self._data):
-                raise
-            return by_places(function, self, *args, **kwargs)
+            if by_places is not None and overlaps_itself(self._data):
+                return by_places(function, self, *args, **kwargs)
+            check_types(function, self, args, kwargs)
+            raise
         if name in _AT_PLACES:
             check_apart(name, (*args, *kwargs.values()), self, whole=True)
         records = needs_tape(self, *args, *kwargs.values())
@@ -77,6 +78,18 @@ def inplace(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"In-place version of `{function.__name__}`: writes the result into this tensor and returns it."
     return method
+
+
+def check_types(function: Callable[..., Any], target: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """Raises the TypeError of a write that may not happen, if its arguments have one: PyTorch reads them before it
+    looks at what they are to change. They are right if the function takes them, or fails on their values."""
+    before, state.grad = state.grad, False
+    try:
+        function(make(target._data, None), *args, **kwargs)
+    except (RuntimeError, ValueError, LookupError, ArithmeticError, MemoryError):
+        return  # of values, of which the refusal of the write comes first; so do those of dtypes
+    finally:
+        state.grad = before
 
 
 def binary_inplace(primitive: Primitive, function: Callable[..., Any], name: str) -> Callable[..., Any]:

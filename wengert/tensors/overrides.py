@@ -287,7 +287,8 @@ _WORDS = {"bins", "correction", "device", "dtype", "equation", "layout", "norm",
 def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
                 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
     """The arguments of a call that failed, with a number in the place of each tensor that is one where the annotation
-    says numbers, as PyTorch takes it, and of numpy's numbers; None where there is no such value."""
+    says numbers, as PyTorch takes it, and of numpy's numbers, and a word for bytes; None where there is no such
+    value."""
     signature = inspect.signature(function)
     try:
         given = signature.bind(*args, **kwargs)
@@ -299,6 +300,9 @@ def numbers_for(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         if {*kinds} <= {*NUMBER_KINDS, "None"} and (
                 isinstance(value, np.generic) or any([is_number(value, NUMBER_KINDS.get(kind, "")) for kind in kinds])):
             given.arguments[name] = value.item()
+            found = True
+        elif isinstance(value, bytes) and "str" in kinds and ".ops." in function.__module__:
+            given.arguments[name] = value.decode()  # a word to functions in C++
             found = True
     return (given.args, given.kwargs) if found else None
 

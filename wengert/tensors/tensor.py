@@ -200,7 +200,7 @@ class Tensor:
         shape = self._data.shape
         if not shape:
             raise OutOfRangeError(f"[size] Dimension specified as {dim} but tensor has no dimensions")
-        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(int(dim), len(shape), "size")]
+        return shape[dim if type(dim) is int and 0 <= dim < len(shape) else wrap_dim(dim, len(shape), "size")]
 
     def dim(self) -> int:
         """The number of dimensions.
