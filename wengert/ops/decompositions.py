@@ -98,7 +98,7 @@ def cholesky_solve(input: Any, L: Any, upper: bool = False) -> Tensor:
     return P.cholesky_solve(input, L, upper=bool(upper))
 
 
-@function(checked=True)
+@function(checked=True, out=COPIED)
 def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
     """The inverse of the matrix of which L is the Cholesky factor.
 

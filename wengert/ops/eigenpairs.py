@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ShapeError
+from ..core.dtypes import float32, float64
+from ..core.errors import DTypeError, ShapeError
 from ..core.operands import Array
 from ..core.state import state
 from ..tensors.evaluation import Unseen
@@ -57,7 +58,10 @@ def lobpcg(A: Any, k: int | None = None, B: Any = None, X: Tensor | None = None,
     if m < 3 * width:
         raise ValueError(f"LPBPCG algorithm is not applicable when the number of A rows (={m}) is smaller than 3 x the "
                          f"number of requested eigenpairs (={width})")
-    dtype = A.dtype if A.dtype.kind in "fc" and A.dtype.itemsize > 2 else FUNCTIONS["get_default_dtype"]()
+    if A.dtype not in (float32, float64):
+        raise DTypeError(f"[lobpcg] A of float32 or float64 was expected; got {A.dtype}: expected m1 and m2 to have "
+                         "the same dtype; convert it with .double()")
+    dtype = A.dtype
     start = X if X is not None else FUNCTIONS["randn"](*A.shape[:-2], m, width, dtype=dtype)
     upward = largest is None or largest
     steps = _MOST_STEPS if niter is None else niter

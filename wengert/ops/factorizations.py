@@ -18,6 +18,7 @@ from ..tensors.tape import labelled
 from ..tensors.tensor import Tensor, make
 from .halves import empty_in_half
 from .named import named
+from .out import COPIED
 from .registry import function
 
 _here = function(method=False, public=False, checked=True)
@@ -384,7 +385,7 @@ def _check_reflections(op: str, input: Any, tau: Any) -> None:
     _check_lapack(op, input)
 
 
-@_here
+@function(method=False, public=False, checked=True, out=COPIED)
 def householder_product(A: Any, tau: Any) -> Any:
     """The first columns, as many as A has, of the product of the reflections 1 − tauᵢ vᵢ vᵢᴴ, where vᵢ is 1 at i, 0
     above and the column i of A below: the Q of `geqrf`.

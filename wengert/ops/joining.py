@@ -538,7 +538,7 @@ def _triangle(name: str, which: str, shown: str) -> None:
     def plain(input: Tensor, diagonal: int = 0) -> Tensor:
         if input.ndim < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        return primitive(input, diagonal=int(diagonal))
+        return primitive(input, diagonal=integer(diagonal, name))
 
     plain.__name__ = plain.__qualname__ = name
     plain.__doc__ = (f"The {which} triangle of matrices up to the given diagonal, zeros elsewhere.\n\n"
@@ -654,7 +654,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     """
     listed = tensors_of(tensors, "cartesian_prod")
     for x in listed:
-        if x._data.ndim > 1:
+        if x._data.ndim != 1:
             raise RuntimeError(f"[cartesian_prod] Expect a 1D vector, but got shape {list(x.shape)}; flatten() it")
     if len(listed) == 1:
         return listed[0]

@@ -18,7 +18,7 @@ from ..core.spec import wrap_dim, wrap_dims
 from ..core.steps import main_diagonal
 from ..tensors.alias import edge_of, own, type_name
 from ..tensors.tensor import TENSORS, make
-from .arguments import check_one_dtype, tensors_of
+from .arguments import check_one_dtype, integer, tensors_of
 from .conversion import cast
 from .factorizations import (
     by_columns,
@@ -648,6 +648,7 @@ def matrix_power(A: Any, n: int) -> Any:
     tensor([[1., 5.],
             [0., 1.]])
     """
+    n = integer(n, "matrix_power", plain=True)
     _matrices("matrix_power", A)
     if A._data.shape[-1] != A._data.shape[-2]:
         raise ShapeError("linalg.matrix_power: A must be batches of square matrices, but they are "

@@ -14,6 +14,7 @@ from ..core.state import state
 from ..prims.distances import apart
 from ..tensors.alias import check_writable, own, type_name
 from ..tensors.apply import check_takes, result_type
+from ..tensors.given import number as number_of
 from ..tensors.hot import product
 from ..tensors.inplace import needs_tape
 from ..tensors.tape import labelled
@@ -202,13 +203,17 @@ def outer(input: Any, vec2: Any) -> Tensor:
 
 def _added(op: str, base: Any, x: Any, y: Any, beta: Any, alpha: Any, label: str) -> Any:
     _check_operands(op, base, x, y)
-    beta, alpha = _factor(beta, base), _factor(alpha, base)
+    beta, alpha = _factor(op, beta, base, "beta", 4), _factor(op, alpha, base, "alpha", 5)
     return P.addmm(base, x, y, beta=beta, alpha=alpha, label=label)
 
 
-def _factor(number: Any, base: Any) -> Any:
+def _factor(op: str, x: Any, base: Any, name: str, place: int) -> Any:
     """A factor in the dtype of what it multiplies: of integers the whole part."""
-    return int(number) if base._data.dtype.kind in "iu" and isinstance(number, float) else number
+    if type(x) is not int and type(x) is not float:
+        x = number_of(op, x, name, place)
+        if isinstance(x, complex) and base._data.dtype.kind not in "cW":
+            raise RuntimeError(f"[{op}] value cannot be converted to type {base.dtype} without overflow: {name} is {x}")
+    return int(x) if base._data.dtype.kind in "iu" and isinstance(x, float) else x
 
 
 def _expandable(op: str, base: Any, shape: tuple[int, ...]) -> None:
@@ -249,6 +254,7 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> T
     """
     _check_rank("addmv", mat, 2, "mat")
     _check_rank("addmv", vec, 1, "vec")
+    _expandable("addmv", input, mat._data.shape[:1])
     return _added("addmv", input, mat, vec, beta, alpha, "Addmv")
 
 
@@ -281,8 +287,10 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 
             [12., 13.]])
     """
     _check_operands("addbmm", input, batch1, batch2)
+    beta, alpha = _factor("addbmm", beta, input, "beta", 4), _factor("addbmm", alpha, input, "alpha", 5)
     total = P.sum(bmm(batch1, batch2), dim=(0,))
-    return input * _factor(beta, input) + total * _factor(alpha, input)
+    _expandable("addbmm", input, total._data.shape)
+    return input * beta + total * alpha
 
 
 _addbmm_within = METHODS["addbmm_"]
@@ -309,12 +317,21 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> 
     tensor([[  1.,  10., 100.],
             [  2.,  20., 200.]])
     """
+    beta, alpha = number_of("addr", beta, "beta", 4), number_of("addr", alpha, "alpha", 5)
     if input._data.dtype.kind in "iub" and (isinstance(beta, float) or isinstance(alpha, float)):
         raise RuntimeError("[addr] For integral input tensors, argument beta must not be a floating point number, nor "
                            f"alpha; got {beta} and {alpha}")
-    if input._data.dtype.kind == "b":
+    kinds = {x._data.dtype.kind for x in (input, vec1, vec2)}
+    if kinds == {"b"}:
         beta, alpha = bool(beta), bool(alpha)
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, bool) and kinds != {"b"}:
+            raise RuntimeError(f"[addr] Boolean {name} only supported for Boolean results.")
+        if isinstance(factor, complex) and not kinds & {"c", "W"}:
+            raise RuntimeError(f"[addr] value cannot be converted to type {input.dtype} without overflow: {name} is "
+                               f"{factor}")
     product_ = outer(vec1, vec2)
+    _expandable("addr", input, product_._data.shape)
     product_ = product_ if alpha == 1 else product_ * alpha
     return product_ if beta == 0 else (input if beta == 1 else input * beta) + product_
 

@@ -375,7 +375,7 @@ def _check_observations(name: str, weights: Any, count: int) -> None:
     if weights._data.size != count:
         raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but "
                            f"got {weights._data.size} != {count}")
-    if is_readable(weights) and (weights._data < 0).any():
+    if is_readable(weights) and not (weights._data >= 0).all():
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
@@ -397,7 +397,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     if fweights is not None and fweights._data.dtype.kind not in "iu":
         raise RuntimeError(f"cov(): expected fweights to have integral dtype but got fweights with "
                            f"{type_name(fweights._data.dtype)} dtype")
-    if aweights is not None and aweights._data.dtype.kind != "f":
+    if aweights is not None and not aweights.dtype.is_floating_point:
         raise RuntimeError(f"cov(): expected aweights to have floating point dtype but got aweights with "
                            f"{aweights.dtype} dtype")
     x = P.reshape(input, shape=(1, -1)) if input._data.ndim < 2 else input
@@ -416,6 +416,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         if weights.dtype.kind in "iu":
             weights = P.cast(weights, dtype=x.dtype, back=weights.dtype)
         total = P.sum(weights, dim=(0,))
+        if is_readable(total) and weights._data.size and not total._data.any():
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         centred = x - P.sum(x * weights, dim=(1,), keepdim=True) / total
         weighted = centred * weights
     if weights is None:
@@ -424,6 +426,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         freedom = total - correction
     else:
         freedom = total - correction * P.sum(weights * aweights, dim=(0,)) / total
+    if weights is not None:
+        freedom = freedom.clamp(min=0)
     other = P.permute(centred, dims=(1, 0))
     products = P.matmul(weighted, P.conj(other) if other._data.dtype.kind in "cW" else other)
     result = products * (1.0 / freedom if freedom else float("nan")) if weights is None else products / freedom
