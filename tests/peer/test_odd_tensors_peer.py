@@ -434,3 +434,42 @@ def test_indices_of_any_type() -> None:
 ])
 def test_assorted_calls(program: Callable[[Any], Any]) -> None:
     both(program, warned=False)
+
+
+PRODUCTS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "addmm": ((2, 4), (2, 3), (3, 4)), "addmv": ((2,), (2, 3), (3,)), "addr": ((2, 3), (2,), (3,)),
+    "addbmm": ((2, 4), (5, 2, 3), (5, 3, 4)), "baddbmm": ((5, 2, 4), (5, 2, 3), (5, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_that_are_added(name: str) -> None:
+    """One operand of another rank or of sizes that would broadcast, and factors of every type."""
+    right = PRODUCTS[name]
+    for place, shape in enumerate(right):
+        others = {(), (1, *shape), (*shape, 1), shape[1:], (*shape[:-1], 1), (1, *shape[1:]), (*shape[:-1], 0)}
+        for other in others:
+            sizes = [*right[:place], other, *right[place + 1:]]
+            both(lambda T, sizes=sizes: getattr(T, name)(*[T.ones(size) for size in sizes]), warned=False)
+    for factor in (2.5, True, (1,), [1], 1j, None, "x", np.float64(2), np.int64(2)):
+        for word in ("alpha", "beta"):
+            both(lambda T, word=word, factor=factor: getattr(T, name)(
+                *[T.ones(size) for size in right], **{word: factor}), warned=False)
+    for dtype in ("bool", "int64", "complex64"):  # of the first operand alone
+        both(lambda T, dtype=dtype: getattr(T, name)(
+            T.ones(right[0], dtype=getattr(T, dtype)), *[T.full(size, 0.5) for size in right[1:]], alpha=2),
+             warned=False)
+
+
+@pytest.mark.parametrize("program", [
+    lambda T: T.cov(table(T), correction=7, aweights=T.ones(3)), lambda T: T.cov(table(T), aweights=T.zeros(3)),
+    lambda T: T.cov(table(T), aweights=T.tensor([1.0, math.nan, 1.0])),
+    lambda T: T.cov(table(T), aweights=T.ones(3, dtype=T.bfloat16)), lambda T: T.triu(table(T), 1.0),
+    lambda T: T.tril(table(T), "1"), lambda T: T.triu(table(T), True), lambda T: T.triu(table(T), T.tensor([1])),
+    lambda T: T.linalg.matrix_power(table(T), 2**63), lambda T: T.linalg.matrix_power(table(T), T.tensor([2])),
+    lambda T: T.cartesian_prod(T.tensor(1.0), T.ones(2)), lambda T: T.lobpcg(T.eye(6, dtype=T.int64), k=1)[0],
+    lambda T: T.linalg.householder_product(T.ones(4, 3), T.ones(())),
+    lambda T: T.cholesky_inverse(table(T), out=T.zeros(2)).stride(),
+])
+def test_assorted_calls_of_matrices(program: Callable[[Any], Any]) -> None:
+    both(program, rtol=1e-5, warned=False)

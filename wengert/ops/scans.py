@@ -10,9 +10,9 @@ from ..core.errors import RankError
 from ..core.primitive import P
 from ..core.spec import wrap_dim
 from ..tensors.alias import type_name
-from ..tensors.given import check_tensor
+from ..tensors.given import check_tensor, number
 from ..tensors.tensor import Tensor
-from .arguments import dtype_of, number
+from .arguments import dtype_of
 from .conversion import cast
 from .halves import in_float32
 from .named import named
@@ -162,7 +162,7 @@ def _panels(op: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
     if isinstance(dx, (bool, complex)):
         raise RuntimeError(f"{op}: Currently, we only support dx as a real number.")
     if dx is not None and type(dx) not in (int, float):
-        dx = number(dx, op, "dx")
+        dx = number(op, dx, "dx", 3)
     where = wrap_dim(dim, y._data.ndim, op)
     heights = _along(y, where, 1, None) + _along(y, where, None, -1)
     if x is None:
