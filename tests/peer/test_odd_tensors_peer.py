@@ -473,3 +473,24 @@ def test_products_that_are_added(name: str) -> None:
 ])
 def test_assorted_calls_of_matrices(program: Callable[[Any], Any]) -> None:
     both(program, rtol=1e-5, warned=False)
+
+
+# --- gradients at odd numbers -----------------------------------------------------------------------------------------
+
+def derived(T: Any, function: Callable[..., Any], *rows: list[float]) -> Any:
+    x = table(T, *rows, requires_grad=True)
+    result = function(x)
+    return result, T.autograd.grad(result.sum(), x)[0]
+
+
+@pytest.mark.parametrize("function", [
+    lambda T, x: T.renorm(x, 2, 0, 1.0), lambda T, x: T.renorm(x, 1, 1, math.inf),
+    lambda T, x: x.scatter_reduce(0, T.tensor([[0, 1, 0]]), x.detach(), "mean"),
+    lambda T, x: x.index_reduce(0, T.tensor([1, 1]), x[:2], "mean", include_self=False),
+    lambda T, x: x.std(1, correction=5), lambda T, x: x.var(0, correction=4), lambda T, x: T.std_mean(x, 0)[0],
+])
+@pytest.mark.parametrize("rows", [
+    ([1.0, 2.0, 4.0], [math.nan, 1.0, 0.5]), ([1e30, 2e30, 4e30], [3.0, 1.0, 0.5]), ([0.1, 0.2, 0.3], [1.0, 2.0, 2.0]),
+])
+def test_gradients_at_odd_numbers(function: Callable[[Any, Any], Any], rows: Any) -> None:
+    both(lambda T: derived(T, lambda x: function(T, x), *rows), rtol=1e-5, warned=False)

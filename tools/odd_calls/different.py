@@ -17,8 +17,14 @@ class Different(NamedTuple):
 
 
 _NORMS = "F.*_norm nn.*Norm* nn.Transformer*"
-_SHRINKS = "F.relu6 F.hardtanh F.hardshrink F.softshrink F.hardswish F.elu F.celu F.selu nn.ReLU6 nn.Hardtanh " \
-           "nn.Hardshrink nn.Softshrink nn.Hardswish nn.ELU nn.CELU nn.SELU"
+_MATRICES = "linalg.qr torch.qr torch.geqrf linalg.solve* linalg.inv* torch.inverse linalg.lstsq linalg.lu* " \
+            "torch.lu* linalg.cholesky_ex linalg.ldl* torch.ormqr torch.orgqr linalg.householder_product " \
+            "torch.triangular_solve torch.cholesky_inverse linalg.matrix_power linalg.matrix_exp " \
+            "linalg.det linalg.slogdet torch.slogdet torch.logdet linalg.tensor*"
+_SINGULAR = _MATRICES + " linalg.eig* linalg.svd* torch.svd* linalg.cond linalg.matrix_norm linalg.norm torch.norm " \
+            "p.abs linalg.pinv torch.lobpcg"
+_SHRINKS = "F.relu6 F.hardtanh F.hardshrink F.softshrink F.hardswish F.elu F.celu F.selu torch.selu torch.celu " \
+           "nn.ReLU6 nn.Hardtanh nn.Hardshrink nn.Softshrink nn.Hardswish nn.ELU nn.CELU nn.SELU"
 
 DIFFERENT = tuple(Different(name, odd, kind, message, why) for names, odd, kind, message, why in (
     ("*", "*9223372036854775808*", "class *", "*", "a number of 65 bits is an error, of one class or the other"),
@@ -135,6 +141,54 @@ DIFFERENT = tuple(Different(name, odd, kind, message, why) for names, odd, kind,
        "a draw of no distribution is NaN; PyTorch's clamp makes a number of it") for name, wanted in
       (("D.Gamma D.Chi2", "e-38"), ("D.Beta D.Dirichlet", ""))],
     ("*", "numpy*", "taken TypeError", "*numpy.bool*", "numpy's truth values are flags"),
+    ("torch.empty* torch.Tensor.set_ Tensor.set_ Tensor.resize_ Tensor.resize_as_", "*", "values", "*",
+     "memory that nobody has written to"),
+    ("torch.Tensor.set_ Tensor.set_", "*", "refused NotImplementedError", "*",
+     "PyTorch reads memory of another dtype as its own"),
+    ("Tensor.logical_*_", "*", "refused RuntimeError", "*leaf Variable*",
+     "PyTorch writes into a leaf that requires a gradient"),
+    ("torch.bernoulli", "*", "backward: taken RuntimeError", "*aten::bernoulli*",
+     "PyTorch has no derivative where it draws by a number"),
+    *[("torch.topk torch.kthvalue", odd, "values", "*", "any of several equal elements may be found, in any order")
+      for odd in ("int*", "uint8", "zeros", "ones", "nan", "more@1", "False")],
+    ("torch.polar", "*", "gradient", "*",
+     "PyTorch's derivative by the modulus is by the sign of the result, which is another where it is not positive"),
+    ("torch.block_diag", "*", "gradient", "*", "PyTorch's backward leaves out the row of an empty matrix"),
+    ("torch.cross linalg.cross", "huge", "values", "*", "products that cancel leave what their rounding left"),
+    ("torch.prod", "one *", "gradient", "*nan expected*",
+     "the derivative by an element is the product of the others; PyTorch divides by it"),
+    ("torch.scatter_reduce", "size1@*", "gradient", "*", "an element that is not read has no gradient"),
+    ("torch.std_mean torch.var_mean", "one *inf", "values", "*nan expected*",
+     "a mean with an infinity is infinite; in PyTorch it is NaN"),
+    ("torch.std torch.var torch.std_mean torch.var_mean", "()", "gradient", "*",
+     "PyTorch's backward counts no element where all dimensions are reduced by an empty tuple"),
+    ("torch.trapezoid", "*inf", "*", "*nan expected*",
+     "trapezoids are added up; PyTorch takes half of the ends away from the sum"),
+    *[("torch.sinc torch.cumsum torch.prod torch.corrcoef", odd, "gradient", "*",
+       "half precision is computed with in float32, and is rounded once") for odd in ("float16", "bfloat16")],
+    ("torch.atan2 torch.arctan2", "uint8", "gradient", "*", "PyTorch negates bytes"),
+    ("torch.*", "bool", "backward: taken RuntimeError", "*bool tensor*", "PyTorch's backward subtracts truth values"),
+    ("torch.*", "complex*", "backward: taken RuntimeError", "*isFloatingType(grad*",
+     "PyTorch's words for a fault of its own"),
+    ("*", "*", "*taken RuntimeError", "*INTERNAL ASSERT*", "PyTorch's words for a fault of its own"),
+    ("*", "*9223372036854775808*", "backward: taken RuntimeError", "*int64_t without overflow*",
+     "PyTorch's backward reads a factor that is no int64 as one"),
+    ("torch.addcdiv", "*", "backward: taken RuntimeError", "*can't be cast*",
+     "PyTorch's backward divides integers in place"),
+    ("torch.addr", "*", "backward: taken RuntimeError", "*same dtype*", "PyTorch's backward takes one dtype alone"),
+    ("torch.dist", "*", "backward: taken RuntimeError", "*undefined Tensor*", "PyTorch's words for a fault of its own"),
+    ("torch.searchsorted torch.bucketize", "*nan", "values", "*", "boundaries with NaN are not in order"),
+    *[(_MATRICES, odd, kind, "*",
+       "what comes of NaN, infinities and overflow depends on the order of operations, which LAPACK's makers choose")
+      for odd in ("nan", "one *", "huge") for kind in ("values", "gradient")],
+    *[(_SINGULAR, odd, kind, "*",
+       "of a matrix that is singular, vectors and derivatives are not determined, and 0/0 and 1/0 are rounding")
+      for odd in ("ones", "zeros", "expanded", "more@*", "tiny") for kind in ("values", "gradient")],
+    *[("linalg.matrix_exp torch.matrix_exp", odd, "values", "*inf expected*",
+       "PyTorch's series overflows in half precision") for odd in ("float16", "bfloat16")],
+    ("linalg.cond", "*", "values", "*inf expected*nan came*", "the condition of NaN is NaN"),
+    ("linalg.cholesky* torch.cholesky torch.lobpcg", "tiny", "*taken RuntimeError", "*",
+     "numbers below the normal ones are computed with; MKL takes them for 0"),
 ) for name in names.split())
 
 

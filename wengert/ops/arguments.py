@@ -118,7 +118,8 @@ def check_given(op: str, word: str, given: tuple[Any, ...]) -> None:
 def integer(value: Any, op: str, plain: bool = False) -> int:
     """An integer argument: an int, or anything that is an index, such as an integer tensor of one element. A ``plain``
     one is no size to PyTorch, which takes tensors without dimensions there alone."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__") or plain and getattr(value, "ndim", 0):
+    dims = getattr(value, "ndim", 0) if plain else 0
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__") or dims:
         raise TypeError(f"{op}(): argument must be int, or a sequence of ints, not {type(value).__name__}")
     found = int(value.__index__())
     if not -2**63 <= found < 2**63:

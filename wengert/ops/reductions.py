@@ -139,9 +139,9 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
 def _spread_arguments(op: str, x: Any, dim: Any, unbiased: Any, correction: Any) -> tuple[tuple[int, ...], float]:
     """The dimensions and the correction of ``op(x, unbiased)`` and of ``op(x, dim, unbiased, correction=...)``."""
     if isinstance(dim, bool):
-        if unbiased is not None:
+        if unbiased is not None or correction is not None:
             raise TypeError(f"{op}() received an invalid combination of arguments - got (Tensor, bool, "
-                            f"{type(unbiased).__name__}), but dimensions were expected before a second flag")
+                            f"{type(unbiased).__name__}), but dimensions were expected beside a second one")
         dim, unbiased = None, dim
     elif unbiased is not None and type(unbiased) is not bool:
         check_flag(op, "unbiased", unbiased)
@@ -418,7 +418,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     """
     if not p > 0:
         raise RuntimeError(f"[renorm] a positive norm was expected: renorm: non-positive-norm not supported; got {p}")
-    if maxnorm < 0:
+    if not maxnorm >= 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
     _floating("renorm", input)
     if input._data.ndim < 2:
@@ -426,8 +426,10 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     where = wrap_dim(dim, input._data.ndim, "renorm")
     others = tuple(d for d in range(input._data.ndim) if d != where)
     input = input.contiguous()  # and so is what comes, as PyTorch's
-    length = P.vector_norm(input, ord=float(p), dim=others, keepdim=True)
-    return input * P.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
+    too_long = P.vector_norm(input.detach(), ord=float(p), dim=others, keepdim=True) > maxnorm
+    # Of slices that stay as they are the norm is not asked: it may be NaN, and 0 times its derivative too.
+    length = P.vector_norm(P.where(too_long, input, 0.0), ord=float(p), dim=others, keepdim=True)
+    return input * P.where(too_long, maxnorm / (length + 1e-7), 1.0)
 
 
 @function(checked=True)

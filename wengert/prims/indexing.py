@@ -494,8 +494,8 @@ def _scatter_reduce_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs)
     else:
         for_x = ct
         if reduce == "mean":
-            ones = source * 0 + 1
-            count = P.scatter_reduce(x * 0 + 1, index, ones, dim=dim, reduce="sum", include_self=include)
+            one, ones = (P.cast(P.logical_or(part == 0, part != 0), dtype=ct.dtype) for part in (x, source))
+            count = P.scatter_reduce(one, index, ones, dim=dim, reduce="sum", include_self=include)
             for_x = ct = ct / P.maximum(count, 1.0)
         elif reduce != "sum":
             x_is, source_is = (x == out) * 1.0, (source == P.gather(out, index, dim=dim)) * 1.0

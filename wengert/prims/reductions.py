@@ -134,7 +134,7 @@ def _var_vjp(ct: Numbers, saved: Saved, params: Params, needs: Needs) -> tuple[A
     x, dim = saved[0], params["dim"]
     freedom = (_count(x.shape, dim) if x.shape else 1) - params.get("correction", 1)
     centred = x - P.mean(x, dim=dim, keepdim=True)
-    return (keep(ct, *_kept(params, x.shape)) * centred * (2.0 / freedom if freedom > 0 else float("nan")),)
+    return (keep(ct, *_kept(params, x.shape)) * centred * (2.0 / freedom if freedom else math.inf),)
 
 
 def _var_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, params: Params) -> Any:
@@ -143,7 +143,7 @@ def _var_jvp(tangents: Sequence[Any], operands: Sequence[Any], out: Numbers, par
     product = tangents[0] * P.conj(x - P.mean(x, dim=dim, keepdim=True))
     product = P.copy_real(product) if product.dtype.kind in "cW" else product
     return P.sum(product, dim=dim, keepdim=params.get("keepdim", False)) * (
-        2.0 / freedom if freedom > 0 else float("nan")
+        2.0 / freedom if freedom else math.inf
     )
 
 
@@ -161,7 +161,7 @@ def _std(xp: ModuleType, x: Array, dim: Dims, keepdim: bool = False, correction:
          whole: bool = False) -> Array:
     out = xp.sqrt(_var(xp, x, dim, keepdim, correction))
     if xp is np and x.dtype.char in "fF" and x.size and not (
-            0 < out < np.inf if out.ndim == 0 else np.count_nonzero(out) == out.size):  # squares beyond float32
+            0 < out < np.inf if out.ndim == 0 else ((out > 0) & (out < np.inf)).all()):  # squares beyond float32
         wide = np.sqrt(_var(xp, x.astype(x.dtype.char.replace("f", "d").replace("F", "D")), dim, keepdim, correction))
         out = np.asarray(wide, out.dtype)[()]
     return out
