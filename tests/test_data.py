@@ -216,7 +216,7 @@ def test_datasets_that_fetch_many_at_once() -> None:
         (lambda: iter(data.DataLoader(rows(3), timeout=1)), AssertionError, "a timeout needs num_workers > 0"),
         (lambda: pickle.dumps(iter(data.DataLoader(rows(3)))), NotImplementedError, "cannot be pickled"),
         (lambda: data.default_collate([wengert.ones(2), 3]), TypeError, "expected Tensor as element 1"),
-        (lambda: data.DistributedSampler(range(3)), RuntimeError, "give num_replicas and rank, or call"),
+        (lambda: data.DistributedSampler(range(3)), ValueError, "give num_replicas and rank, or call"),
         (lambda: data.DistributedSampler(range(3), 2, 2), ValueError, "Invalid rank 2, rank should be in"),
         (lambda: data.DataLoader(rows(3), num_workers=-1), ValueError, "num_workers option should be non-negative"),
         (lambda: data.DataLoader(rows(3), batch_size=0), ValueError, "batch_size should be a positive integer value"),
