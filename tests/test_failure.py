@@ -443,10 +443,14 @@ def test_constructors_speak_in_the_name_of_the_class_that_was_called() -> None:
     (lambda: nn.LSTM(4, 8)(torch.ones(5, 3, 4), torch.zeros(1, 3, 8)), r"\[1, 3, 8\]; write \(h_0, c_0\)"),
     (lambda: nn.Linear(4, 3)(torch.ones(2, 4).double()), r"convert them first, as the first by \.to\(torch\.float32\)"),
     (lambda: torch.gather(torch.ones(2, 3), 1, torch.tensor([[3]])), r"out of bounds for dimension 1 with size 3"),
+    (lambda: torch.optim.SGD([{"lr": 1}], lr=0.1), r"\[SGD\] a dictionary with the key 'params' was expected"),
+    (lambda: torch.utils.data.default_collate([{"a": 1}, {"b": 1}]), r"the key 'a' was expected; got one without it"),
+    (lambda: torch.randint(0, 3), r"must be tuple of ints, not int; write randint\(0, 3, \(n,\)\)"),
+    (lambda: torch.einsum(torch.ones(2)), r"^einsum\(\): must specify the equation string and at least one operand"),
     (lambda: nn.Embedding(10, 3)(torch.tensor([11])), r"index out of range in self: index 11 .* from 0 to 9 .* num_"),
 ])
 def test_common_mistakes_are_told_with_their_cure(call: Callable[[], object], said: str) -> None:
-    with pytest.raises((RuntimeError, IndexError), match=said):
+    with pytest.raises((RuntimeError, LookupError, TypeError, ValueError), match=said):
         call()
 
 

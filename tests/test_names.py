@@ -165,6 +165,8 @@ def test_no_function_goes_by_a_name_of_the_inside() -> None:
 
 @pytest.mark.parametrize("owner, name, known, text", [
     ("wengert", "nested", (), "wengert.nested is not in wengert yet"),  # hollow, under `import torch` alone
+    ("wengert", "SymInt", (), "wengert.SymInt is not in wengert yet"),
+    ("wengert", "qint8", ("int8",), "wengert.qint8 is not in wengert yet; the nearest thing is wengert.int8"),
     ("wengert", "nested", (), "wengert.nested is not in wengert yet"),
     ("wengert", "exprot", (), "wengert.exprot is not a name of PyTorch's"),
     ("wengert.nn", "Linaer", ["Linear"], "wengert.nn.Linaer is not a name of PyTorch's; did you mean "

@@ -18,6 +18,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import wengert
 from wengert._missing import BASES
 from wengert.compat.finder import MissingModuleError, find_module
 from wengert.compat.hollow_modules import WORDS
@@ -155,7 +156,8 @@ def source(walked: Walked) -> str:
     warnings.simplefilter("ignore")  # of names that PyTorch is about to drop
     lines = ['"""The public names of PyTorch\'s that are not there: made by ``python -m tools.absent_names``.', "",
              "A module by its full name in PyTorch, a class by its own name; those of which nothing is absent are in",
-             '`WHOLE`, and in `INSIDE` the modules that are there under ``import torch`` alone."""', "", "ABSENT = {"]
+             '`WHOLE`, and in `INSIDE` modules and other names that are there under ``import torch`` alone."""', "",
+             "ABSENT = {"]
     for owner, names in sorted(walked.absent.items()):
         if names:
             lines.append(f'    "{owner}": """')
@@ -163,7 +165,8 @@ def source(walked: Walked) -> str:
             lines.append('""",')
     whole = " ".join(sorted(owner for owner, names in walked.absent.items() if not names))
     inside = " ".join(f"{module}.{name}" for module in MODULES for name in sorted(public(import_module(module)))
-                      if is_module(f"{module}.{name}") and not is_own(f"{module}.{name}"))
+                      if (is_module(f"{module}.{name}") and not is_own(f"{module}.{name}")
+                          or module == "torch" and name not in walked.absent[module] and not hasattr(wengert, name)))
     return "\n".join([*lines, "}", "", 'WHOLE = """', *textwrap.wrap(whole, 118), '"""', "",
                       'INSIDE = """', *textwrap.wrap(inside, 118), '"""', ""])
 

@@ -1,7 +1,7 @@
 """The public names of PyTorch's that are not there: made by ``python -m tools.absent_names``.
 
 A module by its full name in PyTorch, a class by its own name; those of which nothing is absent are in
-`WHOLE`, and in `INSIDE` the modules that are there under ``import torch`` alone."""
+`WHOLE`, and in `INSIDE` modules and other names that are there under ``import torch`` alone."""
 
 ABSENT = {
     "Adagrad": """
@@ -546,9 +546,15 @@ torchvision.transforms.v2.functional torchvision.tv_tensors
 """
 
 INSIDE = """
-torch.functional torch.mps torch.mtia torch.storage torch.amp.autocast_mode torch.amp.grad_scaler torch.cpu.amp
-torch.cuda.amp torch.cuda.random torch.cuda.sparse torch.distributed.constants torch.distributed.distributed_c10d
-torch.distributed.elastic torch.distributed.optim torch.distributed.utils torch.fx.experimental torch.jit.annotations
+torch.Event torch.Future torch.PyTorchFileReader torch.PyTorchFileWriter torch.ScriptFunction torch.ScriptModule
+torch.ScriptObject torch.Stream torch.SymBool torch.SymFloat torch.SymInt torch.eig torch.float4_e2m1fn_x2
+torch.functional torch.get_device_module torch.int1 torch.int2 torch.int3 torch.int4 torch.int5 torch.int6 torch.int7
+torch.lstsq torch.matrix_rank torch.mps torch.mtia torch.qint32 torch.qint8 torch.quint2x4 torch.quint4x2 torch.quint8
+torch.solve torch.storage torch.sym_float torch.sym_int torch.sym_ite torch.sym_max torch.sym_min torch.sym_not
+torch.sym_sum torch.symeig torch.uint1 torch.uint2 torch.uint3 torch.uint4 torch.uint5 torch.uint6 torch.uint7
+torch.while_loop torch.amp.autocast_mode torch.amp.grad_scaler torch.cpu.amp torch.cuda.amp torch.cuda.random
+torch.cuda.sparse torch.distributed.constants torch.distributed.distributed_c10d torch.distributed.elastic
+torch.distributed.optim torch.distributed.utils torch.fx.experimental torch.jit.annotations
 torch.multiprocessing.reducer torch.multiprocessing.reductions torch.nn.parallel.distributed
 torch.nn.parallel.scatter_gather torch.profiler.profiler torch.utils.flop_counter torch.utils.model_zoo
 torch.utils.weak

@@ -752,8 +752,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         )
     outs, ins = _sequence(outputs), _sequence(inputs)
     if not ins:
-        raise ValueError("[grad] grad requires non-empty inputs.; got an empty sequence; name the tensors to "
-                         "differentiate by")
+        raise RuntimeError("[grad] `inputs` argument to `grad()` cannot be empty.; got an empty sequence; name the "
+                           "tensors to differentiate by")
     pairs = _cotangents("grad", outs, grad_outputs)
     try:
         edges = [_edge("grad", tensor) for tensor in ins]

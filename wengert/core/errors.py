@@ -242,6 +242,8 @@ def worded(op: str, error: Exception) -> Exception | None:
         kind = OutOfRangeError
     elif isinstance(error, AttributeError):
         kind = KindError
+    elif isinstance(error, KeyError):  # what the program's own dictionary lacks
+        return KeyError(f"[{op}] a dictionary with the key {error} was expected; got one without it")
     elif isinstance(error, TypeError):
         kind = TypeError
     return kind(f"[{op}] arguments that fit together were expected; {error}")

@@ -512,13 +512,16 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     >>> torch.einsum("ii", a)
     tensor(5.)
     """
-    if type(equation) in TENSORS:
+    if type(equation) in TENSORS and operands:
         equation, operands = _of_lists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     if not operands:
         raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand "
                          "and its subscripts list; got no operand")
+    for place, x in enumerate(operands):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"einsum(): expected Tensor as element {place} in argument 1, but got {type(x).__name__}")
     terms, result = _subscripts(equation, operands)
     sizes: dict[str, int] = {}
     for position, (term, x) in enumerate(zip(terms, operands, strict=True)):

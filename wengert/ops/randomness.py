@@ -196,6 +196,9 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
     meta = check_options(device, layout)
     if size is None:
         low, high, size = 0, low, high
+        if isinstance(size, int):
+            raise TypeError(f"randint(): argument 'size' (position 2) must be tuple of ints, not int; write "
+                            f"randint({high}, {size}, (n,)) for n numbers from {high} on and below {size}")
     elif high is None:
         low, high = 0, low
     if size is None:

@@ -48,7 +48,7 @@ class Finding:
         if self.cause:
             head += f": {self.cause}"
         lines = [head, *(f"  {operand}" for operand in self.operands)]
-        if self.indices:
+        if any(self.indices):  # (of a scalar there is but one)
             lines.append(
                 "  first at index " + ", ".join(str(index if len(index) != 1 else index[0]) for index in self.indices)
             )
