@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import wengert as torch
@@ -443,6 +444,8 @@ def test_constructors_speak_in_the_name_of_the_class_that_was_called() -> None:
     (lambda: nn.LSTM(4, 8)(torch.ones(5, 3, 4), torch.zeros(1, 3, 8)), r"\[1, 3, 8\]; write \(h_0, c_0\)"),
     (lambda: nn.Linear(4, 3)(torch.ones(2, 4).double()), r"convert them first, as the first by \.to\(torch\.float32\)"),
     (lambda: torch.gather(torch.ones(2, 3), 1, torch.tensor([[3]])), r"out of bounds for dimension 1 with size 3"),
+    (lambda: nn.Linear(2, 1)(np.ones((1, 2))), r"must be Tensor, not ndarray; torch\.as_tensor\(x, dtype="),
+    (lambda: torch.relu([1.0]), r"must be Tensor, not list; torch\.tensor\(x\) makes it one"),
     (lambda: torch.optim.SGD([{"lr": 1}], lr=0.1), r"\[SGD\] a dictionary with the key 'params' was expected"),
     (lambda: torch.utils.data.default_collate([{"a": 1}, {"b": 1}]), r"the key 'a' was expected; got one without it"),
     (lambda: torch.randint(0, 3), r"must be tuple of ints, not int; write randint\(0, 3, \(n,\)\)"),

@@ -69,6 +69,21 @@ class KindError(TypeError, AttributeError):
     """
 
 
+_TENSORS_OF = {
+    "ndarray": "; torch.as_tensor(x, dtype=torch.float32) makes it one",
+    "list": "; torch.tensor(x) makes it one, or torch.stack(x) where it holds tensors",
+}
+_TENSORS_OF["tuple"] = _TENSORS_OF["list"]
+"""How to make a tensor of what is often given in the place of one."""
+
+
+def no_tensor(op: str, name: str, position: int, value: object) -> KindError:
+    """The error for an argument that is to be a tensor and is none."""
+    kind = type(value).__name__
+    return KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {kind}"
+                     f"{_TENSORS_OF.get(kind, '')}")
+
+
 class IndexDTypeError(DTypeError, IndexError):
     """Index tensors of a dtype that the operation does not take. (PyTorch raises RuntimeError in some operations, and
     IndexError in others.)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..core.errors import KindError, NoDataError, worded
+from ..core.errors import KindError, NoDataError, no_tensor, worded
 from ..core.frames import warn
 from ..tensors import inplace as inplace_forms
 from ..tensors.apply import NUMBERS
@@ -154,7 +154,7 @@ def _complete(plain: Callable[..., Any], name: str, write: Writer | None, takes_
                         takes_tensor and args and type(args[0]) not in TENSORS):
                     return write(plain, args, kwargs, target, name)
             if takes_tensor and args and type(args[0]) not in TENSORS:
-                raise KindError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(args[0]).__name__}")
+                raise no_tensor(name, "input", 1, args[0])
             return plain(*args, **kwargs)
         except (TypeError, AttributeError) as error:
             if type(error) is NoDataError and not tracing():

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import KindError
+from ..core.errors import KindError, no_tensor
 from ..core.state import state
 from .creation import TENSORS
 
@@ -110,6 +110,7 @@ class Given:
         if kind == "Tensor":
             if not isinstance(value, _NO_TENSORS):
                 return value
+            raise no_tensor(self.function.__name__, name, place, value)
         elif type(value) in TENSORS:
             index = INDICES & {name, f"{self.function.__name__}.{name}"}
             if index and value.numel() == 1 and value._data.dtype.kind in "iu":
@@ -136,7 +137,7 @@ class Given:
 def check_tensor(op: str, input: Any, name: str = "input", position: int = 1) -> None:
     """Raises KindError for an array, a number or a word in the place of a tensor."""
     if type(input) not in TENSORS and isinstance(input, _NO_TENSORS):
-        raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(input).__name__}")
+        raise no_tensor(op, name, position, input)
 
 
 def is_number(x: Any, kinds: str | None = None) -> bool:
@@ -163,4 +164,4 @@ def number(op: str, x: Any, name: str, position: int, kind: str = "Number") -> A
 def check_operand(op: str, x: Any, name: str, position: int) -> None:
     """Raises KindError for what numpy computes with and PyTorch does not, in the place of a tensor or a number."""
     if x is None or isinstance(x, (np.ndarray, list, tuple, str, bytes, dict)):
-        raise KindError(f"{op}(): argument '{name}' (position {position}) must be Tensor, not {type(x).__name__}")
+        raise no_tensor(op, name, position, x)

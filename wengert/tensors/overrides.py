@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..core.blocks import Block
-from ..core.errors import KindError, NoDataError, worded
+from ..core.errors import KindError, NoDataError, no_tensor, worded
 from ..core.state import state
 from .given import NUMBER_KINDS, Given, is_number
 
@@ -344,6 +344,8 @@ def check_kinds(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
             elif not _is_strange(x, name, kinds, everywhere) or x is None and parameter.default is None:
                 continue
             called = "input" if name == "self" else name  # as the first argument of functions is called
+            if _called(kind) == "Tensor":
+                raise no_tensor(function.__name__, called, place, x) from None
             raise KindError(f"{function.__name__}(): argument '{called}' (position {place}) must be {_called(kind)}, "
                             f"not {type(x).__name__}") from None
 
