@@ -41,7 +41,21 @@ NAMES = """__version__ utils.hooks.RemovableHandle autograd.function.FunctionCtx
     distributed.algorithms.ddp_comm_hooks.default_hooks export.ExportedProgram
     distributed.ReduceOp.RedOpType distributed.constants.default_pg_timeout distributed.tensor.parallel.ParallelStyle
     distributed.distributed_c10d.is_xccl_available distributed.Backend.default_device_backend_map
-    nn.attention.flex_attention.BlockMask fx.experimental.proxy_tensor.get_proxy_mode torch.Tensor""".split()
+    nn.attention.flex_attention.BlockMask fx.experimental.proxy_tensor.get_proxy_mode torch.Tensor
+    ao.quantization.ObserverBase cuda.nvtx.range hub.tqdm utils.data._utils.collate.collate_tensor_fn
+    utils.data._utils.worker._generate_state backends.__allow_nonbracketed_mutation""".split()
+
+
+def test_spans_of_a_profiler_may_be_decorators_and_say_that_there_is_no_device() -> None:
+    with torch_is_wengert():
+        nvtx = importlib.import_module("torch.cuda.nvtx")
+
+        @nvtx.range("a span")
+        def span() -> None: ...
+
+        for call in (span, nvtx.mark, lambda: nvtx.range_push("a span")):
+            with pytest.raises(RuntimeError, match="NVTX functions not installed"):
+                call()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -106,4 +106,5 @@ def set_dir(d: str | os.PathLike[str]) -> None:
     _folder = os.path.expanduser(d)
 
 
-_publish(__name__)
+# PyTorch imports the class of progress bars here, and packages take it from here.
+_publish(__name__, late={"std": "tqdm"}, base="tqdm")

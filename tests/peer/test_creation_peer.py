@@ -260,7 +260,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "is_nonzero of more": (lambda T, x: T.is_nonzero(x), X),
     "result_type": (
         lambda T, x: (
-            T.result_type(x, 1),
+            T.result_type(x, 1), T.result_type(tensor=x, other=1), T.result_type(scalar=1.0, tensor=x),
             T.result_type(T.tensor([1]), 1.5),
             T.result_type(T.tensor(1), T.tensor([True])),
             T.promote_types(T.uint8, T.int8),

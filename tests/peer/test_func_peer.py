@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -148,3 +149,34 @@ NONE_AND_INTEGERS: dict[str, Any] = {
 @pytest.mark.parametrize("name", NONE_AND_INTEGERS)
 def test_no_examples_named_results_and_integers(name: str) -> None:
     both(NONE_AND_INTEGERS[name])
+
+
+def rules(T: Any, w: Any) -> dict[str, Callable[[Any], Any]]:
+    """Transforms of a function of a leaf from outside, each as a function of one example."""
+    def f(w: Any) -> Any:
+        return T.tanh(w).square().sum()
+    func = T.func
+    return {
+        "grad": lambda v: func.grad(f)(w) * v, "value": lambda v: func.grad_and_value(f)(w)[1],
+        "vjp": lambda v: func.vjp(f, w)[1](v.sum())[0], "primal": lambda v: func.vjp(f, w)[0],
+        "jvp": lambda v: func.jvp(f, (w,), (v,))[1], "jacrev": lambda v: func.jacrev(T.tanh)(w) @ v,
+        "jacfwd": lambda v: func.jacfwd(T.tanh)(w) @ v, "hessian": lambda v: func.hessian(f)(w) @ v,
+        "plain": lambda v: f(w) * v, "mapped": lambda v: func.vmap(lambda u: func.vjp(f, w)[0] * u)(v),
+    }
+
+
+def test_no_grad_inside_vmap_leaves_no_history_of_leaves_outside() -> None:
+    facts = []
+    for T in (wengert, torch):
+        w = T.arange(3.0).requires_grad_()
+        fact = {}
+        for name, rule in rules(T, w).items():
+            for quiet in (T.no_grad, T.enable_grad):
+                for depth in (0, 1, 2):
+                    call = quiet()(rule)
+                    for _ in range(depth):
+                        call = T.func.vmap(call)
+                    fact[name, quiet.__name__, depth] = call(T.ones(*(2,) * depth, 3)).requires_grad
+        facts.append(fact)
+    assert facts[0] == facts[1]
+    assert {value for (_, quiet, _), value in facts[1].items() if quiet == "no_grad"} == {False}

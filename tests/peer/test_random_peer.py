@@ -343,6 +343,9 @@ nn.Linear(30, 40).bias                                    nn.Linear(5, 6, dtype=
 nn.init.uniform_(t.empty(5, 6), -1, 2)                    nn.init.normal_(t.empty(5, 6), 1, 2)
 nn.init.xavier_uniform_(t.empty(5, 6))                    nn.init.xavier_normal_(t.empty(5, 6))
 nn.init.kaiming_uniform_(t.empty(5, 6))                   nn.init.kaiming_normal_(t.empty(5, 6))
+randint(high=9, size=(5,))                                randint_like(t.zeros(2, 3), high=9)
+randint(9, size=(5,))                                     randint_like(t.zeros(2, 3).t(), high=9)
+randint(low=2, high=9, size=(5,))                         randint_like(t.zeros(2, 3), low=2, high=9)
 nn.init.trunc_normal_(t.empty(50, 6), 0, 1, -0.5, 3)      nn.init.sparse_(t.empty(5, 6), 0.3)
 """
 

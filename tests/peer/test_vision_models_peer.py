@@ -20,6 +20,9 @@ NETWORKS: list[tuple[str, dict[str, Any], int]] = [
     ("mobilenet_v3_small", {"num_classes": 3, "width_mult": 0.75}, 64),
     ("mobilenet_v3_small", {"num_classes": 3, "dilated": True, "reduced_tail": True}, 64),
     ("mobilenet_v3_large", {"num_classes": 3, "width_mult": 1.4}, 64),
+    ("mobilenet_v2", {"num_classes": 3, "width_mult": 0.5}, 64),
+    ("squeezenet1_0", {"num_classes": 3}, 64),
+    ("squeezenet1_1", {"num_classes": 3}, 64),
     ("inception_v3", {"num_classes": 3, "init_weights": False, "transform_input": True}, 75),
 ]
 

@@ -16,7 +16,7 @@ from ..autograd import enable_grad, is_grad_enabled
 from ..autograd.batching import BatchLevel
 from ..autograd.derivatives import apart, forward_jacobian, jacobian, moving, pull, push
 from ..autograd.forward import DualLevel
-from ..autograd.levels import level, off_tape
+from ..autograd.levels import Level, level, off_tape
 from ..core.primitive import P
 from ..core.state import state
 from ..core.trees import LEAF, Structure
@@ -135,11 +135,13 @@ class _Call:
                 or (is_grad_enabled() and self.leads_out(x)) else self._cut(x) for x in results]
 
     def _cut(self, x: Tensor) -> Tensor:
-        """A result off the tape, and off the one below a level where that ends at our own leaves too."""
-        inside = level()
-        if inside is not None and inside.owns(x):
-            below = inside.inner(x)
-            if edge_of(below) is not None and not self.leads_out(below):
+        """A result off the tape, and off those below its levels where they end at our own leaves, or nothing
+        is recorded, too."""
+        below, inside = x, level()
+        while isinstance(inside, Level) and inside.owns(below):
+            below = inside.inner(below)
+            inside = inside.outer if isinstance(inside.outer, Level) else None
+            if edge_of(below) is not None and not (is_grad_enabled() and self.leads_out(below)):
                 return x.detach()
         return off_tape(x)
 

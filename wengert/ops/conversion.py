@@ -32,7 +32,7 @@ from ..tensors.inplace import overwrite
 from ..tensors.nowhere import nowhere
 from ..tensors.tape import node_and_index
 from ..tensors.tensor import Tensor
-from .arguments import dtype_of, nothing_of
+from .arguments import dtype_of, nothing_of, only
 from .registry import function, method
 
 
@@ -379,13 +379,16 @@ def numel(input: Tensor) -> int:
 
 
 @function(method=False, out=False, takes_tensor=False)
-def result_type(tensor1: Any, tensor2: Any) -> DType:
+def result_type(*tensors: Any, **named: Any) -> DType:
     """The dtype in which two tensors or numbers meet in arithmetic.
 
     >>> torch.result_type(torch.tensor([1, 2]), 0.5), torch.result_type(torch.tensor([1.0]), torch.tensor(2))
     (torch.float32, torch.float32)
     """
-    return meeting_type("result_type", (tensor1, tensor2))
+    operands = (*tensors, *only(named, "tensor other scalar scalar1 scalar2", "result_type").values())
+    if len(operands) != 2:
+        raise TypeError(f"result_type() takes 2 tensors or numbers; got {len(operands)}")
+    return meeting_type("result_type", operands)
 
 
 @function(method=False, out=False, takes_tensor=False)

@@ -184,8 +184,9 @@ def _sampled(name: str, sampler: str, fill: Callable[..., Tensor], summary: str,
 
 
 @function(method=False, takes_tensor=False)
-def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-            layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def randint(low: Any = None, high: Any = None, size: Any = None, *, generator: Generator | None = None,
+            dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
+            pin_memory: bool = False) -> Tensor:
     """Integers from ``low`` (0 if not given) up to, but not including, ``high``: ``randint(high, size)`` or
     ``randint(low, high, size)``; int64 unless ``dtype`` is given.
 
@@ -194,14 +195,14 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
     tensor([4, 9, 3, 0, 3])
     """
     meta = check_options(device, layout)
-    if size is None:
+    if size is None and low is not None:
         low, high, size = 0, low, high
         if isinstance(size, int):
             raise TypeError(f"randint(): argument 'size' (position 2) must be tuple of ints, not int; write "
                             f"randint({high}, {size}, (n,)) for n numbers from {high} on and below {size}")
-    elif high is None:
-        low, high = 0, low
-    if size is None:
+    elif low is None or high is None:
+        low, high = 0, low if high is None else high
+    if size is None or high is None:
         raise TypeError("randint(): a size was expected: randint(high, size) or randint(low, high, size)")
     if meta:
         return nothing_of(sizes_of((size,), "randint"), (dtype_of(dtype) or dtypes.int64).numpy, requires_grad)
@@ -210,8 +211,8 @@ def randint(low: Any, high: Any = None, size: Any = None, *, generator: Generato
 
 
 @function(method=False, out=False)
-def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Generator | None = None, dtype: Any = None,
-                 layout: Any = None, device: Any = None, requires_grad: bool = False,
+def randint_like(input: Tensor, low: Any = None, high: Any = None, *, generator: Generator | None = None,
+                 dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
                  memory_format: Any = None) -> Tensor:
     """Integers from ``low`` (0 if not given) up to ``high``, in a tensor of the shape and dtype of ``input``.
 
@@ -219,7 +220,9 @@ def randint_like(input: Tensor, low: Any, high: Any = None, *, generator: Genera
     >>> torch.randint_like(torch.zeros(3), 10)
     tensor([4., 9., 3.])
     """
-    bounds = (0, low) if high is None else (low, high)
+    if low is None and high is None:
+        raise TypeError("randint_like(): an upper bound was expected: randint_like(input, high)")
+    bounds = (0, low) if high is None else (low or 0, high)
     if check_options(device, layout, input):
         return _leaf(FUNCTIONS["empty_like"](input, dtype=dtype, device="meta", memory_format=memory_format),
                      requires_grad)

@@ -405,7 +405,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 
 
 @method("expand")
-def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
+def expand(self: Tensor, *size: Any, implicit: bool = False, **named: Any) -> Tensor:
     """Dimensions of size 1 repeated to the given sizes, without a copy; -1 keeps a size. New dimensions may be put in
     front.
 
@@ -416,6 +416,8 @@ def expand(self: Tensor, *size: Any, implicit: bool = False) -> Tensor:
     >>> x.expand(2, 3).stride()
     (1, 0)
     """
+    if named:
+        size = (only(named, "size", "expand")["size"],)
     check_given("expand", "size", size)
     sizes = sizes_of(size, "expand", negative=True)
     shape = self._data.shape

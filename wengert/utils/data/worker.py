@@ -91,9 +91,13 @@ def _prepare(duty: Duty) -> None:
     random.seed(seed)
     default_generator.manual_seed(seed)
     # The legacy generator of numpy is MT19937, as Python's is: from the same seed it would give the same numbers.
-    words = [duty.id, duty.base_seed & 0xFFFFFFFF, duty.base_seed >> 32, 0]
-    np.random.seed(np.random.SeedSequence(words).generate_state(4))
+    np.random.seed(_generate_state(duty.base_seed, duty.id))
     _info = WorkerInfo(duty.id, duty.num_workers, seed, duty.recipe.dataset)
+
+
+def _generate_state(base_seed: int, worker_id: int) -> Any:
+    """Four words that a worker's numpy starts from."""
+    return np.random.SeedSequence([worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]).generate_state(4)
 
 
 def _serve(channel: Channel, duty: Duty) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..._public import publish as _publish
-from . import densenet as densenet, inception as inception, mobilenetv3 as mobilenetv3, resnet as resnet, vgg as vgg
+from . import densenet as densenet, inception as inception, mobilenetv2 as mobilenetv2, mobilenetv3 as mobilenetv3, \
+    resnet as resnet, squeezenet as squeezenet, vgg as vgg
 from .alexnet import AlexNet as AlexNet, AlexNet_Weights as AlexNet_Weights, alexnet as alexnet
 from .densenet import (
     DenseNet as DenseNet, DenseNet121_Weights as DenseNet121_Weights, DenseNet161_Weights as DenseNet161_Weights,
@@ -15,6 +16,9 @@ from .densenet import (
 from .inception import (
     Inception3 as Inception3, Inception_V3_Weights as Inception_V3_Weights, InceptionOutputs as InceptionOutputs,
     _InceptionOutputs as _InceptionOutputs, inception_v3 as inception_v3,
+)
+from .mobilenetv2 import (
+    MobileNet_V2_Weights as MobileNet_V2_Weights, MobileNetV2 as MobileNetV2, mobilenet_v2 as mobilenet_v2,
 )
 from .mobilenetv3 import (
     MobileNet_V3_Large_Weights as MobileNet_V3_Large_Weights, MobileNet_V3_Small_Weights as MobileNet_V3_Small_Weights,
@@ -29,6 +33,10 @@ from .resnet import (
     resnet50 as resnet50, resnet101 as resnet101, resnet152 as resnet152, resnext50_32x4d as resnext50_32x4d,
     resnext101_32x8d as resnext101_32x8d, wide_resnet50_2 as wide_resnet50_2, wide_resnet101_2 as wide_resnet101_2,
 )
+from .squeezenet import (
+    SqueezeNet as SqueezeNet, SqueezeNet1_0_Weights as SqueezeNet1_0_Weights,
+    SqueezeNet1_1_Weights as SqueezeNet1_1_Weights, squeezenet1_0 as squeezenet1_0, squeezenet1_1 as squeezenet1_1,
+)
 from .vgg import (
     VGG as VGG, VGG11_BN_Weights as VGG11_BN_Weights, VGG11_Weights as VGG11_Weights,
     VGG13_BN_Weights as VGG13_BN_Weights, VGG13_Weights as VGG13_Weights, VGG16_BN_Weights as VGG16_BN_Weights,
@@ -41,4 +49,4 @@ from .weights import WeightsEnum as WeightsEnum, get_model as get_model, list_mo
 if TYPE_CHECKING:
     from . import feature_extraction as feature_extraction
 
-_publish(__name__, "densenet feature_extraction inception mobilenetv3 resnet vgg")
+_publish(__name__, "densenet feature_extraction inception mobilenetv2 mobilenetv3 resnet squeezenet vgg")
