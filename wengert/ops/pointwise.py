@@ -341,7 +341,11 @@ def polygamma(n: int, input: Any) -> Tensor:
 
 @method("polygamma")
 def _polygamma(self: Tensor, n: int) -> Tensor:
-    """The derivative of order ``n`` of `digamma`."""
+    """The derivative of order ``n`` of `digamma`.
+
+    >>> torch.tensor([1.0, 2.0]).polygamma(1)
+    tensor([1.6449, 0.6449])
+    """
     return polygamma(n, self)
 
 
@@ -707,5 +711,10 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 @method("where")
 def _where(self: Tensor, condition: Any, other: Any) -> Any:
-    """Where ``condition`` holds this tensor's elements, elsewhere those of ``other``."""
+    """Where ``condition`` holds this tensor's elements, elsewhere those of ``other``.
+
+    >>> x = torch.tensor([-1.0, 2.0])
+    >>> x.where(x > 0, 0.0)
+    tensor([0., 2.])
+    """
     return where(condition, self, other)
