@@ -257,6 +257,49 @@ def of_too_few_tangents(T: Any) -> Any:
         Two.apply(T.autograd.forward_ad.make_dual(T.ones(2), T.ones(2)))
 
 
+def of_a_function_that_writes(T: Any) -> Any:
+    class Twice(T.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.mark_dirty(x)
+            return x.mul_(2)
+
+        @staticmethod
+        def jvp(ctx: Any, tangent: Any) -> Any:
+            return tangent.mul_(2)
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad * 2
+
+    forward, found = T.autograd.forward_ad, []
+    for recorded in (False, True):
+        with forward.dual_level():
+            a = T.full((2,), 5.0, requires_grad=recorded)
+            x = forward.make_dual(a.clone(), T.ones(2)) * 3
+            y = Twice.apply(x)
+            z = y * y
+            found += [y is x, *[part.detach() for each in (x, z) for part in forward.unpack_dual(each)],
+                      (x[:1] + 0).detach()]
+            if recorded:
+                found += T.autograd.grad(z.sum(), a)
+    return found
+
+
+def of_tangents_of_another_shape(T: Any) -> Any:
+    class Wide(T.autograd.Function):  # type: ignore[name-defined, misc]
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x.clone()
+
+        @staticmethod
+        def jvp(ctx: Any, tangent: Any) -> Any:
+            return T.ones(5)
+
+    with T.autograd.forward_ad.dual_level():
+        Wide.apply(T.autograd.forward_ad.make_dual(T.ones(2), T.ones(2)))
+
+
 def of_sequence(T: Any) -> Any:
     x = T.ones(2, requires_grad=True).exp()
     return (x * 2).grad_fn._sequence_nr() - x.grad_fn._sequence_nr()
@@ -276,6 +319,8 @@ SHOWN: dict[str, Callable[[Any], Any]] = {
     of_missing_values, "what a node takes": of_meta, "duals off the tape": of_detached_duals,
     "tangents of a Function": of_too_few_tangents, "numbers of nodes": of_sequence, "unique": of_unasked_results,
     "a checkpoint of constants": of_a_checkpoint,
+    "a Function that writes duals": of_a_function_that_writes,
+    "tangents of another shape": of_tangents_of_another_shape,
     "parts that may be written": lambda T: [
         getattr(T.ones(4, requires_grad=True).clone(), name)(2)[1].grad_fn.name()
         for name in ("unsafe_chunk", "unsafe_split")],

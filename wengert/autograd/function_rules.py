@@ -188,22 +188,29 @@ def _pushed(cls: type[Function], inside: DualLevel, args: tuple[Any, ...], kwarg
     pairs = [inside.unpacked(x) if type(x) in TENSORS else (x, None) for x in args]
     primals, tangents = [x for x, _ in pairs], [t for _, t in pairs]
     output, moved = inside.below(_pushed_below, cls, primals, tangents, kwargs)
-    if not isinstance(output, tuple):
-        return inside.dual(output, moved[0]) if isinstance(output, Tensor) else output
-    return tuple([inside.dual(x, t) if isinstance(x, Tensor) else x for x, t in zip(output, moved, strict=True)])
+    found: list[Any] = []
+    for x, moves in zip(output if isinstance(output, tuple) else (output,), moved, strict=True):
+        written = [arg for arg, primal, tangent in zip(args, primals, tangents, strict=True)
+                   if x is primal and isinstance(x, Tensor) and moves is tangent]  # and its tangent with it
+        found.append(written[0] if written else inside.dual(x, moves) if isinstance(x, Tensor) else x)
+    return tuple(found) if isinstance(output, tuple) else found[0]
 
 
 def _pushed_and_recorded(cls: type[Function], inside: DualLevel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """An old Function whose ``forward`` fills its context itself: it runs once more, for the context of this level."""
+    with no_grad():
+        before = [P.clone(x) if type(x) in TENSORS else x for x in args]
     output = _pushed(cls, inside, args, kwargs)
     outputs = output if isinstance(output, tuple) else (output,)
+    written = [type(x) in TENSORS and any(x is out for out in outputs) for x in args]
     node = cls._node_class(args)
     with no_grad():
-        again = cls.forward(node.context, *args, **kwargs)
+        again = cls.forward(node.context, *[old if w else x for old, x, w in zip(before, args, written, strict=True)],
+                            **kwargs)
     context, again = node.context, again if isinstance(again, tuple) else (again,)
     context._constant = tuple([out for out, other in zip(outputs, again, strict=True)
                                if any(other is x for x in context._constant)])
-    context._dirty = ()
+    context._dirty = tuple([x for x, w in zip(args, written, strict=True) if w])
     found = results_of(node, args, outputs)
     return found if isinstance(output, tuple) else found[0]
 
@@ -235,6 +242,10 @@ def _pushed_below(cls: type[Function], primals: list[Any], tangents: list[Any],
         raise RuntimeError(f"[{cls.__name__}] A jvp function returned an incorrect number of forward gradients "
                            f"(expected {count} got {len(found)}); give one a result, None where there is none")
     for out, tangent in zip(output if isinstance(output, tuple) else (output,), found, strict=False):
+        if isinstance(tangent, Tensor) and isinstance(out, Tensor) and tangent._data.shape != out._data.shape:
+            raise RuntimeError(f"[{cls.__name__}] Trying to set a forward gradient that has a different size than that "
+                               f"of the original Tensor, this is not supported. Tensor is of size {list(out.shape)} "
+                               f"while the given forward gradient is of size {list(tangent.shape)}.")
         if tangent is not None and any(out is x for x in constant):
             raise RuntimeError(f"[{cls.__name__}] jvp gave a tangent for an output that was marked non-differentiable. "
                                "You should return None at that position instead")

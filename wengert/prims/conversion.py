@@ -100,7 +100,7 @@ def _overwrite_batch(primitive: Any, operands: Sequence[Any], mapped: Sequence[b
 
 overwrite = opaque(
     "overwrite", _overwrite, arity=2, shape=as_first, batch=_overwrite_batch, vjp=_overwrite_vjp, saves=("shapes",),
-    label=lambda params: "CopyBackwards",
+    label=lambda params: "torch::autograd::CopyBackwards",
     jvp=lambda tangents, operands, out, params: None if tangents[1] is None else P.overwrite(operands[0], tangents[1]),
     samples=cases(((2, 3), (3,)), ((2, 3), (2, 3)), ((2,), ())),
     doc="The second operand, broadcast to the shape and cast to the dtype of the first: what an assignment leaves.",
