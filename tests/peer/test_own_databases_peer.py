@@ -14,6 +14,7 @@ pytest.importorskip("expecttest", reason="PyTorch's testing modules need it: pip
 SAMPLES = {
     "modules": r"_nn_(Linear|LazyConv1d|Conv2d|BatchNorm1d|CircularPad2d|MultiMarginLoss)_.*float32",
     "optimizers": r"_(SGD|Adam|Adafactor|NAdam|Muon|SparseAdam)_cpu_(float32|complex64)",
+    "tape": r"Test(Modes|Checkpoint|Functions|TensorHooks)\.",
     "functions": r"(Cube|Sort|DefaultArgs)AutogradFunction_|CrossMapLRN2d|test_loss_(PoissonNLLLoss|NLLLoss)",
 }
 

@@ -26,7 +26,7 @@ from .place import install
 from .records import RECORDS, differ, record
 
 KEPT = [str(Path(__file__).with_name("cases") / f"{name}.py") for name in
-        ("modules", "optimizers", "functions", "serialization", "loading")]
+        ("modules", "optimizers", "functions", "serialization", "loading", "tape")]
 """The files of this repository: the databases walked, and what has none."""
 
 
