@@ -30,8 +30,8 @@ COMPOSED = ("linalg.tensorsolve", "linalg.matrix_power", "masked.mean", "nanmean
             "nn.functional.multi_head_attention_forward", "tensordot")
 """Entries whose last node has the name of PyTorch's and another operand: sizes of solutions, powers multiplied in
 another order, a count that is no integer, numbers that were clamped before, a result that is reshaped otherwise."""
-LACKING = 83
-"""So many of the words that PyTorch shows are not shown, of all entries: of values that backward does not read here."""
+LACKING = 100
+"""So many of the words that PyTorch shows may lack, of all entries: of values that backward does not read here."""
 
 
 def plain(value: Any) -> Any:
