@@ -166,7 +166,7 @@ def test_each_subset_of_operands_is_mapped(name: str) -> None:
 CONSTANT = {"nll_loss": (2,), "nll_loss of each": (2,), "cross_entropy": (2,), "multi_margin_loss": (2,),
             "binary_cross_entropy": (2,), "batch_norm": (1, 2)}
 """Operands that may require no gradient."""
-UNDERIVABLE = {"resize_", "histogram", "histogram between its extremes"}
+UNDERIVABLE = {"bincount", "resize_", "histogram", "histogram between its extremes"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -336,8 +336,8 @@ PAIRS += [("Chi2", "Chi2"), ("LogNormal", "LogNormal"), ("Chi2", "Gamma"), ("Nor
 
 
 def test_every_registered_pair_is_there() -> None:
-    def names(registry: Any) -> set[tuple[str, str]]:
-        return {(p.__name__, q.__name__) for p, q in registry}
+    def names(registry: Any) -> set[tuple[str, str]]:  # without what other tests register of classes of their own
+        return {(p.__name__, q.__name__) for p, q in registry if p.__module__.split(".")[0] in ("torch", "wengert")}
 
     ours, theirs = names(wengert.distributions.kl._KL_REGISTRY), names(torch.distributions.kl._KL_REGISTRY)
     assert theirs <= ours and ours - theirs == {("Wishart", "Wishart")}  # theirs is that of exponential families

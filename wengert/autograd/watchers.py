@@ -220,9 +220,9 @@ def is_anomaly_enabled() -> bool:
     """Whether `detect_anomaly` is in force in this thread.
 
     >>> with torch.autograd.set_detect_anomaly(True):
-    ...     torch.autograd.is_anomaly_enabled()
+    ...     torch.is_anomaly_enabled()
     True
-    >>> torch.autograd.is_anomaly_enabled()
+    >>> torch.is_anomaly_enabled()
     False
     """
     return any(isinstance(watcher, detect_anomaly) for watcher in in_force())
@@ -232,7 +232,7 @@ def is_anomaly_check_nan_enabled() -> bool:
     """Whether `detect_anomaly` is in force in this thread and looks for NaN.
 
     >>> with torch.autograd.detect_anomaly(check_nan=False):
-    ...     torch.autograd.is_anomaly_check_nan_enabled()
+    ...     torch.is_anomaly_check_nan_enabled()
     False
     """
     return any(isinstance(watcher, detect_anomaly) and watcher.check_nan for watcher in in_force())

@@ -227,7 +227,7 @@ def with_rounded_numbers(primitive: Primitive, values: Sequence[Any]) -> Sequenc
         narrow = next((x.dtype for x in values if type(x) is ndarray and x.dtype.char in "eE"), None)
         if narrow is not None:
             kept = _UNROUNDED.get(primitive.name)
-            return [float(narrow.type(x)) if type(x) is float and place != kept else x
+            return [float(state.quiet(narrow.type, x)) if type(x) is float and place != kept else x
                     for place, x in enumerate(values)]
     return values
 

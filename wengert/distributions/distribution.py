@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import wengert
 from wengert import Size, Tensor
 
-from ..core.errors import TraceError, name_constructor
+from ..core.errors import TraceError, constructor_of, name_constructor
 from ..ops.arguments import sizes_of
 from . import constraints
 from .utils import lazy_property
@@ -120,8 +120,10 @@ class Distribution:
 
     def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
         """An empty instance to expand into; a subclass with a constructor of its own must expand by itself."""
-        if _instance is None and type(self).__init__ is not cls.__init__:  # type: ignore[misc]
-            named = next(kind for kind in type(self).__mro__ if kind.__init__ is cls.__init__)  # type: ignore[misc]
+        made: Any = constructor_of(cls.__init__)
+        own: Any = type(self)
+        if _instance is None and constructor_of(own.__init__) is not made:
+            named = next(kind for kind in own.__mro__ if constructor_of(kind.__init__) is made)
             raise NotImplementedError(
                 f"Subclass {type(self).__name__} of {named.__name__} that defines a custom __init__ method must also "
                 f"define a custom .expand() method."

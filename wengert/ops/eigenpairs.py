@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import float32, float64
+from ..core.dtypes import complex64, complex128, float32, float64
 from ..core.errors import DTypeError, ShapeError
 from ..core.operands import Array
 from ..core.state import state
@@ -29,8 +29,8 @@ def lobpcg(A: Any, k: int | None = None, B: Any = None, X: Tensor | None = None,
            niter: int | None = None, tol: float | None = None, largest: bool | None = None, method: str | None = None,
            tracker: None = None, ortho_iparams: Any = None, ortho_fparams: Any = None, ortho_bparams: Any = None
            ) -> tuple[Tensor, Tensor]:
-    """The ``k`` largest (or smallest) eigenvalues ``(..., k)`` and eigenvectors ``(..., m, k)`` of a symmetric A of
-    shape ``(..., m, m)``, dense or sparse: A x = λ x, or A x = λ B x with a positive definite B.
+    """The ``k`` largest (or smallest) eigenvalues ``(..., k)`` and eigenvectors ``(..., m, k)`` of a symmetric (or
+    Hermitian) A of shape ``(..., m, m)``, dense or sparse: A x = λ x, or A x = λ B x with a positive definite B.
 
     It begins with X ``(..., m, n)`` or with random numbers, and ends when the residuals are below ``tol`` (the root of
     the dtype's eps) or after ``niter`` steps (1,000; -1 for any number). ``iK`` is a preconditioner, near the inverse
@@ -58,9 +58,9 @@ def lobpcg(A: Any, k: int | None = None, B: Any = None, X: Tensor | None = None,
     if m < 3 * width:
         raise ValueError(f"LPBPCG algorithm is not applicable when the number of A rows (={m}) is smaller than 3 x the "
                          f"number of requested eigenpairs (={width})")
-    if A.dtype not in (float32, float64):
-        raise DTypeError(f"[lobpcg] A of float32 or float64 was expected; got {A.dtype}: expected m1 and m2 to have "
-                         "the same dtype; convert it with .double()")
+    if A.dtype not in (float32, float64, complex64, complex128):
+        raise DTypeError(f"[lobpcg] A of float32, float64, complex64 or complex128 was expected; got {A.dtype}: "
+                         "expected m1 and m2 to have the same dtype; convert it with .double()")
     dtype = A.dtype
     start = X if X is not None else FUNCTIONS["randn"](*A.shape[:-2], m, width, dtype=dtype)
     upward = largest is None or largest
