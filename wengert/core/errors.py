@@ -320,13 +320,13 @@ def name_constructor(public: type) -> None:
     update_wrapper(own, inherited)
     del own.__wrapped__
     own.__kwdefaults__, own.__qualname__ = inherited.__kwdefaults__, f"{public.__qualname__}.__init__"
-    own.inherited = constructor_of(inherited)
+    own.inherited = constructor_of(public)
     public.__init__ = own  # type: ignore[misc]
 
 
-def constructor_of(init: Any) -> Any:
-    """The constructor as its class wrote it, where it is one that `name_constructor` gave to a class that inherits."""
-    return getattr(init, "inherited", init)
+def constructor_of(public: Any) -> Any:
+    """The constructor of a class as it was written, be it inherited, and one that `name_constructor` made of it."""
+    return getattr(public.__init__, "inherited", public.__init__)
 
 
 def _spoken(function: Any, op: str, first: bool) -> Any:

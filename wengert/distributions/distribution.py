@@ -120,10 +120,9 @@ class Distribution:
 
     def _get_checked_instance(self, cls: type, _instance: Any = None) -> Any:
         """An empty instance to expand into; a subclass with a constructor of its own must expand by itself."""
-        made: Any = constructor_of(cls.__init__)
-        own: Any = type(self)
-        if _instance is None and constructor_of(own.__init__) is not made:
-            named = next(kind for kind in own.__mro__ if constructor_of(kind.__init__) is made)
+        made = constructor_of(cls)
+        if _instance is None and constructor_of(type(self)) is not made:
+            named = next(kind for kind in type(self).__mro__ if constructor_of(kind) is made)
             raise NotImplementedError(
                 f"Subclass {type(self).__name__} of {named.__name__} that defines a custom __init__ method must also "
                 f"define a custom .expand() method."
