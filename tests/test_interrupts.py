@@ -4,8 +4,11 @@ Python looks where a function of Python begins and where one of C has returned, 
 is told of: the one here raises KeyboardInterrupt at the event it is asked for, so that each run is the same.
 """
 
+import gc
+import io
 import random
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -155,3 +158,22 @@ def test_a_block_ends_in_c():
         sys.setprofile(None)
     assert not [name for name in seen if name != "<lambda>"]
     assert in_force() == (True, False, None, None)
+
+
+@pytest.mark.parametrize("where", ["close", "write"])
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_while_a_record_is_written_is_what_is_raised(where, monkeypatch, tmp_path):
+    def interrupted(self, *given):
+        raise KeyboardInterrupt
+
+    path = tmp_path / "model"
+    torch.save(torch.ones(3), path)
+    before = path.read_bytes()
+    with monkeypatch.context() as patched:
+        with zipfile.ZipFile(io.BytesIO(), "w") as archive, archive.open("record", "w") as record:
+            patched.setattr(type(record), where, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                torch.save(torch.zeros(4), path)
+            patched.undo()
+    gc.collect()
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import os
 import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.distributed.ranks import BOUND, launch, unused_shared_memory
+from wengert.distributed.output import Screen
 from wengert.distributed.run import KILLED_AFTER
 from wengert.distributed.watch import GRACE
 from wengert.distributed.world import LEFT
@@ -87,6 +91,14 @@ def test_what_a_failed_rank_started_ends_too(tmp_path: Path) -> None:
     program = tmp_path / "starts.py"
     program.write_text(STARTS.format(60, False, "sys.exit(3)", 30))
     assert launch(program).code == 3
+
+
+@pytest.mark.parametrize("codes", [(15, -signal.SIGKILL), (-signal.SIGKILL, 15), (15, -signal.SIGBUS, -signal.SIGKILL)])
+def test_of_ranks_that_ended_without_a_word_one_that_was_killed_was_the_first(codes: tuple[int, ...]) -> None:
+    ranks: Any = [SimpleNamespace(follows=False, told=-math.inf, held=[], raised=math.inf,
+                                  process=SimpleNamespace(returncode=code)) for code in codes]
+    screen: Any = SimpleNamespace(ranks=ranks)
+    assert Screen.release_first(screen, ranks) is ranks[codes.index(-signal.SIGKILL)]
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -202,5 +203,8 @@ class Screen:
         if holding and not told:
             self.release(holding[0])
         speaking = [rank for rank in (*holding, *told, *unseen) if rank in causes and not rank.follows]
-        # Who follows ends with 1 too, and what it says may not have been read.
-        return next(iter([*[rank for rank in silent if rank.process.returncode != FAILED], *speaking, *causes]))
+        # Who follows ends with 1 too, and what it says may not have been read. None is killed because another ended;
+        # MPI, while it begins, may end one because another was killed.
+        silent = sorted([rank for rank in silent if rank.process.returncode != FAILED],
+                        key=lambda rank: rank.process.returncode != -signal.SIGKILL)
+        return next(iter([*silent, *speaking, *causes]))

@@ -248,7 +248,8 @@ def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False, byt
     folder = _folder_of(f)
 
     def pack(file: Any) -> None:
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+        try:
             for name, text in texts.items():
                 archive.writestr(zipfile.ZipInfo(f"{folder}/{name}"), text)
             for number, (memory, _) in enumerate(pickler.records):
@@ -260,6 +261,10 @@ def write_archive(obj: Any, f: Any, protocol: int = 2, strict: bool = False, byt
                 entry.extra = b""  # the table at the end needs none
             archive.writestr(zipfile.ZipInfo(f"{folder}/version"), "3\n")
             archive.writestr(zipfile.ZipInfo(f"{folder}/.data/serialization_id"), _identity(archive.infolist()))
+            archive.close()
+        except BaseException:
+            archive.fp = None  # half written, it is given up: to close it would raise in the place of Ctrl-C
+            raise
 
     write_out(f, pack)
 
